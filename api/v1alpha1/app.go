@@ -1,0 +1,225 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// App is one app in one environment on one cluster: a folder of a repository, applied and kept true.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced
+// +kubebuilder:printcolumn:name=State,type=string,JSONPath=`.status.state`
+// +kubebuilder:printcolumn:name=Rev,type=string,JSONPath=`.status.shortRevision`
+// +kubebuilder:printcolumn:name=Env,type=string,JSONPath=`.spec.env`
+// +kubebuilder:printcolumn:name=Cluster,type=string,JSONPath=`.spec.cluster`
+// +kubebuilder:printcolumn:name=Drift,type=integer,JSONPath=`.status.objects.drifted`
+// +kubebuilder:printcolumn:name=Waiting-On,type=string,JSONPath=`.status.waitingFor[0].name`
+// +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
+type App struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   AppSpec   `json:"spec"`
+	Status AppStatus `json:"status,omitempty"`
+}
+
+// AppList is a list of Apps.
+//
+// +kubebuilder:object:root=true
+type AppList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []App `json:"items"`
+}
+
+// AppSpec says what is applied where, as whom.
+type AppSpec struct {
+	// URL of a repository, or the name of a Repo in this namespace.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Repo string `json:"repo"`
+	// Folder inside the repository; "." is the root.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Path string `json:"path"`
+	// Branch, tag, full commit id or full ref. Default: the Repo's, else the branch that the remote's HEAD names.
+	// +kubebuilder:validation:MaxLength=250
+	Revision string `json:"revision,omitempty"`
+	// Only with a URL: name of a Secret in this namespace, as in Repo.spec.secret.
+	// +kubebuilder:validation:MaxLength=253
+	Secret string `json:"secret,omitempty"`
+	// The app's name in a fleet. Default: metadata.name.
+	// +kubebuilder:validation:MaxLength=253
+	App string `json:"app,omitempty"`
+	// Environment; empty means none.
+	// +kubebuilder:validation:MaxLength=63
+	Env string `json:"env,omitempty"`
+	// Cluster name; "local" is the cluster that the agent runs in.
+	// +kubebuilder:default=local
+	// +kubebuilder:validation:MaxLength=253
+	Cluster string `json:"cluster,omitempty"`
+	// Namespace of objects that name none; created if absent. Default: <app>, with an environment <app>-<env>.
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+	// ServiceAccount of this namespace that is impersonated for every read and write. Default plumb-deployer.
+	// +kubebuilder:validation:MaxLength=253
+	ServiceAccount string `json:"serviceAccount,omitempty"`
+	// The same schema as plumb.yaml beside an app; wins over the file. On hand-made Apps, and for what a Repo's discovery found.
+	Settings *Settings `json:"settings,omitempty"`
+	// Written by plumb pause; absent means not paused.
+	Pause *Pause `json:"pause,omitempty"`
+}
+
+// Pause stops applying and healing, or, with At, pins to a commit (a Hold).
+type Pause struct {
+	// Why.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason"`
+	// Who, as the API server knows the person.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	By string `json:"by"`
+	// When it ends by itself.
+	Until *metav1.Time `json:"until,omitempty"`
+	// A commit that is kept applied meanwhile; not supported yet.
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self == ''",message="a Hold (pause.at) is not supported yet"
+	At string `json:"at,omitempty"`
+}
+
+// State is the word for how an app is, first that is true in the order of States.
+// +kubebuilder:validation:Enum=failed;drifted;rolling;waiting;paused;ok;unknown
+type State string
+
+// The state words (resources.md §8).
+const (
+	StateFailed  State = "failed"
+	StateDrifted State = "drifted"
+	StateRolling State = "rolling"
+	StateWaiting State = "waiting"
+	StatePaused  State = "paused"
+	StateOK      State = "ok"
+	StateUnknown State = "unknown"
+)
+
+// States lists the state words in their precedence.
+var States = []State{StateFailed, StateDrifted, StateRolling, StateWaiting, StatePaused, StateOK, StateUnknown}
+
+// Health is the health of an object, or the worst of an app's objects.
+// +kubebuilder:validation:Enum=Healthy;Progressing;Degraded;Suspended;Missing;Unknown
+type Health string
+
+// The health words.
+const (
+	Healthy     Health = "Healthy"
+	Progressing Health = "Progressing"
+	Degraded    Health = "Degraded"
+	Suspended   Health = "Suspended"
+	Missing     Health = "Missing"
+	Unknown     Health = "Unknown"
+)
+
+// Condition types.
+const (
+	ConditionReady       = "Ready"
+	ConditionReconciling = "Reconciling"
+	ConditionStalled     = "Stalled"
+)
+
+// AppStatus is what the agent knows of the app.
+type AppStatus struct {
+	State State `json:"state,omitempty"`
+	// One sentence, the first line of plumb why.
+	Summary string `json:"summary,omitempty"`
+	// When this state began to be true. It holds only while the agent's Lease is fresh.
+	AsOf *metav1.Time `json:"asOf,omitempty"`
+	// Applied: the newest commit that changed this app's inputs and was applied completely.
+	Revision string `json:"revision,omitempty"`
+	// The first seven characters of Revision.
+	ShortRevision string `json:"shortRevision,omitempty"`
+	// The newest commit that changed this app's inputs.
+	Target string `json:"target,omitempty"`
+	// Commits in (previous revision, target] that changed its inputs, newest first, at most 10.
+	ChangedBy []string `json:"changedBy,omitempty"`
+	// Digest of the recorded inputs.
+	Verified string `json:"verified,omitempty"`
+	Health   Health `json:"health,omitempty"`
+	// The one object that keeps the app from being healthy.
+	Blocking *Blocking `json:"blocking,omitempty"`
+	Objects  Counts    `json:"objects,omitempty"`
+	// The last five corrections or differences.
+	Drift []Drift `json:"drift,omitempty"`
+	// Deletions that wait for consent, at most 20.
+	HeldDeletions []HeldDeletion `json:"heldDeletions,omitempty"`
+	HeldCount     int            `json:"heldCount,omitempty"`
+	// The last revision with nothing held: consent counts from its children on.
+	ConsentBase string       `json:"consentBase,omitempty"`
+	WaitingFor  []WaitingFor `json:"waitingFor,omitempty"`
+	// Names of Inventory objects.
+	Inventory []string `json:"inventory,omitempty"`
+	// The last ten revisions, newest first.
+	History []HistoryRow `json:"history,omitempty"`
+	Handled Handled      `json:"handled,omitempty"`
+	// Things accepted that will surprise, at most 10.
+	Warnings   []string           `json:"warnings,omitempty"`
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Blocking names an object and what it says.
+type Blocking struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	Message   string `json:"message,omitempty"`
+	LastEvent string `json:"lastEvent,omitempty"`
+}
+
+// Counts counts objects.
+type Counts struct {
+	Total    int `json:"total"`
+	Changed  int `json:"changed"`
+	Drifted  int `json:"drifted"`
+	ToDelete int `json:"toDelete"`
+}
+
+// Drift is one field that differed from Git, and who changed it.
+type Drift struct {
+	Object      string       `json:"object"`
+	Field       string       `json:"field,omitempty"`
+	Kind        string       `json:"kind,omitempty"` // changed, removed, added, missing, label
+	Manager     string       `json:"manager,omitempty"`
+	Operation   string       `json:"operation,omitempty"`
+	Subresource string       `json:"subresource,omitempty"`
+	Git         string       `json:"git,omitempty"`
+	Live        string       `json:"live,omitempty"`
+	Time        *metav1.Time `json:"time,omitempty"`
+	Seen        *metav1.Time `json:"seen,omitempty"`
+	Healed      *metav1.Time `json:"healed,omitempty"`
+}
+
+// HeldDeletion is an object that Git no longer has and that needs consent to go.
+type HeldDeletion struct {
+	Object string `json:"object"`
+	Reason string `json:"reason"`
+}
+
+// WaitingFor names what must happen first: an App, Environment, Cluster, Consent, Window or Approval.
+type WaitingFor struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// HistoryRow is one revision that the app went through.
+type HistoryRow struct {
+	Revision string       `json:"revision"`
+	Seen     *metav1.Time `json:"seen,omitempty"`
+	Planned  *metav1.Time `json:"planned,omitempty"`
+	Applied  *metav1.Time `json:"applied,omitempty"`
+	Healthy  *metav1.Time `json:"healthy,omitempty"`
+	Result   string       `json:"result,omitempty"`
+	Changed  int          `json:"changed"`
+	// From whom objects or fields were taken, at most 10 entries.
+	Took []string `json:"took,omitempty"`
+}

@@ -1,0 +1,57 @@
+// Package v1alpha1 is the contract between people, the agent and every reader of the cluster: the kinds Repo, App and
+// Cluster that people write, and Inventory and Entry that Plumb writes (docs/reference/resources.md).
+//
+// The package holds values and the custom resource definitions made from them; it never decides anything.
+// An unknown field is an error that names the nearest known one; a field that is not built yet is refused by name.
+//
+// Start at App and Repo; CRDs gives the definitions as YAML.
+//
+// +kubebuilder:object:generate=true
+// +groupName=plumb.dev
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// GroupVersion is the API group and version of all kinds of this package.
+var GroupVersion = schema.GroupVersion{Group: "plumb.dev", Version: "v1alpha1"}
+
+// Namespace is where Repos and Apps live unless a tenant has a namespace of its own.
+const Namespace = "plumb-system"
+
+// AddToScheme makes the kinds known to a scheme.
+func AddToScheme(s *runtime.Scheme) error {
+	s.AddKnownTypes(GroupVersion,
+		&Repo{}, &RepoList{}, &App{}, &AppList{}, &Cluster{}, &ClusterList{},
+		&Inventory{}, &InventoryList{}, &Entry{}, &EntryList{})
+	metav1.AddToGroupVersion(s, GroupVersion)
+	return nil
+}
+
+// Labels and annotations of ours on objects (resources.md §7.1).
+const (
+	LabelManaged     = "plumb.dev/managed"   // "true" on every managed object; what the watches select
+	AnnotationOwner  = "plumb.dev/owner"     // the claim: <namespace>/<App>:<App UID>
+	LabelRepo        = "plumb.dev/repo"      // on generated Apps
+	LabelApp         = "plumb.dev/app"       // on generated Apps
+	LabelEnv         = "plumb.dev/env"       // on generated Apps
+	LabelCluster     = "plumb.dev/cluster"   // on generated Apps
+	LabelVarPrefix   = "plumb.dev/var-"      // on generated Apps: a variable of a pattern
+	AnnotationSync   = "plumb.dev/sync"      // on App or Repo: any new token asks for a pass
+	AnnotationDelete = "plumb.dev/on-delete" // on App or Repo: orphan (default) or prune
+	AnnotationPrune  = "plumb.dev/prune"     // on an object: never or consent
+	AnnotationWave   = "plumb.dev/wave"      // on an object: an integer, default 0
+	AnnotationHook   = "plumb.dev/hook"      // on an object: PreSync, Sync, PostSync, SyncFail, Skip
+	AnnotationHealth = "plumb.dev/health"    // on an object: ignore
+	AnnotationApply  = "plumb.dev/apply"     // on an object: create-only
+)
+
+// Field managers (resources.md §7.1). An app's own manager is "plumb:<namespace>/<App>".
+const (
+	ManagerAgent = "plumb-agent" // bookkeeping
+	ManagerCLI   = "plumb-cli"   // requests of people
+)

@@ -1,0 +1,131 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Repo is a Git repository whose folders are apps.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,path=repos,singular=repo
+// +kubebuilder:printcolumn:name=Ready,type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name=Rev,type=string,JSONPath=`.status.revision`
+// +kubebuilder:printcolumn:name=Summary,type=string,JSONPath=`.status.summary`
+// +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
+type Repo struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   RepoSpec   `json:"spec"`
+	Status RepoStatus `json:"status,omitempty"`
+}
+
+// RepoList is a list of Repos.
+//
+// +kubebuilder:object:root=true
+type RepoList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Repo `json:"items"`
+}
+
+// RepoSpec says where the repository is and how its folders become apps.
+type RepoSpec struct {
+	// Where the repository is: https, http on loopback only, or file:///abs/path where the agent allows local paths.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	URL string `json:"url"`
+	// Branch, tag, full commit id or full ref. Default: the branch that the remote's HEAD names.
+	// +kubebuilder:validation:MaxLength=250
+	Revision string `json:"revision,omitempty"`
+	// How often the remote is asked for news, 10s to 24h. Default 1m, and 10m while verified webhooks arrive.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="poll must be a duration between 10s and 24h, for example 1m"
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	Poll string `json:"poll,omitempty"`
+	// Name of a Secret in this namespace with the keys token, or username and password; optionally ca.crt.
+	// +kubebuilder:validation:MaxLength=253
+	Secret string `json:"secret,omitempty"`
+	// Signed webhooks that say "look now". Default: polling only.
+	Webhook *Webhook `json:"webhook,omitempty"`
+	// Patterns that say which folders are apps. If set, they replace the convention apps/<app>.
+	// +kubebuilder:validation:MaxItems=100
+	Apps []Pattern `json:"apps,omitempty"`
+	// ServiceAccount of this namespace that every app of this Repo is applied as. Default plumb-deployer.
+	// +kubebuilder:validation:MaxLength=253
+	ServiceAccount string `json:"serviceAccount,omitempty"`
+}
+
+// Webhook says how deliveries to /hooks/<namespace>/<name> are verified.
+type Webhook struct {
+	// Name of a Secret in this namespace with the key secret.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Secret string `json:"secret"`
+	// generic: HMAC-SHA256 of the body, hex, in the header X-Plumb-Signature-256. Others are not supported yet.
+	// +kubebuilder:validation:XValidation:rule="self == 'generic'",message="webhook kinds other than generic are not supported yet"
+	// +kubebuilder:validation:MaxLength=32
+	Kind string `json:"kind,omitempty"`
+}
+
+// Pattern makes folders into apps, or excludes them.
+type Pattern struct {
+	// Segments of a path; {name} binds one whole segment, * matches within one.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Path string `json:"path"`
+	// Template of the app's name. Default "{app}".
+	// +kubebuilder:validation:MaxLength=253
+	App string `json:"app,omitempty"`
+	// Template of the namespace.
+	// +kubebuilder:validation:MaxLength=253
+	Namespace string `json:"namespace,omitempty"`
+	// The folders that match are no apps.
+	Exclude bool `json:"exclude,omitempty"`
+}
+
+// RepoStatus is what the agent knows of the repository.
+type RepoStatus struct {
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// One sentence.
+	Summary string `json:"summary,omitempty"`
+	// Newest commit for which every app was decided.
+	Revision string `json:"revision,omitempty"`
+	// Newest commit seen, and how.
+	Observed *Observed `json:"observed,omitempty"`
+	// Apps that are not decided at the observed commit, at most 20.
+	Deciding      []string `json:"deciding,omitempty"`
+	DecidingCount int      `json:"decidingCount,omitempty"`
+	// Set while the remote cannot be read; the last good state stays.
+	StaleSince *metav1.Time `json:"staleSince,omitempty"`
+	Apps       *AppCounts   `json:"apps,omitempty"`
+	// Echo of the sync request annotation.
+	Handled Handled `json:"handled,omitempty"`
+}
+
+// Observed is a commit that was seen on the tracked ref.
+type Observed struct {
+	Revision string      `json:"revision"`
+	Ref      string      `json:"ref,omitempty"`
+	Time     metav1.Time `json:"time"`
+	// webhook, poll or sync.
+	By string `json:"by,omitempty"`
+}
+
+// AppCounts counts apps by state; the parts add up to Total.
+type AppCounts struct {
+	Total   int `json:"total"`
+	Failed  int `json:"failed"`
+	Drifted int `json:"drifted"`
+	Rolling int `json:"rolling"`
+	Waiting int `json:"waiting"`
+	Paused  int `json:"paused"`
+	OK      int `json:"ok"`
+	Unknown int `json:"unknown"`
+}
+
+// Handled echoes requests that were carried out.
+type Handled struct {
+	Sync string `json:"sync,omitempty"`
+}

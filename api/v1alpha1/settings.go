@@ -1,0 +1,155 @@
+package v1alpha1
+
+import (
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+)
+
+// Settings is the schema of plumb.yaml beside an app, of the root file's defaults, and of App.spec.settings
+// (resources.md §6.2). The zero value of a field means "not set here": pointers tell false from unset.
+type Settings struct {
+	// The folder is not an app.
+	Skip *bool `json:"skip,omitempty"`
+	// Namespace of objects that name none; a template of {app}, {env}, {cluster} and pattern variables.
+	// +kubebuilder:validation:MaxLength=253
+	Namespace string `json:"namespace,omitempty"`
+	// auto, or manual: shown, and applied only by plumb sync.
+	// +kubebuilder:validation:XValidation:rule="self == 'auto' || self == 'manual'",message="sync must be auto or manual"
+	// +kubebuilder:validation:MaxLength=16
+	Sync string `json:"sync,omitempty"`
+	// false: drift is shown, not undone.
+	Heal *bool `json:"heal,omitempty"`
+	// false: nothing is deleted.
+	Prune *bool `json:"prune,omitempty"`
+	Wait  *Wait `json:"wait,omitempty"`
+	// Fields that are not ours.
+	// +kubebuilder:validation:MaxItems=100
+	Ignore []IgnoreRule `json:"ignore,omitempty"`
+	// Health rules of our own, first that matches wins over the built-in ones.
+	// +kubebuilder:validation:MaxItems=100
+	Health []HealthRule `json:"health,omitempty"`
+	// helm, kustomize or plain; only where a folder fits two.
+	// +kubebuilder:validation:XValidation:rule="self == 'helm' || self == 'kustomize' || self == 'plain'",message="render must be helm, kustomize or plain"
+	// +kubebuilder:validation:MaxLength=16
+	Render string         `json:"render,omitempty"`
+	Plain  *PlainSettings `json:"plain,omitempty"`
+	Helm   *HelmSettings  `json:"helm,omitempty"`
+	// Objects that may be deleted and created when a field is immutable.
+	// +kubebuilder:validation:MaxItems=100
+	Replace []ObjectRef `json:"replace,omitempty"`
+}
+
+// Wait says how long no progress of health is borne.
+type Wait struct {
+	// Default 10m.
+	// +kubebuilder:validation:MaxLength=32
+	Timeout string `json:"timeout,omitempty"`
+}
+
+// IgnoreRule names fields that are not ours, and why.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.field) != has(self.manager)",message="an ignore rule has either field or manager"
+type IgnoreRule struct {
+	// Kind or group/kind; * allowed.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Kind string `json:"kind"`
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+	// a.b[name=c].d or a[*].b
+	// +kubebuilder:validation:MaxLength=1024
+	Field string `json:"field,omitempty"`
+	// All fields of that field manager.
+	// +kubebuilder:validation:MaxLength=128
+	Manager string `json:"manager,omitempty"`
+	// Required: people read it in the drift view.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Why string `json:"why"`
+}
+
+// HealthRule judges a kind by CEL over self.
+type HealthRule struct {
+	// Kind or group/kind.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Kind string `json:"kind"`
+	// +kubebuilder:validation:MaxLength=4096
+	Healthy string `json:"healthy,omitempty"`
+	// +kubebuilder:validation:MaxLength=4096
+	Degraded string `json:"degraded,omitempty"`
+	// +kubebuilder:validation:MaxLength=4096
+	Suspended string `json:"suspended,omitempty"`
+	// +kubebuilder:validation:MaxLength=4096
+	Message string `json:"message,omitempty"`
+}
+
+// PlainSettings chooses files of a plain folder.
+type PlainSettings struct {
+	// Default true.
+	Recurse *bool `json:"recurse,omitempty"`
+	// Globs relative to the folder.
+	// +kubebuilder:validation:MaxItems=100
+	Include []string `json:"include,omitempty"`
+	// +kubebuilder:validation:MaxItems=100
+	Exclude []string `json:"exclude,omitempty"`
+}
+
+// HelmSettings are what helm template would be told.
+type HelmSettings struct {
+	// Default: the app's name.
+	// +kubebuilder:validation:MaxLength=53
+	Release string `json:"release,omitempty"`
+	// Values files relative to the chart's folder; they replace the list found by convention.
+	// +kubebuilder:validation:MaxItems=100
+	Values []string `json:"values,omitempty"`
+	// Single values as for helm --set.
+	Set map[string]string `json:"set,omitempty"`
+	// Values written here; they win over files, Set wins over them.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Schemaless
+	Inline *apiextensionsv1.JSON `json:"inline,omitempty"`
+	// Leave out the objects of crds/.
+	SkipCRDs *bool `json:"skipCRDs,omitempty"`
+}
+
+// ObjectRef names objects by kind and name.
+type ObjectRef struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Kind string `json:"kind"`
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// RootFile is the schema of plumb.yaml at the root of a repository (resources.md §6.1).
+type RootFile struct {
+	// In promotion order.
+	Environments []Environment `json:"environments,omitempty"`
+	Defaults     Settings      `json:"defaults,omitempty"`
+	Limits       Limits        `json:"limits,omitempty"`
+}
+
+// Environment is a named stage of promotion and the clusters that it covers.
+type Environment struct {
+	Name string `json:"name"`
+	// Label selector: a map, or {matchLabels, matchExpressions}.
+	Clusters *apiextensionsv1.JSON `json:"clusters,omitempty"`
+}
+
+// Limits bound what one plan may do.
+type Limits struct {
+	Deletions *DeletionLimit `json:"deletions,omitempty"`
+}
+
+// DeletionLimit holds a plan that deletes more than the larger of Count and Percent of the inventory. Default 5 and 20.
+type DeletionLimit struct {
+	// +kubebuilder:validation:Minimum=0
+	Count *int `json:"count,omitempty"`
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	Percent *int `json:"percent,omitempty"`
+}
