@@ -1,0 +1,196 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
+)
+
+const (
+	acceptMetadata     = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+	acceptMetadataList = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+)
+
+// Client acts on objects under one identity. Methods are safe for concurrent use; none retries.
+type Client struct {
+	rest   *rest.RESTClient
+	mapper *Mapper
+	user   string
+}
+
+// User gives the name that is impersonated, "" for the agent's own identity.
+func (c *Client) User() string { return c.user }
+
+// ApplyOptions say how a server-side apply is made.
+type ApplyOptions struct {
+	Manager string // field manager, at most 128 bytes
+	Force   bool   // take fields that other managers own
+	DryRun  bool   // the API server answers as if, and stores nothing
+}
+
+// Applied is what the API server answered: the metadata only.
+type Applied struct {
+	metav1.ObjectMeta
+	Created bool // the object did not exist before
+}
+
+// Apply makes the fields of an object so, by server-side apply. Errors are faults: OwnedByOther for a conflict,
+// Forbidden, ServiceAccountMissing, KindUnknown, ImmutableField, Rejected, ApplyFailed (worth another try).
+func (c *Client) Apply(ctx context.Context, o object.Object, opts ApplyOptions) (Applied, error) {
+	req, err := c.on(ctx, http.MethodPatch, o.ID(), o.Version())
+	if err != nil {
+		return Applied{}, err
+	}
+	req = req.Param("fieldManager", opts.Manager).
+		Param("force", strconv.FormatBool(opts.Force)).
+		Param("fieldValidation", "Strict").
+		SetHeader("Content-Type", string(types.ApplyPatchType)).
+		SetHeader("Accept", acceptMetadata).
+		Body(o.JSON())
+	if opts.DryRun {
+		req = req.Param("dryRun", metav1.DryRunAll)
+	}
+	return c.metadata(ctx, req, o.ID())
+}
+
+// Patch changes an object by a JSON patch.
+func (c *Client) Patch(ctx context.Context, id object.ID, version string, patch []byte, manager string) (Applied, error) {
+	req, err := c.on(ctx, http.MethodPatch, id, version)
+	if err != nil {
+		return Applied{}, err
+	}
+	req = req.Param("fieldManager", manager).
+		SetHeader("Content-Type", string(types.JSONPatchType)).
+		SetHeader("Accept", acceptMetadata).
+		Body(patch)
+	return c.metadata(ctx, req, id)
+}
+
+// Get reads a whole object and its managedFields. An object that does not exist is an error for which IsGone is true.
+func (c *Client) Get(ctx context.Context, id object.ID, version string) (object.Object, []metav1.ManagedFieldsEntry, error) {
+	req, err := c.on(ctx, http.MethodGet, id, version)
+	if err != nil {
+		return object.Object{}, nil, err
+	}
+	raw, err := req.SetHeader("Accept", "application/json").Do(ctx).Raw()
+	if err != nil {
+		return object.Object{}, nil, Explain(err, id, c.user)
+	}
+	var meta metav1.PartialObjectMetadata
+	if err := json.Unmarshal(raw, &meta); err != nil {
+		return object.Object{}, nil, fmt.Errorf("read the answer about %s: %w", id, err)
+	}
+	fields, err := decode(raw)
+	if err != nil {
+		return object.Object{}, nil, fmt.Errorf("read the answer about %s: %w", id, err)
+	}
+	return object.Object{Fields: fields}, meta.ManagedFields, nil
+}
+
+// GetMetadata reads the metadata of an object.
+func (c *Client) GetMetadata(ctx context.Context, id object.ID, version string) (metav1.ObjectMeta, error) {
+	req, err := c.on(ctx, http.MethodGet, id, version)
+	if err != nil {
+		return metav1.ObjectMeta{}, err
+	}
+	applied, err := c.metadata(ctx, req.SetHeader("Accept", acceptMetadata), id)
+	return applied.ObjectMeta, err
+}
+
+// ListMetadata reads the metadata of all objects of a kind in a namespace ("" = everywhere, or cluster-scoped).
+// complete is false if there are more than limit: then the list proves nothing about what is absent.
+func (c *Client) ListMetadata(ctx context.Context, kind Kind, namespace string, limit int64) (items []metav1.ObjectMeta, complete bool, err error) {
+	req := c.rest.Verb(http.MethodGet).AbsPath(resourcePath(kind, namespace, "")...).
+		Param("limit", strconv.FormatInt(limit, 10)).
+		SetHeader("Accept", acceptMetadataList)
+	raw, err := req.Do(ctx).Raw()
+	if err != nil {
+		return nil, false, Explain(err, object.ID{Group: kind.Resource.Group, Kind: kind.Resource.Resource, Namespace: namespace}, c.user)
+	}
+	var list metav1.PartialObjectMetadataList
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, false, fmt.Errorf("read the list of %s: %w", kind.Resource.Resource, err)
+	}
+	items = make([]metav1.ObjectMeta, len(list.Items))
+	for i := range list.Items {
+		items[i] = list.Items[i].ObjectMeta
+	}
+	return items, list.Continue == "", nil
+}
+
+// Delete removes an object if it still is the one with this UID; what hangs on it goes in the background.
+func (c *Client) Delete(ctx context.Context, id object.ID, version, uid string) error {
+	if uid == "" {
+		return fault.New(fault.ApplyFailed, "refused to delete %s without its UID", id)
+	}
+	req, err := c.on(ctx, http.MethodDelete, id, version)
+	if err != nil {
+		return err
+	}
+	background := metav1.DeletePropagationBackground
+	exact := types.UID(uid)
+	body, err := json.Marshal(metav1.DeleteOptions{
+		TypeMeta:          metav1.TypeMeta{APIVersion: "v1", Kind: "DeleteOptions"},
+		Preconditions:     &metav1.Preconditions{UID: &exact},
+		PropagationPolicy: &background,
+	})
+	if err != nil {
+		return fmt.Errorf("write the options of a delete: %w", err)
+	}
+	_, err = req.SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Raw()
+	return Explain(err, id, c.user)
+}
+
+func (c *Client) on(ctx context.Context, verb string, id object.ID, version string) (*rest.Request, error) {
+	kind, ok, err := c.mapper.Of(ctx, id, version)
+	if err != nil {
+		return nil, fault.New(fault.ApplyFailed, "%s: %w", id, err)
+	}
+	if !ok {
+		return nil, fault.New(fault.KindUnknown, "the API server does not serve %s (version %s)", id.GroupKind(), version).
+			WithNext("install its CustomResourceDefinition, or correct apiVersion and kind")
+	}
+	namespace := id.Namespace
+	if !kind.Namespaced {
+		namespace = ""
+	}
+	return c.rest.Verb(verb).AbsPath(resourcePath(kind, namespace, id.Name)...), nil
+}
+
+func (c *Client) metadata(ctx context.Context, req *rest.Request, id object.ID) (Applied, error) {
+	var status int
+	raw, err := req.Do(ctx).StatusCode(&status).Raw()
+	if err != nil {
+		return Applied{}, Explain(err, id, c.user)
+	}
+	var meta metav1.PartialObjectMetadata
+	if err := json.Unmarshal(raw, &meta); err != nil {
+		return Applied{}, fmt.Errorf("read the answer about %s: %w", id, err)
+	}
+	return Applied{ObjectMeta: meta.ObjectMeta, Created: status == http.StatusCreated}, nil
+}
+
+// resourcePath gives the segments of a resource's URL; name "" is the collection.
+func resourcePath(kind Kind, namespace, name string) []string {
+	path := []string{"apis", kind.Resource.Group, kind.Resource.Version}
+	if kind.Resource.Group == "" {
+		path = []string{"api", kind.Resource.Version}
+	}
+	if namespace != "" {
+		path = append(path, "namespaces", namespace)
+	}
+	path = append(path, kind.Resource.Resource)
+	if name != "" {
+		path = append(path, name)
+	}
+	return path
+}

@@ -1,0 +1,123 @@
+// Package cluster is the hand that touches a Kubernetes API server: it reads, watches, applies and deletes objects.
+//
+// There are two identities. The agent's own (Cluster) sees metadata and reduced status, and keeps Plumb's bookkeeping.
+// Every read that is shown and every write to a user's object goes through a Client, which impersonates exactly one
+// ServiceAccount; As is the only place that makes one, and it has no fallback.
+//
+// The package never decides what to apply or delete, never retries, and never logs.
+//
+// Start at New, As and Client.Apply; Watch feeds Facts.
+package cluster
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/rest"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/internal/fault"
+)
+
+// Cluster is a connection to one API server under the agent's own identity.
+type Cluster struct {
+	config  *rest.Config
+	codecs  serializer.CodecFactory
+	agent   *rest.RESTClient
+	mapper  *Mapper
+	mu      sync.Mutex
+	clients map[string]*Client
+}
+
+// New connects to the API server of a client configuration. It makes no request. Requests are not slowed down on this
+// side: the agent bounds how many run at once, and the API server's priority and fairness does the rest.
+func New(config *rest.Config, userAgent string) (*Cluster, error) {
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+	config.UserAgent = userAgent
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	if err := metav1.AddMetaToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("build the metadata scheme: %w", err)
+	}
+	c := &Cluster{config: config, codecs: serializer.NewCodecFactory(scheme), clients: map[string]*Client{}}
+	agent, err := c.rest(config)
+	if err != nil {
+		return nil, err
+	}
+	c.agent = agent
+	c.mapper = newMapper(agent)
+	return c, nil
+}
+
+// Config gives a copy of the client configuration of the agent's own identity.
+func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
+
+// Mapper tells how kinds are served.
+func (c *Cluster) Mapper() *Mapper { return c.mapper }
+
+// Own gives a Client under the agent's own identity, for Plumb's bookkeeping and for metadata that only triggers work.
+// It must never write an object of a user.
+func (c *Cluster) Own() *Client { return &Client{rest: c.agent, mapper: c.mapper} }
+
+// As gives a Client that impersonates the ServiceAccount. An empty name is refused: client-go would drop the header
+// and the request would run as the agent.
+func (c *Cluster) As(namespace, serviceAccount string) (*Client, error) {
+	if strings.TrimSpace(namespace) == "" || strings.TrimSpace(serviceAccount) == "" {
+		return nil, fault.New(fault.ServiceAccountMissing, "no ServiceAccount to act as (namespace %q, name %q)", namespace, serviceAccount)
+	}
+	user := "system:serviceaccount:" + namespace + ":" + serviceAccount
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if client, ok := c.clients[user]; ok {
+		return client, nil
+	}
+	config := rest.CopyConfig(c.config)
+	config.Impersonate = rest.ImpersonationConfig{
+		UserName: user,
+		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
+	}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return mustImpersonate{user: user, next: next} })
+	restClient, err := c.rest(config)
+	if err != nil {
+		return nil, err
+	}
+	client := &Client{rest: restClient, mapper: c.mapper, user: user}
+	c.clients[user] = client
+	return client, nil
+}
+
+func (c *Cluster) rest(config *rest.Config) (*rest.RESTClient, error) {
+	config = rest.CopyConfig(config)
+	config.GroupVersion = &schema.GroupVersion{}
+	config.APIPath = "/"
+	config.NegotiatedSerializer = c.codecs.WithoutConversion()
+	client, err := rest.RESTClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for the API server: %w", err)
+	}
+	return client, nil
+}
+
+// mustImpersonate refuses to send a request without the impersonation that it was made for. client-go wraps user
+// transports outside of the impersonating one, so what is checked here is the last word before the wire: see RoundTrip.
+type mustImpersonate struct {
+	user string
+	next http.RoundTripper
+}
+
+// RoundTrip sets the header itself, so that no change of wrapping order can lose it.
+func (m mustImpersonate) RoundTrip(req *http.Request) (*http.Response, error) {
+	if got := req.Header.Get("Impersonate-User"); got != "" && got != m.user {
+		return nil, fmt.Errorf("refused to send a request as %q on the connection of %q", got, m.user)
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("Impersonate-User", m.user)
+	return m.next.RoundTrip(req)
+}

@@ -1,0 +1,138 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
+)
+
+// Explain turns an error of the API server into a fault that says what it means for this object. The error stays in
+// the chain, for IsGone and for apierrors.
+func Explain(err error, id object.ID, user string) error {
+	if err == nil {
+		return nil
+	}
+	var f *fault.Fault
+	if errors.As(err, &f) {
+		return err
+	}
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return fault.New(fault.ApplyFailed, "%s: the API server cannot be reached: %w", id, err)
+	}
+	s := status.Status()
+	switch {
+	case apierrors.IsConflict(err):
+		return conflict(err, s, id)
+	case apierrors.IsForbidden(err):
+		return forbidden(err, id, user)
+	case apierrors.IsNotFound(err) && strings.Contains(s.Message, "namespaces"):
+		return fault.New(fault.ApplyFailed, "%s: its namespace does not exist: %w", id, err)
+	case apierrors.IsInvalid(err) && immutable(s):
+		return fault.New(fault.ImmutableField, "%s: %s: %w", id, immutableFields(s), err).
+			WithNext("name the object under replace: in plumb.yaml if it may be deleted and created")
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), s.Code == http.StatusUnprocessableEntity, s.Code == http.StatusUnsupportedMediaType:
+		return fault.New(fault.Rejected, "%s: the API server rejects it: %w", id, err)
+	}
+	return fault.New(fault.ApplyFailed, "%s: %w", id, err)
+}
+
+// ConflictManagers gives the field managers that a server-side apply conflicted with.
+func ConflictManagers(err error) []string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return nil
+	}
+	seen := map[string]bool{}
+	var managers []string
+	for _, cause := range status.Status().Details.Causes {
+		if cause.Type != metav1.CauseTypeFieldManagerConflict {
+			continue
+		}
+		// the message is: conflict with "NAME" [with subresource "S"] [using VERSION] [at TIME]
+		_, rest, ok := strings.Cut(cause.Message, `conflict with "`)
+		if !ok {
+			continue
+		}
+		name, _, _ := strings.Cut(rest, `"`)
+		if !seen[name] {
+			seen[name] = true
+			managers = append(managers, name)
+		}
+	}
+	return managers
+}
+
+func conflict(err error, s metav1.Status, id object.ID) error {
+	managers := ConflictManagers(err)
+	if len(managers) == 0 {
+		return fault.New(fault.ApplyFailed, "%s: it changed meanwhile: %w", id, err)
+	}
+	return fault.New(fault.OwnedByOther, "%s: fields are owned by %s: %w", id, strings.Join(managers, ", "), err)
+}
+
+func forbidden(err error, id object.ID, user string) error {
+	namespace, name, isServiceAccount := serviceAccount(user)
+	if !isServiceAccount {
+		return fault.New(fault.Forbidden, "%s: %w", id, err)
+	}
+	return fault.New(fault.Forbidden, "%s: ServiceAccount %s/%s may not do that: %w", id, namespace, name, err).
+		WithNext("grant it the right, for example by a RoleBinding for ServiceAccount %s in namespace %s", name, namespace)
+}
+
+func serviceAccount(user string) (namespace, name string, ok bool) {
+	rest, ok := strings.CutPrefix(user, "system:serviceaccount:")
+	if !ok {
+		return "", "", false
+	}
+	namespace, name, ok = strings.Cut(rest, ":")
+	return namespace, name, ok
+}
+
+// MissingServiceAccount is the fault of an App whose ServiceAccount does not exist, with the two commands that make it.
+func MissingServiceAccount(namespace, name string) *fault.Fault {
+	return fault.New(fault.ServiceAccountMissing, "ServiceAccount %s/%s does not exist", namespace, name).
+		WithNext("kubectl -n %[1]s create serviceaccount %[2]s && kubectl -n %[1]s create rolebinding %[2]s --clusterrole=edit --serviceaccount=%[1]s:%[2]s", namespace, name)
+}
+
+func immutable(s metav1.Status) bool {
+	if s.Details == nil {
+		return strings.Contains(s.Message, "immutable")
+	}
+	for _, cause := range s.Details.Causes {
+		if immutableText(cause.Message) {
+			return true
+		}
+	}
+	return immutableText(s.Message)
+}
+
+func immutableText(text string) bool {
+	return strings.Contains(text, "field is immutable") ||
+		strings.Contains(text, "may not change once set") ||
+		strings.Contains(text, "updates to statefulset spec for fields other than") ||
+		strings.Contains(text, "spec is immutable after creation")
+}
+
+func immutableFields(s metav1.Status) string {
+	if s.Details == nil {
+		return "a field cannot be changed"
+	}
+	var fields []string
+	for _, cause := range s.Details.Causes {
+		if cause.Field != "" {
+			fields = append(fields, cause.Field)
+		}
+	}
+	if len(fields) == 0 {
+		return "a field cannot be changed"
+	}
+	return fmt.Sprintf("%s cannot be changed", strings.Join(fields, ", "))
+}

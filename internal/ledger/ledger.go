@@ -1,0 +1,226 @@
+// Package ledger is Plumb's own bookkeeping in the cluster: it watches Repos, Apps and Clusters, and writes App and
+// Repo status, Inventories and the agent's Lease.
+//
+// It writes no object of a user. Every write is a server-side apply under the manager plumb-agent, so that a person's
+// patch of spec at the same moment is never undone.
+//
+// Start at New; Watch delivers what people wrote, the Put functions what the agent found.
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/object"
+)
+
+// Ledger reads and writes Plumb's own kinds.
+type Ledger struct {
+	rest *rest.RESTClient
+}
+
+// New makes a Ledger on the agent's own connection. It makes no request.
+func New(config *rest.Config) (*Ledger, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("build the scheme of plumb.dev: %w", err)
+	}
+	config = rest.CopyConfig(config)
+	config.GroupVersion = &v1alpha1.GroupVersion
+	config.APIPath = "/apis"
+	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	client, err := rest.RESTClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for plumb.dev: %w", err)
+	}
+	return &Ledger{rest: client}, nil
+}
+
+// Watch delivers every object of a resource ("apps", "repos", "clusters"), first the existing ones, then changes,
+// until ctx ends. It returns when the first list was delivered.
+func Watch[T runtime.Object](ctx context.Context, l *Ledger, resource string, example T, put func(T), gone func(T)) error {
+	source := cache.NewListWatchFromClient(l.rest, resource, metav1.NamespaceAll, fields.Everything())
+	take := func(o any, do func(T)) {
+		if tombstone, ok := o.(cache.DeletedFinalStateUnknown); ok {
+			o = tombstone.Obj
+		}
+		if typed, ok := o.(T); ok {
+			do(typed)
+		}
+	}
+	_, controller := cache.NewInformerWithOptions(cache.InformerOptions{
+		ListerWatcher: source,
+		ObjectType:    example,
+		Handler: cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(o any) { take(o, put) },
+			UpdateFunc: func(_, o any) { take(o, put) },
+			DeleteFunc: func(o any) { take(o, gone) },
+		},
+		Transform: func(o any) (any, error) {
+			if m, ok := o.(metav1.Object); ok {
+				m.SetManagedFields(nil)
+			}
+			return o, nil
+		},
+	})
+	go controller.RunWithContext(ctx)
+	if !cache.WaitForCacheSync(ctx.Done(), controller.HasSynced) {
+		return fmt.Errorf("wait for the first list of %s: %w", resource, ctx.Err())
+	}
+	return nil
+}
+
+// Inventories reads all Inventories, once at start: after that the agent knows them, it is their only writer.
+func (l *Ledger) Inventories(ctx context.Context) ([]v1alpha1.Inventory, error) {
+	var list v1alpha1.InventoryList
+	if err := l.rest.Get().Resource("inventories").Do(ctx).Into(&list); err != nil {
+		return nil, fmt.Errorf("list the Inventories: %w", err)
+	}
+	return list.Items, nil
+}
+
+// PutInventory writes one Inventory object.
+func (l *Ledger) PutInventory(ctx context.Context, inventory *v1alpha1.Inventory) error {
+	inventory.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Inventory"}
+	if err := l.apply(ctx, "inventories", "", inventory.Namespace, inventory.Name, inventory); err != nil {
+		return fmt.Errorf("write Inventory %s/%s: %w", inventory.Namespace, inventory.Name, err)
+	}
+	return nil
+}
+
+// DeleteInventory removes an Inventory that is not needed any more.
+func (l *Ledger) DeleteInventory(ctx context.Context, namespace, name string) error {
+	err := l.rest.Delete().Namespace(namespace).Resource("inventories").Name(name).Do(ctx).Error()
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete Inventory %s/%s: %w", namespace, name, err)
+	}
+	return nil
+}
+
+// PutApp writes the App object of a Repo's app: its spec and labels, not its status. It gives the object as stored.
+func (l *Ledger) PutApp(ctx context.Context, app *v1alpha1.App) error {
+	body := map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "App",
+		"metadata": map[string]any{
+			"name": app.Name, "namespace": app.Namespace, "labels": app.Labels, "ownerReferences": app.OwnerReferences,
+		},
+		"spec": app.Spec,
+	}
+	if err := l.apply(ctx, "apps", "", app.Namespace, app.Name, body); err != nil {
+		return fmt.Errorf("write App %s/%s: %w", app.Namespace, app.Name, err)
+	}
+	return nil
+}
+
+// DeleteApp removes the App object of a folder that is gone, after its objects went.
+func (l *Ledger) DeleteApp(ctx context.Context, namespace, name string, uid types.UID) error {
+	err := l.rest.Delete().Namespace(namespace).Resource("apps").Name(name).
+		Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}).Do(ctx).Error()
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete App %s/%s: %w", namespace, name, err)
+	}
+	return nil
+}
+
+// PutAppStatus writes the status of an App that still is the one with this UID.
+func (l *Ledger) PutAppStatus(ctx context.Context, namespace, name string, uid types.UID, status *v1alpha1.AppStatus) error {
+	if err := l.putStatus(ctx, "App", "apps", namespace, name, uid, status); err != nil {
+		return fmt.Errorf("write the status of App %s/%s: %w", namespace, name, err)
+	}
+	return nil
+}
+
+// PutRepoStatus writes the status of a Repo that still is the one with this UID.
+func (l *Ledger) PutRepoStatus(ctx context.Context, namespace, name string, uid types.UID, status *v1alpha1.RepoStatus) error {
+	if err := l.putStatus(ctx, "Repo", "repos", namespace, name, uid, status); err != nil {
+		return fmt.Errorf("write the status of Repo %s/%s: %w", namespace, name, err)
+	}
+	return nil
+}
+
+func (l *Ledger) putStatus(ctx context.Context, kind, resource, namespace, name string, uid types.UID, status any) error {
+	body := map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind,
+		"metadata": map[string]any{"name": name, "namespace": namespace, "uid": uid},
+		"status":   status,
+	}
+	return l.apply(ctx, resource, "status", namespace, name, body)
+}
+
+// Heartbeat renews the agent's Lease: its renewTime is what tells every reader that the states still hold.
+func (l *Ledger) Heartbeat(ctx context.Context, lease *coordinationv1.Lease) error {
+	lease.TypeMeta = metav1.TypeMeta{APIVersion: "coordination.k8s.io/v1", Kind: "Lease"}
+	data, err := json.Marshal(lease)
+	if err != nil {
+		return fmt.Errorf("write the Lease: %w", err)
+	}
+	err = l.rest.Patch(types.ApplyPatchType).
+		AbsPath("/apis/coordination.k8s.io/v1", "namespaces", lease.Namespace, "leases", lease.Name).
+		Param("fieldManager", v1alpha1.ManagerAgent).Param("force", "true").
+		Body(data).Do(ctx).Error()
+	if err != nil {
+		return fmt.Errorf("renew the Lease %s/%s: %w", lease.Namespace, lease.Name, err)
+	}
+	return nil
+}
+
+func (l *Ledger) apply(ctx context.Context, resource, subresource, namespace, name string, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	clean, err := withoutNulls(data)
+	if err != nil {
+		return err
+	}
+	req := l.rest.Verb(http.MethodPatch).Namespace(namespace).Resource(resource).Name(name)
+	if subresource != "" {
+		req = req.SubResource(subresource)
+	}
+	_, err = req.SetHeader("Content-Type", string(types.ApplyPatchType)).
+		SetHeader("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json").
+		Param("fieldManager", v1alpha1.ManagerAgent).Param("force", "true").
+		Body(clean).Do(ctx).Raw()
+	return err
+}
+
+// withoutNulls drops null values, which server-side apply would store as a wish for null, and an empty status, which a
+// write of spec must not carry.
+func withoutNulls(data []byte) ([]byte, error) {
+	var fields map[string]any
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, err
+	}
+	dropNulls(fields)
+	return object.Canonical(fields), nil
+}
+
+func dropNulls(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			if value == nil {
+				delete(v, key)
+				continue
+			}
+			dropNulls(value)
+		}
+	case []any:
+		for _, value := range v {
+			dropNulls(value)
+		}
+	}
+}
