@@ -52,6 +52,8 @@ type Live struct {
 	Managers    []Manager `json:"managers,omitempty"`
 	Tool        string    `json:"tool,omitempty"` // another tool's tracking mark, for example "Argo CD application guestbook"
 	Terminating bool      `json:"terminating,omitempty"`
+	// Field managers of persons' tools that have added fields to the spec of an object of ours: drift of the kind added.
+	Added []string `json:"added,omitempty"`
 }
 
 // Manager is one entry of managedFields, without the fields.
@@ -66,17 +68,24 @@ type Picture struct {
 	Version int `json:"version"`
 	// Every object of Desired and of the Inventory that exists. An ID that was looked at and does not exist is in
 	// Absent; one that is in neither could not be read, and is neither created blindly nor taken as gone.
+	// Needs lists what to look at.
 	Live   map[object.ID]Live `json:"-"`
 	Absent map[object.ID]bool `json:"-"`
-	// Kinds that the API server does not serve, by group/Kind, for objects of Desired.
+	// Kinds that the API server is known not to serve, by object.ID.GroupKind, for objects of Desired and the Inventory.
+	// A failed discovery is not such knowledge.
 	UnknownKinds map[string]bool `json:"unknownKinds,omitempty"`
 	// Terminating namespaces.
 	Terminating map[string]bool `json:"terminating,omitempty"`
-	// Claims of other living Apps at their target revision: which of them wants an object, by ID.
+	// Claims of other living Apps at their target revision: which of them wants an object (Claims gives an App's), by ID.
 	Wanted map[object.ID]Claim `json:"-"`
-	// UIDs of Apps that exist: a claim of any other is free.
+	// Objects that another living App had and does not want at its target revision: the UID of that App, by ID.
+	GivenUp map[object.ID]string `json:"-"`
+	// Living Apps that have not decided at this revision what they want: "<namespace>/<name>" by UID. While there is one,
+	// nothing is deleted that it might want, and a claim of its is neither refused nor taken.
+	Undecided map[string]string `json:"-"`
+	// UIDs of Apps that exist: a claim of any other is free. nil means that they could not be listed: then none is free.
 	LivingApps map[string]bool `json:"-"`
-	// Namespaces made by us that hold nothing else, for the one rule that lets a Namespace go.
+	// Namespaces in which there is nothing but objects of this app's Inventory and what Kubernetes itself puts there.
 	EmptyNamespaces map[string]bool `json:"-"`
 }
 
@@ -90,13 +99,15 @@ type Claim struct {
 
 // Policy is the rules for one plan.
 type Policy struct {
-	Prune      bool                   `json:"prune"`      // settings: false = nothing is deleted, only shown
-	Limit      v1alpha1.DeletionLimit `json:"limit"`      // nil fields mean 5 and 20
-	Replace    []v1alpha1.ObjectRef   `json:"replace"`    // settings
-	Consents   []Consent              `json:"consents"`   // from commits in (last revision with nothing held, head]
-	Descendant bool                   `json:"descendant"` // the head is a descendant of the last applied revision
-	Complete   bool                   `json:"complete"`   // the render is complete and of the branch head
-	Removed    bool                   `json:"removed"`    // the app's folder is gone from Git: everything is to delete
+	Prune    bool                   `json:"prune"`    // settings: false = nothing is deleted, only shown
+	Limit    v1alpha1.DeletionLimit `json:"limit"`    // nil fields mean 5 and 20
+	Replace  []v1alpha1.ObjectRef   `json:"replace"`  // settings
+	Consents []Consent              `json:"consents"` // from commits in (last revision with nothing held, head]
+	// The head is a descendant of the last revision with nothing held (status.consentBase; the last applied one if there
+	// is none). After a force-push that stays false until the deletions are done or no longer wanted.
+	Descendant bool `json:"descendant"`
+	Complete   bool `json:"complete"` // the render is complete and of the branch head
+	Removed    bool `json:"removed"`  // the app's folder is gone from Git: everything is to delete
 }
 
 // Input is everything that Make looks at.
@@ -116,7 +127,7 @@ type Action string
 const (
 	Apply     Action = "apply"     // server-side apply: creates, changes, heals
 	Unchanged Action = "unchanged" // digest and ownership are as recorded: nothing is sent
-	Leave     Action = "leave"     // create-only or reconcile: disabled, and it exists
+	Leave     Action = "leave"     // create-only and it exists, or reconcile: disabled
 	Replace   Action = "replace"   // delete and create: an immutable field of a kind that may
 	Delete    Action = "delete"
 	Release   Action = "release" // handed over: we take our identity off, the new owner keeps it
@@ -133,14 +144,25 @@ type Step struct {
 	Action Action         `json:"action"`
 	Why    string         `json:"why"` // one clause that people read: "not in the cluster", "spec changed in 9f31c2a"
 	Object *object.Object `json:"object,omitempty"`
-	UID    string         `json:"uid,omitempty"`   // precondition of Delete, Release and Replace
+	UID    string         `json:"uid,omitempty"`   // of the live object, "" if there is none: precondition of Delete, Release and Replace
 	Order  int            `json:"order"`           // steps of a lower order end before those of a higher one begin
 	First  bool           `json:"first"`           // the first claim: made without force
-	Takes  []string       `json:"takes,omitempty"` // tools whose fields are taken over: their managedFields entries move to ours
+	Takes  []string       `json:"takes,omitempty"` // field managers whose managedFields entries move to ours
 	Fault  *fault.Fault   `json:"fault,omitempty"`
 	Reason fault.Reason   `json:"reason,omitempty"` // of Hold and Wait
 	To     string         `json:"to,omitempty"`     // of Release: the new owner
 	Digest string         `json:"digest,omitempty"` // of Object
+
+	// Created is what the Inventory entry is to say: the object did not exist when looked at, or it is recorded as made by us.
+	Created bool `json:"created,omitempty"`
+	// Prune is the object's own wish about being deleted, to be kept in its Inventory entry: "", never or consent.
+	Prune string `json:"prune,omitempty"`
+	// MayReplace: it may be deleted and made anew if a field is immutable (OnImmutable).
+	MayReplace bool `json:"mayReplace,omitempty"`
+	// Drift is set on an Apply that Git did not ask for: changed, added, missing or label (v1alpha1.Drift.Kind).
+	Drift string `json:"drift,omitempty"`
+	// Hold is set on a Hold: why the deletion does not go ahead.
+	Hold HoldReason `json:"hold,omitempty"`
 }
 
 // Plan is the steps in the order in which they are carried out.

@@ -1,0 +1,213 @@
+package plan
+
+import (
+	"slices"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
+)
+
+// Make decides what a revision means for an app: for each object of Desired and each entry of the Inventory exactly one
+// Step (objects that are hooks to skip have none), sorted by Order and ID. Equal inputs give equal Plans, whatever the
+// order of Desired and Inventory.
+//
+// Plan.Fault is set, and there are no Steps, if the app as a whole cannot be planned: DuplicateObject, or Unsupported for
+// a hook or a wave. What is wrong with one object is a Step with Action Refuse or Wait; the others go on.
+func Make(in Input) Plan {
+	p := Plan{Version: Version, App: in.App, Revision: in.Revision}
+	m, warnings, f := newMaker(in)
+	if f != nil {
+		p.Fault = f
+		return p
+	}
+	p.Steps = append(m.applySteps(), m.removalSteps()...)
+	slices.SortStableFunc(p.Steps, compareSteps)
+	p.Consumed = m.consumed()
+	p.Warnings = append(warnings, m.copiesWarning()...)
+	return p
+}
+
+func compareSteps(a, b Step) int {
+	if a.Order != b.Order {
+		return a.Order - b.Order
+	}
+	return a.ID.Compare(b.ID)
+}
+
+// wish is one object of Desired with what Make knows of it without the cluster.
+type wish struct {
+	object object.Object
+	id     object.ID
+	marks  marks
+	target bool // the app's own namespace, which is not in Git
+}
+
+// maker holds one Input, indexed.
+type maker struct {
+	in      Input
+	wishes  []wish
+	entries map[object.ID]v1alpha1.InventoryEntry
+	defined map[string]object.ID // definitions of Desired, by the group/Kind that they define
+	applies map[object.ID]Step   // the steps of the wishes, as they are decided
+	removal removal
+}
+
+func newMaker(in Input) (*maker, []string, *fault.Fault) {
+	m := &maker{
+		in:      in,
+		entries: make(map[object.ID]v1alpha1.InventoryEntry, len(in.Inventory)),
+		defined: map[string]object.ID{},
+		applies: make(map[object.ID]Step, len(in.Desired)),
+	}
+	for _, e := range in.Inventory {
+		m.entries[EntryID(e)] = e
+	}
+	warnings, f := m.readDesired()
+	if f != nil {
+		return nil, nil, f
+	}
+	m.addTarget()
+	slices.SortFunc(m.wishes, func(a, b wish) int { return compareWishes(m, a, b) })
+	return m, warnings, nil
+}
+
+// readDesired fills wishes and defined. The Fault is the first in the order of IDs and places.
+func (m *maker) readDesired() ([]string, *fault.Fault) {
+	desired := slices.Clone(m.in.Desired)
+	slices.SortStableFunc(desired, func(a, b object.Object) int {
+		if c := a.ID().Compare(b.ID()); c != 0 {
+			return c
+		}
+		return comparePlaces(a.Place, b.Place)
+	})
+	var warnings []string
+	for i, o := range desired {
+		marks, said, f := readMarks(o)
+		if f != nil {
+			return nil, f
+		}
+		warnings = append(warnings, said...)
+		if marks.skip {
+			continue
+		}
+		if i > 0 && desired[i-1].ID() == o.ID() {
+			return nil, duplicate(desired[i-1], o)
+		}
+		m.wishes = append(m.wishes, wish{object: o, id: o.ID(), marks: marks})
+		if kind := definedKind(o); kind != "" {
+			m.defined[kind] = o.ID()
+		}
+	}
+	slices.Sort(warnings)
+	return slices.Compact(warnings), nil
+}
+
+func duplicate(first, second object.Object) *fault.Fault {
+	f := fault.New(fault.DuplicateObject, "%s is written twice", second.ID())
+	if place := first.Place.String(); place != "" {
+		f = fault.New(fault.DuplicateObject, "%s is written twice, first in %s", second.ID(), place)
+	}
+	return f.At(second.Place).WithNext("keep one of the two")
+}
+
+// addTarget adds the app's own namespace as a wish where Git does not have it: if it must be created for an object that
+// lives in it, or if this app created it earlier. A namespace of somebody else is used, not claimed.
+func (m *maker) addTarget() {
+	if m.in.App.Target == "" || m.in.Policy.Removed {
+		return
+	}
+	id := namespaceID(m.in.App.Target)
+	used := false
+	for _, w := range m.wishes {
+		if w.id == id {
+			return
+		}
+		used = used || w.id.Namespace == id.Name
+	}
+	if used && m.in.Picture.Absent[id] || m.madeTarget(id) {
+		m.wishes = append(m.wishes, wish{object: targetNamespace(id.Name), id: id, target: true})
+	}
+}
+
+// madeTarget tells whether the app's namespace exists by the Inventory's word, or by that of an entry written ahead and
+// the label.
+func (m *maker) madeTarget(id object.ID) bool {
+	entry, recorded := m.entries[id]
+	live, exists := m.in.Picture.Live[id]
+	if !recorded || !exists || !m.mayClaim(live) {
+		return false
+	}
+	return entry.UID == live.UID || entry.UID == "" && live.Managed
+}
+
+// targetNamespace is the app's namespace as we create it: with the label that we watch, without a claim, because apps may
+// share it and one of them may have it in Git one day.
+func targetNamespace(name string) object.Object {
+	return object.Object{Fields: map[string]any{
+		"apiVersion": "v1",
+		"kind":       "Namespace",
+		"metadata": map[string]any{
+			"name":   name,
+			"labels": map[string]any{v1alpha1.LabelManaged: "true"},
+		},
+	}}
+}
+
+// Needs lists the objects that the Picture for this Input must know: those of Desired and of the Inventory, and the app's
+// own namespace. In order of ID, each once.
+func Needs(in Input) []object.ID {
+	var ids []object.ID
+	for _, o := range in.Desired {
+		ids = append(ids, o.ID())
+	}
+	for _, e := range in.Inventory {
+		ids = append(ids, EntryID(e))
+	}
+	if in.App.Target != "" {
+		ids = append(ids, namespaceID(in.App.Target))
+	}
+	slices.SortFunc(ids, object.ID.Compare)
+	return slices.Compact(ids)
+}
+
+// Claims lists the objects of Desired that an app claims: what it leaves alone or skips is not among them. It is what
+// Picture.Wanted of the other apps is made from. An object whose marks are wrong counts as claimed.
+func Claims(desired []object.Object) []object.ID {
+	var ids []object.ID
+	for _, o := range desired {
+		if marks, _, f := readMarks(o); f == nil && (marks.skip || marks.leaveAlone) {
+			continue
+		}
+		ids = append(ids, o.ID())
+	}
+	slices.SortFunc(ids, object.ID.Compare)
+	return slices.Compact(ids)
+}
+
+// EntryID gives the identity of an Inventory entry.
+func EntryID(e v1alpha1.InventoryEntry) object.ID {
+	return object.ID{Group: e.Group, Kind: e.Kind, Namespace: e.Namespace, Name: e.Name}
+}
+
+func compareWishes(m *maker, a, b wish) int {
+	if c := m.applyOrder(a.id) - m.applyOrder(b.id); c != 0 {
+		return c
+	}
+	return a.id.Compare(b.id)
+}
+
+func (m *maker) applyOrder(id object.ID) int {
+	_, defined := m.defined[id.GroupKind()]
+	return applyOrders[classOf(id, defined)]
+}
+
+func comparePlaces(a, b fault.Place) int {
+	if a.File != b.File {
+		if a.File < b.File {
+			return -1
+		}
+		return 1
+	}
+	return a.Line - b.Line
+}
