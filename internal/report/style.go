@@ -10,7 +10,6 @@ package report
 
 import (
 	"strings"
-	"unicode"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
@@ -26,25 +25,26 @@ type Style struct {
 // stateLook is the glyph, the word and the colour of a state.
 type stateLook struct{ glyph, ascii, word, sgr string }
 
-var looks = map[v1alpha1.State]stateLook{
-	v1alpha1.StateFailed:  {"✕", "x", "failed", "31"},
-	v1alpha1.StateDrifted: {"≠", "*", "drifted", "33"},
-	v1alpha1.StateRolling: {"◐", "~", "rolling out", "34"},
-	v1alpha1.StateWaiting: {"◷", ".", "waiting", "90"},
-	v1alpha1.StatePaused:  {"‖", "=", "paused", "35"},
-	v1alpha1.StateOK:      {"●", "ok", "ok", "32"},
-	v1alpha1.StateUnknown: {"?", "?", "unknown", "90"},
+func lookOf(s v1alpha1.State) stateLook {
+	switch s {
+	case v1alpha1.StateFailed:
+		return stateLook{"✕", "x", "failed", "31"}
+	case v1alpha1.StateDrifted:
+		return stateLook{"≠", "*", "drifted", "33"}
+	case v1alpha1.StateRolling:
+		return stateLook{"◐", "~", "rolling out", "34"}
+	case v1alpha1.StateWaiting:
+		return stateLook{"◷", ".", "waiting", "90"}
+	case v1alpha1.StatePaused:
+		return stateLook{"‖", "=", "paused", "35"}
+	case v1alpha1.StateOK:
+		return stateLook{"●", "ok", "ok", "32"}
+	}
+	return stateLook{"?", "?", "unknown", "90"}
 }
 
 // Word gives the word that people read for a state: "rolling" is read as "rolling out".
 func Word(s v1alpha1.State) string { return lookOf(s).word }
-
-func lookOf(s v1alpha1.State) stateLook {
-	if look, ok := looks[s]; ok {
-		return look
-	}
-	return looks[v1alpha1.StateUnknown]
-}
 
 // Glyph gives the sign of a state in the reader's character set, without colour.
 func (s Style) Glyph(state v1alpha1.State) string {
@@ -82,16 +82,4 @@ func (s Style) Trouble(f *fault.Fault) string {
 		lines = append(lines, "  next  "+Clean(f.Next))
 	}
 	return strings.Join(lines, "\n")
-}
-
-// Clean makes text of others harmless on a terminal and fit for one line: control characters, line breaks and marks that
-// turn the direction of writing become spaces, runs of spaces become one.
-func Clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, text)
-	return strings.Join(strings.Fields(text), " ")
 }

@@ -1,0 +1,111 @@
+package report
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+)
+
+// Next gives the next step for a target: one command or one change in Git; "" if nothing needs doing.
+func (t Target) Next() string {
+	address, st := t.Address(), t.App.Status
+	switch {
+	case st.State == "" && st.AsOf == nil:
+		return "plumb sync " + address
+	case t.State == v1alpha1.StateUnknown:
+		return nextOfSilence
+	case t.State == v1alpha1.StateOK:
+		return ""
+	case heldCount(st) > 0:
+		return "commit to the branch (an empty commit will do) with the line:  Plumb-Allow-Delete: " + address
+	}
+	if next := nextOfReason(t.Reason(), address, t.App); next != "" {
+		return next
+	}
+	switch t.State {
+	case v1alpha1.StateRolling, v1alpha1.StateWaiting:
+		return "plumb wait " + address
+	case v1alpha1.StatePaused:
+		return "plumb resume " + address
+	}
+	return "plumb sync " + address + " tries again now"
+}
+
+// Reason gives the reason of the Ready condition; "" if there is none.
+func (t Target) Reason() fault.Reason {
+	if ready := meta.FindStatusCondition(t.App.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		return fault.Reason(ready.Reason)
+	}
+	return ""
+}
+
+func nextOfReason(reason fault.Reason, address string, app v1alpha1.App) string {
+	account := app.Spec.ServiceAccount
+	if account == "" {
+		account = "plumb-deployer"
+	}
+	switch reason {
+	case fault.RenderFailed, fault.RenderTimeout, fault.RenderLimit, fault.PathEscape, fault.RemoteRefused,
+		fault.DuplicateObject, fault.InvalidObject, fault.InvalidSettings:
+		return "plumb render " + address + " shows the same in your clone; then commit the correction"
+	case fault.PathNotFound, fault.Ambiguous, fault.DuplicateApp, fault.NameInvalid, fault.NoCluster, fault.ClusterUnknown:
+		return "plumb apps --explain shows in your clone how each folder is read"
+	case fault.Forbidden:
+		return fmt.Sprintf("kubectl auth can-i --list --as system:serviceaccount:%s:%s; then grant what is missing", app.Namespace, account)
+	case fault.ServiceAccountMissing:
+		return fmt.Sprintf("kubectl -n %s create serviceaccount %s; then bind it to a role", app.Namespace, account)
+	case fault.HealthDegraded, fault.HealthTimeout:
+		return nextOfHealth(app)
+	case fault.Drifted, fault.Fight:
+		return "commit the live value, stop whoever writes it, or add an ignore rule with a why to plumb.yaml"
+	case fault.Paused, fault.Held:
+		return "plumb resume " + address
+	case fault.NeedsSync:
+		return "plumb sync " + address
+	case fault.FetchFailed, fault.CredentialsRefused, fault.SourceStale, fault.RevisionNotFound:
+		return "check the address, the revision and the Secret of the repository; then plumb sync " + address
+	}
+	return ""
+}
+
+// nextOfHealth leads to the blocking object itself.
+func nextOfHealth(app v1alpha1.App) string {
+	b := app.Status.Blocking
+	if b == nil {
+		return ""
+	}
+	namespace := ""
+	if b.Namespace != "" {
+		namespace = "-n " + b.Namespace + " "
+	}
+	return Clean(fmt.Sprintf("kubectl %sdescribe %s %s", namespace, b.Kind, b.Name))
+}
+
+// ConsentLines gives the commit message lines that would let the held deletions happen: one for the app, and one for each
+// Namespace, which only goes by name (resources.md §7.3).
+func (t Target) ConsentLines() []string {
+	held := t.App.Status.HeldDeletions
+	if heldCount(t.App.Status) == 0 {
+		return nil
+	}
+	lines, others := []string{}, heldCount(t.App.Status) > len(held)
+	for _, h := range held {
+		if isNamespace(h.Object) {
+			lines = append(lines, "Plumb-Allow-Delete: "+t.Address()+" "+Clean(h.Object))
+			continue
+		}
+		others = true
+	}
+	if others {
+		lines = append([]string{"Plumb-Allow-Delete: " + t.Address()}, lines...)
+	}
+	return lines
+}
+
+func isNamespace(object string) bool {
+	const kind = "Namespace/"
+	return len(object) > len(kind) && object[:len(kind)] == kind
+}

@@ -1,0 +1,176 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+)
+
+// Trouble is one thing that is not as it should be: who, what, and the command that goes on from here.
+type Trouble struct {
+	State v1alpha1.State
+	Who   string
+	Text  string
+	Next  string
+}
+
+// Troubles lists what is not ok, in the order in which people want to know: the agent's silence, repositories, then the
+// targets by state. While the agent is silent only that is told: of everything else nobody knows.
+func (f Fleet) Troubles() []Trouble {
+	if silent := f.Agent.Silent(f.Now); silent != "" {
+		if len(f.Apps)+len(f.Repos) == 0 {
+			return nil
+		}
+		return []Trouble{{v1alpha1.StateUnknown, "agent", silent + "; every state is unknown", nextOfSilence}}
+	}
+	var out []Trouble
+	for _, r := range f.Repos {
+		if t := troubleOfRepo(r, f.Now); t != nil {
+			out = append(out, *t)
+		}
+	}
+	targets := f.Targets()
+	slices.SortStableFunc(targets, func(a, b Target) int { return cmp.Compare(troubleOrder(a.State), troubleOrder(b.State)) })
+	for _, t := range targets {
+		if t.State != v1alpha1.StateOK {
+			out = append(out, troubleOfTarget(t, f.Now))
+		}
+	}
+	return out
+}
+
+const nothingSaid = "the agent has said nothing yet"
+
+const nextOfSilence = "kubectl -n plumb-system get lease plumb-agent"
+
+// troubleOrder puts what needs a person before what goes on by itself.
+func troubleOrder(s v1alpha1.State) int {
+	return slices.Index([]v1alpha1.State{
+		v1alpha1.StateFailed, v1alpha1.StateDrifted, v1alpha1.StatePaused,
+		v1alpha1.StateWaiting, v1alpha1.StateUnknown, v1alpha1.StateRolling, v1alpha1.StateOK,
+	}, s)
+}
+
+func troubleOfRepo(r v1alpha1.Repo, now time.Time) *Trouble {
+	ready := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionReady)
+	text := ""
+	if stale := timeOf(r.Status.StaleSince); !stale.IsZero() {
+		text = "not readable since " + Clock(stale, now) + " (" + ago(stale, now) + "), the last good state stays"
+	}
+	if refused := ready != nil && ready.Status == metav1.ConditionFalse && isOfRepo(ready.Reason); refused {
+		text = strings.TrimPrefix(text+"; "+Clean(ready.Reason+": "+ready.Message), "; ")
+	}
+	if text == "" {
+		return nil
+	}
+	return &Trouble{v1alpha1.StateFailed, "repo " + repoName(r), text, "plumb sync"}
+}
+
+// isOfRepo tells the reasons that speak of the repository itself from those that only count its apps, which have lines
+// of their own.
+func isOfRepo(reason string) bool {
+	for _, s := range v1alpha1.States {
+		if strings.EqualFold(reason, string(s)) {
+			return false
+		}
+	}
+	return !slices.Contains([]string{"HealthDegraded", "HealthTimeout", "Drifted", "Fight", "DeletionHeld", "Paused", "Progressing"}, reason)
+}
+
+func repoName(r v1alpha1.Repo) string {
+	if r.Namespace == v1alpha1.Namespace {
+		return r.Name
+	}
+	return r.Namespace + "/" + r.Name
+}
+
+func troubleOfTarget(t Target, now time.Time) Trouble {
+	out := Trouble{State: t.State, Who: t.Address(), Text: t.Summary(), Next: "plumb why " + t.Address()}
+	status := t.App.Status
+	switch t.State {
+	case v1alpha1.StateFailed:
+		if b := status.Blocking; b != nil {
+			out.Text = blockingText(b)
+		}
+	case v1alpha1.StateDrifted:
+		if len(status.Drift) > 0 {
+			out.Text = driftText(status.Drift[0])
+		}
+	case v1alpha1.StatePaused:
+		if p := t.App.Spec.Pause; p != nil {
+			out.Text, out.Next = pauseText(p, now), "plumb resume "+t.Address()
+		}
+	case v1alpha1.StateWaiting:
+		out.Text = cmp.Or(waitText(status), out.Text)
+	case v1alpha1.StateRolling:
+		out.Next = "plumb wait " + t.Address()
+	case v1alpha1.StateUnknown:
+		out.Text = cmp.Or(out.Text, nothingSaid)
+	}
+	return out
+}
+
+// blockingText gives "Deployment/api: ImagePullBackOff …".
+func blockingText(b *v1alpha1.Blocking) string {
+	return Clean(b.Kind + "/" + b.Name + ": " + cmp.Or(b.Message, b.LastEvent, "not healthy"))
+}
+
+// driftText gives "spec.replicas 3 in Git, 9 live, by kubectl (Deployment/shop/ui)".
+func driftText(d v1alpha1.Drift) string {
+	text := cmp.Or(d.Field, d.Object)
+	switch d.Kind {
+	case "missing":
+		text += " deleted"
+	case "added":
+		text += " added, not in Git"
+	case "removed":
+		text += " removed"
+	case "label":
+		text += ": our label taken off"
+	default:
+		if d.Git != "" || d.Live != "" {
+			text += " " + cmp.Or(d.Git, "nothing") + " in Git, " + cmp.Or(d.Live, "nothing") + " live"
+		}
+	}
+	if d.Manager != "" {
+		text += ", by " + d.Manager
+	}
+	if d.Field != "" {
+		text += " (" + d.Object + ")"
+	}
+	return Clean(text)
+}
+
+// pauseText gives `"black friday" by lena, 2d left`.
+func pauseText(p *v1alpha1.Pause, now time.Time) string {
+	text := fmt.Sprintf("%q by %s", Clean(p.Reason), Clean(p.By))
+	if until := timeOf(p.Until); !until.IsZero() {
+		text += ", " + Age(until.Sub(now)) + " left"
+	}
+	return text
+}
+
+func waitText(status v1alpha1.AppStatus) string {
+	if n := heldCount(status); n > 0 {
+		return plural(n, "deletion") + " held until a commit consents"
+	}
+	var names []string
+	for _, w := range status.WaitingFor {
+		names = append(names, Clean(w.Kind+" "+w.Name))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "waits for " + strings.Join(names, ", ")
+}
+
+func heldCount(status v1alpha1.AppStatus) int {
+	return max(status.HeldCount, len(status.HeldDeletions))
+}

@@ -1,0 +1,253 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+)
+
+// Why lays out everything that is known about one target: its sentence, what blocks it, who changed what, what waits for
+// consent, and what to do next.
+func (s Style) Why(t Target, agent Agent, now time.Time) []string {
+	w := whyPage{style: s, now: now}
+	st := t.App.Status
+	w.headline(t, agent)
+	w.revisions(st)
+	w.pause(t.App.Spec.Pause)
+	w.blocking(st.Blocking)
+	w.waiting(st)
+	w.drift(st.Drift)
+	w.held(t)
+	w.warnings(st.Warnings)
+	w.conditions(st.Conditions)
+	if next := t.Next(); next != "" {
+		w.section("next", next)
+	}
+	return w.lines
+}
+
+// whyPage collects lines: a label in the first column, text behind it.
+type whyPage struct {
+	style Style
+	now   time.Time
+	lines []string
+}
+
+const whyIndent = 12
+
+// section adds a labelled paragraph, wrapped at the width.
+func (w *whyPage) section(label, text string) {
+	for i, line := range w.style.wrap(text, whyIndent) {
+		if i > 0 {
+			label = ""
+		}
+		w.lines = append(w.lines, strings.TrimRight(w.style.dim(pad("  "+label, whyIndent))+line, " "))
+	}
+}
+
+// detail adds a line of a list below a section.
+func (w *whyPage) detail(label, text string) {
+	const indent = whyIndent + 2
+	labelled := strings.Repeat(" ", indent) + pad(label, 8)
+	for i, line := range w.style.wrap(text, len(labelled)) {
+		if i > 0 {
+			labelled = strings.Repeat(" ", len(labelled))
+		}
+		w.lines = append(w.lines, labelled+line)
+	}
+}
+
+func (w *whyPage) headline(t Target, agent Agent) {
+	s := w.style
+	summary := cmp.Or(t.Summary(), nothingSaid)
+	if silent := agent.Silent(w.now); silent != "" {
+		known := "nothing is known"
+		if last := t.App.Status.State; last != "" {
+			known = "last known: " + Word(last)
+		}
+		summary = strings.TrimSuffix(silent+"; "+known+", "+t.Summary(), ", ")
+	}
+	head := fmt.Sprintf("%s %s  %s", s.Glyph(t.State), t.Address(), Word(t.State))
+	lines := s.wrap(summary, textWidth(head)+2)
+	w.lines = append(w.lines, s.paint(t.State, s.Glyph(t.State))+" "+s.bold(t.Address())+"  "+s.paint(t.State, Word(t.State))+"  "+lines[0])
+	for _, line := range lines[1:] {
+		w.lines = append(w.lines, strings.Repeat(" ", textWidth(head)+2)+line)
+	}
+}
+
+func (w *whyPage) revisions(st v1alpha1.AppStatus) {
+	text := "nothing applied yet"
+	if st.Revision != "" {
+		text = short(st.Revision) + " applied"
+	}
+	if st.Target != "" && st.Target != st.Revision {
+		text += ", " + short(st.Target) + " wanted"
+	}
+	if len(st.ChangedBy) > 0 && st.Target != st.Revision {
+		ids := make([]string, len(st.ChangedBy))
+		for i, id := range st.ChangedBy {
+			ids[i] = short(id)
+		}
+		text += "; changed by " + strings.Join(ids, ", ")
+	}
+	if at := timeOf(st.AsOf); !at.IsZero() {
+		text += "; so since " + Clock(at, w.now) + " (" + ago(at, w.now) + ")"
+	}
+	w.section("revision", text)
+	if n := st.Objects; n.Total > 0 {
+		text = plural(n.Total, "object")
+		if st.Health != "" {
+			text += ", health " + Clean(string(st.Health))
+		}
+		w.section("objects", text+nonZero(n.Changed, "changed")+nonZero(n.Drifted, "drifted")+nonZero(n.ToDelete, "to delete"))
+	}
+}
+
+func nonZero(n int, word string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d %s", n, word)
+}
+
+func (w *whyPage) pause(p *v1alpha1.Pause) {
+	if p != nil {
+		w.section("paused", pauseText(p, w.now))
+	}
+}
+
+func (w *whyPage) blocking(b *v1alpha1.Blocking) {
+	if b == nil {
+		return
+	}
+	name := b.Kind + "/" + b.Name
+	if b.Namespace != "" {
+		name = b.Kind + "/" + b.Namespace + "/" + b.Name
+	}
+	w.section("blocking", Clean(name))
+	if b.Message != "" {
+		w.detail("says", Clean(b.Message))
+	}
+	if b.LastEvent != "" {
+		w.detail("event", Clean(b.LastEvent))
+	}
+}
+
+func (w *whyPage) waiting(st v1alpha1.AppStatus) {
+	if len(st.WaitingFor) > 0 {
+		st.HeldDeletions, st.HeldCount = nil, 0
+		w.section("waiting", waitText(st))
+	}
+}
+
+func (w *whyPage) drift(list []v1alpha1.Drift) {
+	for i, d := range list {
+		label := "drift"
+		if i > 0 {
+			label = ""
+		}
+		w.section(label, driftTitle(d))
+		if d.Git != "" || d.Live != "" {
+			w.detail("Git", orNothing(Clean(d.Git)))
+			w.detail("live", orNothing(Clean(d.Live)))
+		}
+		w.detail("by", driftWho(d))
+		w.detail("when", w.driftWhen(d))
+	}
+}
+
+func driftTitle(d v1alpha1.Drift) string {
+	title := d.Object + "  " + d.Field
+	if d.Kind != "" {
+		title += " (" + d.Kind + ")"
+	}
+	return Clean(title)
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "(nothing)"
+	}
+	return s
+}
+
+// driftWho names the manager, and says what the API server does not know: the person.
+func driftWho(d v1alpha1.Drift) string {
+	if d.Manager == "" {
+		return "unknown: whoever did it left no entry in managedFields"
+	}
+	text := fmt.Sprintf("manager %q", Clean(d.Manager))
+	switch {
+	case d.Operation != "" && d.Subresource != "":
+		text += fmt.Sprintf(" (%s, subresource %s)", Clean(d.Operation), Clean(d.Subresource))
+	case d.Operation != "":
+		text += " (" + Clean(d.Operation) + ")"
+	}
+	return text + "; the person is in the API server's audit log"
+}
+
+// driftWhen says which source each time has.
+func (w *whyPage) driftWhen(d v1alpha1.Drift) string {
+	var parts []string
+	if t := timeOf(d.Seen); !t.IsZero() {
+		parts = append(parts, "seen "+Clock(t, w.now))
+	}
+	if t := timeOf(d.Time); !t.IsZero() {
+		parts = append(parts, "that manager's entry was last written "+Clock(t, w.now))
+	}
+	if t := timeOf(d.Healed); !t.IsZero() {
+		parts = append(parts, "undone "+Clock(t, w.now))
+	} else {
+		parts = append(parts, "not undone")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (w *whyPage) held(t Target) {
+	st := t.App.Status
+	n := heldCount(st)
+	if n == 0 {
+		return
+	}
+	w.section("held", plural(n, "deletion")+" that only a commit can allow")
+	for _, h := range st.HeldDeletions {
+		w.lines = append(w.lines, strings.Repeat(" ", whyIndent+2)+Clean(h.Object)+"  "+w.style.dim(Clean(h.Reason)))
+	}
+	if more := n - len(st.HeldDeletions); more > 0 {
+		w.lines = append(w.lines, strings.Repeat(" ", whyIndent+2)+fmt.Sprintf("and %d more", more))
+	}
+	for i, line := range t.ConsentLines() {
+		label := "consent"
+		if i > 0 {
+			label = ""
+		}
+		w.section(label, line)
+	}
+}
+
+func (w *whyPage) warnings(list []string) {
+	for i, text := range list {
+		label := "warning"
+		if i > 0 {
+			label = ""
+		}
+		w.section(label, Clean(text))
+	}
+}
+
+// conditions shows those that say more than the state word does.
+func (w *whyPage) conditions(list []metav1.Condition) {
+	label := "because"
+	for _, c := range list {
+		if c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionTrue {
+			continue
+		}
+		w.section(label, Clean(fmt.Sprintf("%s (%s): %s", c.Reason, c.Type, c.Message)))
+		label = ""
+	}
+}
