@@ -28,7 +28,7 @@ func ensureNodes(ctx context.Context, client kubernetes.Interface, count, port i
 		if err != nil && !apierrors.IsAlreadyExists(err) {
 			return err
 		}
-		status, err := json.Marshal(map[string]any{"status": nodeStatus(port)})
+		status, err := json.Marshal(map[string]any{"status": nodeStatus(node.Name, port)})
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func newNode(i int) *corev1.Node {
 }
 
 // nodeStatus: room for whatever a fleet asks for. kwok fills in the conditions and keeps the lease.
-func nodeStatus(port int) corev1.NodeStatus {
+func nodeStatus(name string, port int) corev1.NodeStatus {
 	room := corev1.ResourceList{
 		corev1.ResourceCPU:              resource.MustParse("1000"),
 		corev1.ResourceMemory:           resource.MustParse("4Ti"),
@@ -66,7 +66,7 @@ func nodeStatus(port int) corev1.NodeStatus {
 	return corev1.NodeStatus{
 		Capacity:        room,
 		Allocatable:     room,
-		Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: nodeIP}},
+		Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: nodeIP}, {Type: corev1.NodeHostName, Address: name}},
 		DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: int32(port)}},
 	}
 }
