@@ -1,0 +1,253 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+)
+
+// Snapshot is the tree of one commit, read from the object store: an fs.FS, fs.ReadDirFS, fs.ReadFileFS, fs.StatFS and
+// fs.ReadLinkFS. It never changes and is safe for concurrent use. Times are zero, so that nothing can depend on them.
+//
+// Symlinks are followed inside the repository, wherever they stand in a path; one that leads out of it, or is absolute, or
+// turns in a circle, is the fault PathEscape. ReadDir, ReadLink and Lstat do not follow the last element. A submodule is an
+// irregular entry that cannot be read.
+//
+// Errors are *fs.PathError around fs.ErrNotExist, fs.ErrInvalid (a path that package fs refuses; see CleanPath), or a Fault:
+// RenderLimit with FILE_TOO_LARGE, TREE_TOO_LARGE, TREE_DEPTH; PathEscape; Unsupported for a submodule; FetchFailed if a
+// blob that was left on the server cannot be fetched, or the local copy is damaged.
+type Snapshot struct {
+	m      *Mirror
+	commit *Commit
+}
+
+var (
+	_ fs.ReadDirFS  = (*Snapshot)(nil)
+	_ fs.ReadFileFS = (*Snapshot)(nil)
+	_ fs.StatFS     = (*Snapshot)(nil)
+	_ fs.ReadLinkFS = (*Snapshot)(nil)
+)
+
+// Snapshot gives the tree of a commit that is here: see Fetch and Complete. The context bounds this call only; reads of the
+// Snapshot have deadlines of their own.
+//
+// Errors: RevisionNotFound if the commit is not here; FetchFailed if the local copy is damaged.
+func (m *Mirror) Snapshot(ctx context.Context, commit string) (*Snapshot, error) {
+	c, err := m.commit(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	return &Snapshot{m: m, commit: c}, nil
+}
+
+// Commit gives the id of the commit.
+func (s *Snapshot) Commit() string { return s.commit.ID }
+
+// Hash gives what identifies the content at a path: git's mode and object id, "100644 <id>" of a file, "040000 <id>" of a
+// folder. Equal hashes mean equal bytes below. A symlink is followed, so the hash is that of what a read of the same path
+// gives; but the hash of a folder covers the texts of the symlinks in it, not what they point to: what is read through a
+// symlink is to be recorded by its own path. It costs a lookup per path element, from cached trees.
+//
+// Errors: fs.ErrNotExist (in an *fs.PathError) if there is nothing; others as Snapshot.
+func (s *Snapshot) Hash(path string) (string, error) {
+	n, err := s.lookup("hash", path, true)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%06o %s", uint32(n.mode), n.id), nil
+}
+
+// Open opens a file or folder.
+func (s *Snapshot) Open(path string) (fs.File, error) {
+	n, err := s.lookup("open", path, true)
+	if err != nil {
+		return nil, err
+	}
+	if n.mode == modeFolder {
+		entries, err := s.entries("open", path, n)
+		if err != nil {
+			return nil, err
+		}
+		return &openFolder{s: s, node: n, path: path, entries: entries}, nil
+	}
+	content, err := s.read("open", path, n)
+	if err != nil {
+		return nil, err
+	}
+	return &openFile{info: fileInfo{n, int64(len(content))}, Reader: bytes.NewReader(content)}, nil
+}
+
+// ReadFile gives the bytes of a file. The caller may change them.
+func (s *Snapshot) ReadFile(path string) ([]byte, error) {
+	n, err := s.lookup("read", path, true)
+	if err != nil {
+		return nil, err
+	}
+	content, err := s.read("read", path, n)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(content), nil
+}
+
+// ReadDir gives the entries of a folder, sorted by name. Symlinks among them are shown as such.
+func (s *Snapshot) ReadDir(path string) ([]fs.DirEntry, error) {
+	n, err := s.lookup("readdir", path, true)
+	if err != nil {
+		return nil, err
+	}
+	return s.entries("readdir", path, n)
+}
+
+// Stat describes what a path leads to, symlinks followed.
+func (s *Snapshot) Stat(path string) (fs.FileInfo, error) {
+	n, err := s.lookup("stat", path, true)
+	if err != nil {
+		return nil, err
+	}
+	return s.describe("stat", path, n)
+}
+
+// Lstat describes what a path names, the last element not followed.
+func (s *Snapshot) Lstat(path string) (fs.FileInfo, error) {
+	n, err := s.lookup("lstat", path, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.describe("lstat", path, n)
+}
+
+// ReadLink gives the text of a symlink.
+func (s *Snapshot) ReadLink(path string) (string, error) {
+	n, err := s.lookup("readlink", path, false)
+	if err != nil {
+		return "", err
+	}
+	if n.mode != modeSymlink {
+		return "", &fs.PathError{Op: "readlink", Path: path, Err: fs.ErrInvalid}
+	}
+	target, err := s.target(path, n)
+	if err != nil {
+		return "", &fs.PathError{Op: "readlink", Path: path, Err: err}
+	}
+	return target, nil
+}
+
+// entries lists a folder.
+func (s *Snapshot) entries(op, path string, n node) ([]fs.DirEntry, error) {
+	if n.mode != modeFolder {
+		return nil, &fs.PathError{Op: op, Path: path, Err: errors.New("not a folder")}
+	}
+	nodes, err := s.tree(context.Background(), path, n.id)
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: path, Err: err}
+	}
+	entries := make([]fs.DirEntry, len(nodes))
+	for i := range nodes {
+		entries[i] = dirEntry{s: s, node: nodes[i], folder: path}
+	}
+	return entries, nil
+}
+
+// describe makes a FileInfo. The size of a file is asked of the store.
+func (s *Snapshot) describe(op, path string, n node) (fs.FileInfo, error) {
+	if n.mode == modeFolder || n.mode == modeSubmodule {
+		return fileInfo{node: n}, nil
+	}
+	if kept, ok := s.m.cache.get(n.id); ok {
+		if content, ok := kept.([]byte); ok {
+			return fileInfo{n, int64(len(content))}, nil
+		}
+	}
+	found, err := s.m.blobInfo(context.Background(), s, n, path)
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: path, Err: err}
+	}
+	return fileInfo{n, found.size}, nil
+}
+
+// read gives the content of a blob, which belongs to the cache.
+func (s *Snapshot) read(op, path string, n node) ([]byte, error) {
+	switch n.mode {
+	case modeFolder:
+		return nil, &fs.PathError{Op: op, Path: path, Err: errors.New("is a folder")}
+	case modeSubmodule:
+		return nil, &fs.PathError{Op: op, Path: path, Err: submodule(path)}
+	}
+	content, err := s.m.blob(context.Background(), s, n, path, s.m.options.MaxFile)
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: path, Err: err}
+	}
+	return content, nil
+}
+
+// fileInfo is what is known of a node.
+type fileInfo struct {
+	node node
+	size int64
+}
+
+func (i fileInfo) Name() string       { return i.node.name }
+func (i fileInfo) Size() int64        { return i.size }
+func (i fileInfo) Mode() fs.FileMode  { return i.node.mode.full() }
+func (i fileInfo) ModTime() time.Time { return time.Time{} }
+func (i fileInfo) IsDir() bool        { return i.node.mode == modeFolder }
+func (i fileInfo) Sys() any           { return nil }
+
+// dirEntry is an entry of a listed folder; its size is asked for only by Info.
+type dirEntry struct {
+	s      *Snapshot
+	node   node
+	folder string
+}
+
+func (e dirEntry) Name() string      { return e.node.name }
+func (e dirEntry) IsDir() bool       { return e.node.mode == modeFolder }
+func (e dirEntry) Type() fs.FileMode { return e.node.mode.kind() }
+func (e dirEntry) String() string    { return fs.FormatDirEntry(e) }
+func (e dirEntry) Info() (fs.FileInfo, error) {
+	return e.s.describe("stat", strings.TrimPrefix(e.folder+"/"+e.node.name, "./"), e.node)
+}
+
+// openFile is an open file: all of its bytes.
+type openFile struct {
+	info fileInfo
+	*bytes.Reader
+}
+
+func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *openFile) Close() error               { return nil }
+
+// openFolder is an open folder: its entries, and how many were given out.
+type openFolder struct {
+	s       *Snapshot
+	node    node
+	path    string
+	entries []fs.DirEntry
+	given   int
+}
+
+func (f *openFolder) Stat() (fs.FileInfo, error) { return fileInfo{node: f.node}, nil }
+func (f *openFolder) Close() error               { return nil }
+
+func (f *openFolder) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: f.path, Err: errors.New("is a folder")}
+}
+
+// ReadDir gives the next n entries, all that remain if n <= 0; io.EOF when none remain and n > 0.
+func (f *openFolder) ReadDir(n int) ([]fs.DirEntry, error) {
+	rest := f.entries[f.given:]
+	if n > 0 && len(rest) == 0 {
+		return nil, io.EOF
+	}
+	if n > 0 && len(rest) > n {
+		rest = rest[:n]
+	}
+	f.given += len(rest)
+	return append([]fs.DirEntry(nil), rest...), nil
+}
