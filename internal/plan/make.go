@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
@@ -23,7 +24,7 @@ func Make(in Input) Plan {
 	}
 	p.Steps = append(m.applySteps(), m.removalSteps()...)
 	slices.SortStableFunc(p.Steps, compareSteps)
-	p.Consumed = m.consumed()
+	p.Consumed = m.consumed(p.Steps)
 	p.Warnings = append(warnings, m.copiesWarning()...)
 	return p
 }
@@ -45,23 +46,25 @@ type wish struct {
 
 // maker holds one Input, indexed.
 type maker struct {
-	in      Input
-	wishes  []wish
-	entries map[object.ID]v1alpha1.InventoryEntry
-	defined map[string]object.ID // definitions of Desired, by the group/Kind that they define
-	applies map[object.ID]Step   // the steps of the wishes, as they are decided
-	removal removal
+	in        Input
+	wishes    []wish
+	entries   map[object.ID]v1alpha1.InventoryEntry
+	defined   map[string]object.ID // definitions of Desired, by the group/Kind that they define
+	applies   map[object.ID]Step   // the steps of the wishes, as they are decided
+	ownGroups map[string]bool      // API groups of which the app has, or had, a definition
+	used      map[int]bool         // consents that allowed something, by their index
 }
 
 func newMaker(in Input) (*maker, []string, *fault.Fault) {
 	m := &maker{
-		in:      in,
-		entries: make(map[object.ID]v1alpha1.InventoryEntry, len(in.Inventory)),
-		defined: map[string]object.ID{},
-		applies: make(map[object.ID]Step, len(in.Desired)),
+		in:        in,
+		entries:   make(map[object.ID]v1alpha1.InventoryEntry, len(in.Inventory)),
+		defined:   map[string]object.ID{},
+		applies:   make(map[object.ID]Step, len(in.Desired)),
+		ownGroups: map[string]bool{}, used: map[int]bool{},
 	}
 	for _, e := range in.Inventory {
-		m.entries[EntryID(e)] = e
+		m.addEntry(e)
 	}
 	warnings, f := m.readDesired()
 	if f != nil {
@@ -70,6 +73,23 @@ func newMaker(in Input) (*maker, []string, *fault.Fault) {
 	m.addTarget()
 	slices.SortFunc(m.wishes, func(a, b wish) int { return compareWishes(m, a, b) })
 	return m, warnings, nil
+}
+
+// addEntry indexes an Inventory entry. Of two for one object the confirmed one counts.
+func (m *maker) addEntry(e v1alpha1.InventoryEntry) {
+	id := EntryID(e)
+	if known, twice := m.entries[id]; twice && known.UID != "" {
+		return
+	}
+	m.entries[id] = e
+	if _, group, ok := strings.Cut(id.Name, "."); ok && isDefinition(id) {
+		m.ownGroups[group] = true
+	}
+}
+
+// wishesOfGit tells whether Git has any object for the app.
+func (m *maker) wishesOfGit() bool {
+	return slices.ContainsFunc(m.wishes, func(w wish) bool { return !w.target })
 }
 
 // readDesired fills wishes and defined. The Fault is the first in the order of IDs and places.

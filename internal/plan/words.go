@@ -31,9 +31,5 @@ func sorted(names []string) []string {
 
 // importCommand is the next step for an object of another tool.
 func importCommand(tool string) string {
-	from := "flux"
-	if strings.HasPrefix(tool, "Argo CD") {
-		from = "argocd"
-	}
-	return "move it here with plumb import " + from + ", or take it out of " + tool
+	return "take it over with plumb import --adopt, or take it out of " + tool
 }
