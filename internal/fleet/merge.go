@@ -1,0 +1,121 @@
+package fleet
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+)
+
+// Merge lays over on base (resources.md §6): what over sets wins; maps merge by key, helm.inline at every depth; lists
+// replace, but ignore and health are appended. Neither argument is changed; the result may share parts with both.
+// Merge is associative, but for a key of helm.inline that is a map at one level and something else at another.
+func Merge(base, over v1alpha1.Settings) v1alpha1.Settings {
+	out := base
+	out.Skip = pick(base.Skip, over.Skip)
+	out.Namespace = pickText(base.Namespace, over.Namespace)
+	out.Sync = pickText(base.Sync, over.Sync)
+	out.Heal = pick(base.Heal, over.Heal)
+	out.Prune = pick(base.Prune, over.Prune)
+	out.Wait = mergeWait(base.Wait, over.Wait)
+	out.Ignore = slices.Concat(base.Ignore, over.Ignore)
+	out.Health = slices.Concat(base.Health, over.Health)
+	out.Render = pickText(base.Render, over.Render)
+	out.Plain = mergePlain(base.Plain, over.Plain)
+	out.Helm = mergeHelm(base.Helm, over.Helm)
+	out.Replace = pickList(base.Replace, over.Replace)
+	return out
+}
+
+func mergeWait(base, over *v1alpha1.Wait) *v1alpha1.Wait {
+	if base == nil || over == nil {
+		return pick(base, over)
+	}
+	return &v1alpha1.Wait{Timeout: pickText(base.Timeout, over.Timeout)}
+}
+
+func mergePlain(base, over *v1alpha1.PlainSettings) *v1alpha1.PlainSettings {
+	if base == nil || over == nil {
+		return pick(base, over)
+	}
+	return &v1alpha1.PlainSettings{
+		Recurse: pick(base.Recurse, over.Recurse),
+		Include: pickList(base.Include, over.Include),
+		Exclude: pickList(base.Exclude, over.Exclude),
+	}
+}
+
+func mergeHelm(base, over *v1alpha1.HelmSettings) *v1alpha1.HelmSettings {
+	if base == nil || over == nil {
+		return pick(base, over)
+	}
+	out := &v1alpha1.HelmSettings{
+		Release:  pickText(base.Release, over.Release),
+		Values:   pickList(base.Values, over.Values),
+		Set:      maps.Clone(base.Set),
+		Inline:   mergeInline(base.Inline, over.Inline),
+		SkipCRDs: pick(base.SkipCRDs, over.SkipCRDs),
+	}
+	if out.Set == nil {
+		out.Set = over.Set
+		return out
+	}
+	maps.Copy(out.Set, over.Set)
+	return out
+}
+
+// mergeInline merges two JSON objects by key, at every depth. A value that is not JSON loses to the other.
+func mergeInline(base, over *apiextensionsv1.JSON) *apiextensionsv1.JSON {
+	if base == nil || over == nil {
+		return pick(base, over)
+	}
+	raw, err := mergeRaw(base.Raw, over.Raw)
+	if err != nil {
+		return over
+	}
+	return &apiextensionsv1.JSON{Raw: raw}
+}
+
+// mergeRaw works on raw values, so that a number keeps its digits.
+func mergeRaw(base, over json.RawMessage) (json.RawMessage, error) {
+	var b, o map[string]json.RawMessage
+	if json.Unmarshal(base, &b) != nil || json.Unmarshal(over, &o) != nil || b == nil || o == nil {
+		return over, nil
+	}
+	for key, value := range o {
+		if old, ok := b[key]; ok {
+			merged, err := mergeRaw(old, value)
+			if err != nil {
+				return nil, err
+			}
+			value = merged
+		}
+		b[key] = value
+	}
+	return json.Marshal(b)
+}
+
+func pick[T any](base, over *T) *T {
+	if over != nil {
+		return over
+	}
+	return base
+}
+
+func pickText(base, over string) string {
+	if over != "" {
+		return over
+	}
+	return base
+}
+
+// pickList lets an empty list replace: it was written; nil was not.
+func pickList[T any](base, over []T) []T {
+	if over != nil {
+		return over
+	}
+	return base
+}
