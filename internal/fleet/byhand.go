@@ -10,33 +10,45 @@ import (
 	"plumb.dev/plumb/internal/fault"
 )
 
+// Placed is what a commit says of an App that a person wrote.
+type Placed struct {
+	App App
+	// Root is the root plumb.yaml; zero without one.
+	Root v1alpha1.RootFile
+	// Fault is that of App: PathNotFound, Ambiguous, InvalidSettings, NameInvalid, Unsupported, or what the tree said.
+	Fault *fault.Fault
+}
+
 // ByHand gives the App of an App object that a person wrote: the folder of spec.path, with the settings of the root
 // file, of the plumb.yaml in the folder, and of spec.settings, which wins. Where spec.path is an environment's or a
 // cluster's folder (<app>/envs/<env>[/clusters/<cluster>]) the files above it count as they do in discovery.
-// name is the object's name. A skip in a file is discovery's business and does not stop it.
-// What is wrong stands in App.Fault: PathNotFound, Ambiguous, InvalidSettings, NameInvalid, Unsupported.
-func ByHand(tree fs.FS, name string, spec v1alpha1.AppSpec) App {
-	app := App{Name: name, App: cmp.Or(spec.App, name), Env: spec.Env, Cluster: orLocal(spec.Cluster), Path: spec.Path}
-	app.folder = app.Path
-	if err := app.byHand(tree, spec); err != nil {
+// A skip in a file is discovery's business and does not stop it.
+func ByHand(tree fs.FS, o *v1alpha1.App) Placed {
+	spec := o.Spec
+	app := App{
+		Name: o.Name, App: cmp.Or(spec.App, o.Name), Env: spec.Env, Cluster: orLocal(spec.Cluster),
+		Path: spec.Path, folder: spec.Path,
+	}
+	d := &discovery{in: Input{Tree: tree}, reader: newReader(tree)}
+	if err := d.byHand(&app, spec); err != nil {
 		app.Fault = fault.Of(err, fault.FetchFailed)
 	}
-	return app
+	return Placed{App: app, Root: d.result.Root, Fault: app.Fault}
 }
 
-func (a *App) byHand(tree fs.FS, spec v1alpha1.AppSpec) error {
+func (d *discovery) byHand(a *App, spec v1alpha1.AppSpec) error {
 	if !fs.ValidPath(spec.Path) {
 		return fault.New(fault.PathNotFound, "spec.path %q is not a clean path inside the repository", clip(spec.Path)).
 			WithNext(`write it relative to the root, without .. or a slash at its ends; "." is the root`)
 	}
-	r := newReader(tree)
-	l, err := r.walk(spec.Path)
+	if err := d.readRoot(); err != nil {
+		return err
+	}
+	l, err := d.reader.walk(spec.Path)
 	if err != nil {
 		return err
 	}
-	d := discovery{in: Input{Tree: tree}, reader: r}
-	rootErr := d.readRoot()
-	x := &examiner{reader: r, root: d.root}
+	x := &examiner{reader: d.reader, root: d.root}
 	levels, err := x.chain(l)
 	if err != nil {
 		return err
@@ -49,9 +61,6 @@ func (a *App) byHand(tree fs.FS, spec v1alpha1.AppSpec) error {
 	a.setLevels(d.root.level, levels)
 	a.setInputs(markers(spec.Path), d.root.level, levels)
 	a.setNamespace(spec.Namespace, nil)
-	if rootErr != nil {
-		return rootErr
-	}
 	return a.findKind(x, l, levels)
 }
 

@@ -35,6 +35,7 @@ func blocked(err error) Result {
 type discovery struct {
 	in     Input
 	reader *reader
+	hasher Hasher // nil if the tree is none
 	root   rootFacts
 	result Result
 }
@@ -48,13 +49,18 @@ func (d *discovery) run() error {
 	if err := d.readRoot(); err != nil {
 		return err
 	}
+	before := d.recall()
+	if before != nil && before.tree == d.result.memo.tree {
+		d.result = *d.in.Previous
+		return nil
+	}
 	find := &finder{reader: d.reader}
 	if err := find.find(patterns); err != nil {
 		return err
 	}
 	d.result.Explained = find.out
 	d.missing(patterns, find.matched)
-	if err := d.folders(find.spots); err != nil {
+	if err := d.folders(find.spots, before); err != nil {
 		return err
 	}
 	d.finish()
@@ -64,6 +70,7 @@ func (d *discovery) run() error {
 // rootFacts is the root plumb.yaml, made ready.
 type rootFacts struct {
 	file      v1alpha1.RootFile
+	bytes     []byte
 	level     level // its defaults
 	declared  map[string]bool
 	selectors map[string]apilabels.Selector
@@ -100,6 +107,7 @@ func newRootFacts(data []byte) (rootFacts, error) {
 	}
 	facts := rootFacts{
 		file:      root,
+		bytes:     data,
 		level:     level{file: SettingsFile, settings: root.Defaults, exists: true, places: map[string]fault.Place{}},
 		declared:  map[string]bool{},
 		selectors: map[string]apilabels.Selector{},
@@ -139,15 +147,20 @@ func (d *discovery) missing(patterns []*pattern, matched map[*pattern]bool) {
 	}
 }
 
-// folders examines and places each folder.
-func (d *discovery) folders(spots []spot) error {
+// folders examines and places each folder, but for those that are as they were.
+func (d *discovery) folders(spots []spot, before *memo) error {
 	placer := newPlacer(d.in, d.root)
 	for _, s := range spots {
-		v, err := examine(newReader(d.in.Tree), d.root, s)
+		placed, err := d.remember(before, s.dir, func() (placement, error) {
+			v, err := examine(newReader(d.in.Tree), d.root, s)
+			if err != nil {
+				return placement{}, err
+			}
+			return placer.place(s, v), nil
+		})
 		if err != nil {
 			return err
 		}
-		placed := placer.place(s, v)
 		d.result.Apps = append(d.result.Apps, placed.apps...)
 		d.result.Explained = append(d.result.Explained, placed.explained...)
 		d.result.Faults = append(d.result.Faults, placed.faults...)

@@ -99,6 +99,9 @@ func (x *examiner) level(l listing) (level, error) {
 		return level{file: file, exists: true, fault: linkedSettings(file)}, nil
 	}
 	data, err := x.reader.read(file)
+	if tooLarge(err) {
+		return level{file: file, exists: true, fault: fault.Of(err, fault.RenderLimit)}, nil
+	}
 	if err != nil {
 		return level{}, err
 	}

@@ -61,6 +61,34 @@ func compile(apps []v1alpha1.Pattern) ([]*pattern, *fault.Fault) {
 	return patterns, nil
 }
 
+// Roots gives the paths that a discovery reads first, so that their files can be fetched together: the root plumb.yaml, and
+// the fixed beginning of each pattern.
+func Roots(apps []v1alpha1.Pattern) []string {
+	patterns, bad := compile(apps)
+	if bad != nil {
+		return []string{SettingsFile}
+	}
+	roots := []string{SettingsFile}
+	for _, p := range patterns {
+		if p.exclude {
+			continue
+		}
+		root := "."
+		for _, s := range p.segments {
+			if s.variable != "" || strings.Contains(s.glob, "*") {
+				break
+			}
+			root = path.Join(root, s.glob)
+		}
+		if root == "." {
+			return []string{root}
+		}
+		roots = append(roots, root)
+	}
+	slices.Sort(roots)
+	return slices.Compact(roots)
+}
+
 func (p *pattern) parse() error {
 	if p.path == "" || path.IsAbs(p.path) || path.Clean(p.path) != p.path || p.path == ".." || strings.HasPrefix(p.path, "../") {
 		return fmt.Errorf("needs a path that is relative, clean and inside the repository")

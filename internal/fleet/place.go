@@ -252,7 +252,9 @@ func (a *App) setLevels(root level, levels []level) {
 func (a *App) setInputs(inputs []string, root level, levels []level) {
 	inputs = append(inputs, root.file)
 	for _, l := range levels {
-		inputs = append(inputs, l.file)
+		if l.file != "" { // spec.settings of an App by hand is no file
+			inputs = append(inputs, l.file)
+		}
 	}
 	slices.Sort(inputs)
 	a.Inputs = slices.Compact(inputs)

@@ -61,6 +61,9 @@ type unreadable struct{ cause error }
 func (e *unreadable) Error() string { return e.cause.Error() }
 func (e *unreadable) Unwrap() error { return e.cause }
 
+// tooLarge tells whether a file is there and healthy, but beyond the limit for files (resources.md §9).
+func tooLarge(err error) bool { return fault.Is(err, fault.RenderLimit) }
+
 // listing is what lies directly in a folder, without hidden names and symbolic links to folders.
 type listing struct {
 	dir    string
@@ -179,10 +182,12 @@ func (r *reader) plain(l listing) (bool, error) {
 			continue
 		}
 		data, err := r.read(path.Join(l.dir, name))
-		if err != nil {
+		switch {
+		case tooLarge(err): // the render says which file it is; an app must not vanish by it
+			return true, nil
+		case err != nil:
 			return false, err
-		}
-		if isObject(data) {
+		case isObject(data):
 			return true, nil
 		}
 	}
