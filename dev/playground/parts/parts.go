@@ -26,6 +26,7 @@ import (
 
 // Run becomes the part called name and returns its exit code when it ends.
 func Run(name string, args []string) int {
+	os.Args = append([]string{name}, args...) // client-go calls itself by it: the audit log tells the parts apart
 	switch name {
 	case "etcd":
 		return untilSignal(func(ctx context.Context) error { return runEtcd(ctx, args) })
