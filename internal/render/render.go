@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
-	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/render/wire"
 )
 
 // Version is the version of the serialised form of Manifest and Recorded. Another version is never read.
@@ -107,11 +107,7 @@ type Question struct {
 }
 
 // Warning is something that a person should know about a render that succeeded.
-type Warning struct {
-	Code    string      `json:"code"` // one of the Warn constants
-	Message string      `json:"message"`
-	Place   fault.Place `json:"place,omitzero"`
-}
+type Warning = wire.Warning
 
 // Codes of warnings.
 const (
@@ -124,21 +120,10 @@ const (
 )
 
 // Chart is the identity of a Helm chart.
-type Chart struct {
-	Name       string `json:"name"`
-	Version    string `json:"version"`
-	AppVersion string `json:"appVersion,omitempty"`
-}
+type Chart = wire.Chart
 
 // Sandbox says what really locks a child.
-type Sandbox struct {
-	Limits      bool   `json:"limits"`             // memory, CPU, open files, no core, no file writes
-	Landlock    bool   `json:"landlock"`           // no files, no TCP
-	LandlockABI int    `json:"abi,omitempty"`      // of the kernel
-	Seccomp     bool   `json:"seccomp"`            // system calls allowed by list: no sockets, no exec, no other processes
-	Tested      bool   `json:"tested"`             // socket, execve and open were tried in the child and refused
-	Weakness    string `json:"weakness,omitempty"` // what is missing and why, a sentence; "" if nothing is
-}
+type Sandbox = wire.Sandbox
 
 // Limits bound one render. The zero value of a field means the default (resources.md §9).
 type Limits struct {
@@ -147,8 +132,9 @@ type Limits struct {
 	Output  int64         // bytes of all objects as JSON, 64 MiB
 	Object  int64         // bytes of one object as JSON, 1.5 MiB
 	File    int64         // bytes of one file, 10 MiB
+	Input   int64         // bytes of all files, 256 MiB
 	Objects int           // 10,000
-	Reads   int           // files, folders and questions of one render, 20,000
+	Reads   int           // questions of one render: files, folders, the cluster; 20,000
 	Depth   int           // folders below the source's root, 64
 }
 
@@ -158,6 +144,7 @@ const (
 	CodeMemory       = "RENDER_MEMORY"
 	CodeOutput       = "RENDER_OUTPUT"
 	CodeFileTooLarge = "FILE_TOO_LARGE"
+	CodeInput        = "INPUT_TOO_LARGE"
 	CodeReads        = "TOO_MANY_FILES"
 	CodeTreeTooDeep  = "TREE_TOO_DEEP"
 	CodeObjects      = "TOO_MANY_OBJECTS"

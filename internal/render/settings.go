@@ -1,0 +1,63 @@
+package render
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/render/wire"
+)
+
+// setHelm adds the settings for charts. Order of values, later wins: the chart's own, files, inline, set.
+func setHelm(out *wire.Render, h *v1alpha1.HelmSettings, app location) {
+	if h.Release != "" {
+		out.Release = h.Release
+	}
+	if len(h.Values) > 0 {
+		out.Values = nil
+		for _, name := range h.Values {
+			out.Values = append(out.Values, wire.File{Path: beside(app.path, name)})
+		}
+	}
+	if h.Inline != nil {
+		out.Inline = h.Inline.Raw
+	}
+	for _, key := range slices.Sorted(maps.Keys(h.Set)) {
+		out.Set = append(out.Set, key+"="+oneValue(h.Set[key]))
+	}
+	out.SkipCRDs = h.SkipCRDs != nil && *h.SkipCRDs
+}
+
+// beside gives the path of a file that is named relative to the app's folder. Addresses stay as they are: the child refuses
+// them by name.
+func beside(folder, name string) string {
+	if path.IsAbs(name) || strings.Contains(name, "://") {
+		return name
+	}
+	return path.Join(folder, name)
+}
+
+// oneValue writes a value so that the syntax of --set takes it as one: a comma would begin the next. A list in braces is
+// left as it is.
+func oneValue(value string) string {
+	if strings.HasPrefix(value, "{") && strings.HasSuffix(value, "}") {
+		return value
+	}
+	return strings.ReplaceAll(value, ",", `\,`)
+}
+
+// seed gives the seed of random functions: a secret and what an app is, not what is in its values, so that a generated
+// password survives a change of another value.
+func (req Request) seed(secret []byte) string {
+	h := hmac.New(sha256.New, secret)
+	for _, part := range []string{path.Clean(req.Path), req.Release, req.Namespace} {
+		h.Write([]byte(part))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
