@@ -30,7 +30,7 @@ type reader struct {
 	bytes        int64
 	reads        map[readKey]string // what was found: a hash, "" for nothing
 	questions    map[string]string
-	kinds        map[location]kind // of paths without symlinks
+	found        map[location]thing // at paths whose folders are no symlinks
 }
 
 type location struct{ source, path string }
@@ -50,10 +50,16 @@ const (
 	link
 )
 
+// thing is what is at a location, and how large it is.
+type thing struct {
+	kind kind
+	size int64
+}
+
 func newReader(sources map[string]Source, capabilities Capabilities, limits Limits) *reader {
 	return &reader{
 		sources: sources, capabilities: capabilities, limits: limits,
-		reads: map[readKey]string{}, questions: map[string]string{}, kinds: map[location]kind{},
+		reads: map[readKey]string{}, questions: map[string]string{}, found: map[location]thing{},
 	}
 }
 
@@ -67,23 +73,23 @@ func (r *reader) answer(ask wire.Ask) wire.Answer {
 	case wire.AskKube, wire.AskHas:
 		return r.cluster(ask)
 	}
-	at, found, err := r.resolve(location{ask.Source, ask.Path})
+	at, what, err := r.resolve(location{ask.Source, ask.Path})
 	if err != nil {
 		return bad(err)
 	}
 	a := wire.Answer{Path: at.path, Status: wire.ItIsNot}
 	switch {
-	case found == nothing:
+	case what.kind == nothing:
 		r.note(at, ReadStat, "")
-	case found == folder && ask.Kind == wire.AskDir:
+	case what.kind == folder && ask.Kind == wire.AskDir:
 		a.Status = wire.ItIsFolder
 		a.Data, err = r.list(at)
-	case found == folder:
+	case what.kind == folder:
 		a.Status = wire.ItIsFolder
 		r.note(at, ReadStat, ReadDir)
 	case ask.Kind == wire.AskFile:
 		a.Status = wire.ItIsFile
-		a.Data, err = r.read(at)
+		a.Data, err = r.read(at, what.size)
 	default:
 		a.Status = wire.ItIsFile
 		r.note(at, ReadStat, ReadFile)
@@ -112,49 +118,49 @@ func (r *reader) cluster(ask wire.Ask) wire.Answer {
 }
 
 // resolve follows the symlinks in a path, and says what is at its end. Each symlink is a Read.
-func (r *reader) resolve(at location) (location, kind, error) {
+func (r *reader) resolve(at location) (location, thing, error) {
 	source, ok := r.sources[at.source]
 	if !ok {
-		return at, nothing, fault.New(fault.InvalidSettings, "there is no source %q", at.source)
+		return at, thing{}, fault.New(fault.InvalidSettings, "there is no source %q", at.source)
 	}
 	if !fs.ValidPath(at.path) {
-		return at, nothing, outside(at.path)
+		return at, thing{}, outside(at.path)
 	}
 	if strings.Count(at.path, "/") >= r.limits.Depth {
-		return at, nothing, fault.New(fault.RenderLimit, "%s lies more than %d folders deep", at.path, r.limits.Depth).WithCode(CodeTreeTooDeep)
+		return at, thing{}, fault.New(fault.RenderLimit, "%s lies more than %d folders deep", at.path, r.limits.Depth).WithCode(CodeTreeTooDeep)
 	}
 	linked, ok := source.FS.(fs.ReadLinkFS)
 	if !ok {
-		k, err := r.kindOf(at, func() (fs.FileInfo, error) { return fs.Stat(source.FS, at.path) })
-		return at, k, err
+		what, err := r.look(at, func() (fs.FileInfo, error) { return fs.Stat(source.FS, at.path) })
+		return at, what, err
 	}
 	return r.follow(linked, at)
 }
 
 // follow is resolve for a source that knows its symlinks.
-func (r *reader) follow(source fs.ReadLinkFS, at location) (location, kind, error) {
+func (r *reader) follow(source fs.ReadLinkFS, at location) (location, thing, error) {
 	done, rest, links := ".", at.path, 0
 	for {
 		name, more, deeper := strings.Cut(rest, "/")
 		here := location{at.source, path.Join(done, name)}
-		k, err := r.kindOf(here, func() (fs.FileInfo, error) { return source.Lstat(here.path) })
+		what, err := r.look(here, func() (fs.FileInfo, error) { return source.Lstat(here.path) })
 		if err != nil {
-			return at, nothing, err
+			return at, thing{}, err
 		}
 		switch {
-		case k == link:
+		case what.kind == link:
 			if links++; links > maxLinks {
-				return at, nothing, fault.New(fault.PathEscape, "%s leads through more than %d symlinks", at.path, maxLinks).WithCode(CodeSymlinkLoop)
+				return at, thing{}, fault.New(fault.PathEscape, "%s leads through more than %d symlinks", at.path, maxLinks).WithCode(CodeSymlinkLoop)
 			}
 			target, err := r.target(source, here)
 			if err != nil {
-				return at, nothing, err
+				return at, thing{}, err
 			}
 			done, rest = ".", path.Join(target, more)
-		case k == nothing || !deeper:
-			return here, k, nil // a missing folder on the way: nothing can be below it
-		case k == file:
-			return location{at.source, path.Join(here.path, more)}, nothing, nil
+		case what.kind == nothing || !deeper:
+			return here, what, nil // if it is missing, nothing can be below it
+		case what.kind == file:
+			return location{at.source, path.Join(here.path, more)}, thing{}, nil
 		default:
 			done, rest = here.path, more
 		}
@@ -176,28 +182,28 @@ func (r *reader) target(source fs.ReadLinkFS, at location) (string, error) {
 	return target, nil
 }
 
-// kindOf remembers what stat says.
-func (r *reader) kindOf(at location, stat func() (fs.FileInfo, error)) (kind, error) {
-	if k, ok := r.kinds[at]; ok {
-		return k, nil
+// look remembers what stat says.
+func (r *reader) look(at location, stat func() (fs.FileInfo, error)) (thing, error) {
+	if what, ok := r.found[at]; ok {
+		return what, nil
 	}
-	k := nothing
+	var what thing
 	info, err := stat()
 	switch {
 	case absent(err):
 	case err != nil:
-		return nothing, unreadable(at, err)
+		return thing{}, unreadable(at, err)
 	case info.IsDir():
-		k = folder
+		what.kind = folder
 	case info.Mode()&fs.ModeSymlink != 0:
-		k = link
+		what.kind = link
 	case info.Mode().IsRegular():
-		k = file
+		what = thing{file, info.Size()}
 	default:
-		return nothing, fault.New(fault.Unsupported, "%s is neither a file nor a folder", at.path).At(fault.Place{File: at.path})
+		return thing{}, fault.New(fault.Unsupported, "%s is neither a file nor a folder", at.path).At(fault.Place{File: at.path})
 	}
-	r.kinds[at] = k
-	return k, nil
+	r.found[at] = what
+	return what, nil
 }
 
 // list gives the names in a folder.
@@ -218,52 +224,49 @@ func (r *reader) list(at location) ([]byte, error) {
 }
 
 // read gives the bytes of a file.
-func (r *reader) read(at location) ([]byte, error) {
+func (r *reader) read(at location, size int64) ([]byte, error) {
 	source := r.sources[at.source]
-	data, err := readBounded(source.FS, at.path, r.limits.File)
-	if errors.Is(err, errTooLarge) {
+	if size > r.limits.File {
 		return nil, fault.New(fault.RenderLimit, "%s is larger than %d MiB", at.path, r.limits.File>>20).At(fault.Place{File: at.path}).WithCode(CodeFileTooLarge)
 	}
+	data, err := readUpTo(source.FS, at.path, size)
 	if err != nil {
 		return nil, unreadable(at, err)
 	}
 	if r.bytes += int64(len(data)); r.bytes > r.limits.Input {
 		return nil, fault.New(fault.RenderLimit, "the files that are read are larger than %d MiB together", r.limits.Input>>20).WithCode(CodeInput)
 	}
-	hash := hashBytes(data)
+	var hash string
 	if h, ok := source.FS.(Hasher); ok {
 		if hash, err = h.Hash(at.path); err != nil {
 			return nil, unreadable(at, err)
 		}
+	} else {
+		hash = hashBytes(data)
 	}
 	r.note(at, ReadFile, hash)
 	return data, nil
 }
 
-var errTooLarge = errors.New("too large")
-
-// readBounded reads a file of at most max bytes, and no more than that into memory.
-func readBounded(fsys fs.FS, name string, max int64) ([]byte, error) {
+// readUpTo reads a file that was seen with a size. One that grew meanwhile is refused: only a working directory does that.
+func readUpTo(fsys fs.FS, name string, size int64) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+	data := make([]byte, 0, size+1)
+	for int64(len(data)) <= size {
+		n, err := f.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if err == io.EOF {
+			return data, nil
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	if info.Size() > max {
-		return nil, errTooLarge
-	}
-	if whole, ok := fsys.(fs.ReadFileFS); ok {
-		return whole.ReadFile(name)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, max+1))
-	if int64(len(data)) > max {
-		return nil, errTooLarge
-	}
-	return data, err
+	return nil, errors.New("it changed while it was read")
 }
 
 // absent tells whether a path does not exist, or has a file where it should have a folder.

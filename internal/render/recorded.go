@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -28,15 +29,26 @@ type Recorded struct {
 	Failure  *fault.Fault `json:"failure,omitempty"` // the render failed, and will again while nothing changes
 }
 
-// Record makes a Recorded from what Render was given and gave. A render that failed for a reason outside of its inputs
-// (a timeout, a child that died, a caller who gave up) must not be kept: keep is false.
-func Record(req Request, m Manifest, err error) (rec Recorded, keep bool) {
-	rec = Recorded{Version: Version, Key: req.Key(), Manifest: m}
-	if err == nil {
-		return rec, true
+// Record makes a Recorded from what Render was given and gave.
+func Record(req Request, m Manifest) *Recorded {
+	return &Recorded{Version: Version, Key: req.Key(), Manifest: m}
+}
+
+// RecordFailure is Record for a render that failed. It is nil if the inputs alone were not the cause (a timeout, a child
+// that died, a caller who gave up): that must be tried again.
+func RecordFailure(req Request, m Manifest, err error) *Recorded {
+	failure := fault.Of(err, fault.RenderFailed)
+	if err == nil || m.Version != Version || !errors.As(err, new(*fault.Fault)) {
+		return nil
 	}
-	rec.Failure = fault.Of(err, fault.RenderFailed)
-	return rec, m.Version == Version && fault.Is(err, rec.Failure.Reason)
+	return &Recorded{Version: Version, Key: req.Key(), Manifest: m, Failure: failure}
+}
+
+// Outline gives a copy without the objects: all that Unchanged needs, for those who keep many.
+func (rec *Recorded) Outline() *Recorded {
+	outline := *rec
+	outline.Manifest.Objects = nil
+	return &outline
 }
 
 // Key gives a digest of everything in a Request but the sources and the cluster, and of the versions of the tools.
@@ -63,7 +75,7 @@ func (req Request) Key() string {
 // Unchanged tells whether a request would give what was recorded: the same settings and tools, and each read and question
 // answered as it was. It is exact in one direction: true is certain, false only costs a render. Where the sources know
 // hashes it asks for one per folder that was read.
-func (rec Recorded) Unchanged(req Request) bool {
+func (rec *Recorded) Unchanged(req Request) bool {
 	if rec.Version != Version || rec.Key == "" || rec.Key != req.Key() {
 		return false
 	}
