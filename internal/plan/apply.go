@@ -145,7 +145,7 @@ func (m *maker) taken(s Step, live Live, ours bool) (Step, bool) {
 
 // firstClaim is the step that makes an existing object ours.
 func (m *maker) firstClaim(w wish, s Step, live Live, ours bool) Step {
-	s.Action, s.First, s.Takes = Apply, true, takes(live)
+	s.Action, s.First, s.Takes = Apply, true, m.takes(w.id, live)
 	previous, was := parseOwner(live.Owner)
 	_, living := m.livingOwner(live)
 	switch {

@@ -71,16 +71,17 @@ var personsTools = map[string]bool{
 	"helm": true, "k9s": true,
 }
 
-// takes lists the field managers of an object whose fields we take over at our first claim: persons' tools, and the App
-// that owned it before, if it is gone or gives it up.
-func takes(live Live) []string {
-	former := object.ManagerOf(live.Owner)
+// takes lists the field managers of an object whose fields we take over at our first claim: persons' tools, the App that
+// owned it before, if it is gone or gives it up, and what is left of other Apps where none of the living wants it.
+func (m *maker) takes(id object.ID, live Live) []string {
+	own, former := object.Manager(m.in.App.Namespace, m.in.App.Name), object.ManagerOf(live.Owner)
+	claim, wanted := m.in.Picture.Wanted[id]
+	contested := wanted && claim.UID != m.in.App.UID || len(m.in.Picture.Undecided) > 0
 	var names []string
 	for _, manager := range live.Managers {
-		if manager.Subresource != "" {
-			continue
-		}
-		if personsTools[manager.Name] || former != "" && manager.Name == former {
+		app := strings.HasPrefix(manager.Name, "plumb:") && manager.Name != own
+		left := app && (manager.Name == former || !contested)
+		if manager.Subresource == "" && (personsTools[manager.Name] || left) {
 			names = append(names, manager.Name)
 		}
 	}

@@ -10,12 +10,15 @@ import (
 // consentKey begins a line of a commit message that allows deletions (resources.md §7.3).
 const consentKey = "Plumb-Allow-Delete:"
 
+const dnsName = `([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)`
+
 var (
 	// consentStart finds a line that means to be a consent: indented, or a bullet of a squashed message, in any case.
 	consentStart = regexp.MustCompile(`^[ \t]*(?:[*-][ \t]+)?(?i:Plumb-Allow-Delete)[ \t]*:(.*)$`)
 	// consentForm is the whole of what may follow: app[/env][@cluster], then perhaps Kind/name or Kind/namespace/name.
-	consentForm = regexp.MustCompile(`^([a-z0-9][a-z0-9.-]*)(?:/([a-z0-9][a-z0-9-]*))?(?:@([a-z0-9][a-z0-9.-]*))?` +
-		`(?:[ \t]+([A-Za-z][A-Za-z0-9]*)(?:/([a-z0-9][a-z0-9-]*))?/([^\s/]+))?$`)
+	// No part ends in punctuation: the full stop of a sentence is not guessed away.
+	consentForm = regexp.MustCompile(`^` + dnsName + `(?:/` + dnsName + `)?(?:@` + dnsName + `)?` +
+		`(?:[ \t]+([A-Za-z][A-Za-z0-9]*)(?:/` + dnsName + `)?/([^\s/]*[^\s/.,;]))?$`)
 )
 
 // ParseConsents finds the consents in a commit message, in the order in which they stand. A line with anything before or

@@ -78,7 +78,7 @@ type Picture struct {
 	Terminating map[string]bool `json:"terminating,omitempty"`
 	// Claims of other living Apps at their target revision: which of them wants an object (Claims gives an App's), by ID.
 	Wanted map[object.ID]Claim `json:"-"`
-	// Objects that another living App had and does not want at its target revision: the UID of that App, by ID.
+	// Objects that bear the claim of another living App that does not want them at its target revision: its UID, by ID.
 	GivenUp map[object.ID]string `json:"-"`
 	// Living Apps that have not decided at this revision what they want: "<namespace>/<name>" by UID. While there is one,
 	// nothing is deleted that it might want, and a claim of its is neither refused nor taken.

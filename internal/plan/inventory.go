@@ -1,0 +1,103 @@
+package plan
+
+import (
+	"slices"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/object"
+)
+
+// Ahead gives the Inventory to write before the plan is carried out, and whether it differs from the one that is there:
+// everything that the plan may create or claim is in it, without a UID until the API server has answered. If the answer
+// is lost, the entry and the claim on the object together say what happened. Nothing is taken out.
+func Ahead(inventory []v1alpha1.InventoryEntry, p Plan) ([]v1alpha1.InventoryEntry, bool) {
+	entries := index(inventory)
+	changed := false
+	for _, s := range p.Steps {
+		if s.Action != Apply && s.Action != Replace || s.Object == nil {
+			continue
+		}
+		e, recorded := entries[s.ID]
+		if recorded && e.UID == s.UID && s.UID != "" && s.Action == Apply {
+			continue
+		}
+		ahead := entryAhead(s)
+		changed = changed || !recorded || e != ahead
+		entries[s.ID] = ahead
+	}
+	return flatten(entries), changed
+}
+
+func entryAhead(s Step) v1alpha1.InventoryEntry {
+	return v1alpha1.InventoryEntry{
+		Group: s.ID.Group, Version: s.Object.Version(), Kind: s.ID.Kind, Namespace: s.ID.Namespace, Name: s.ID.Name,
+		Created: s.Created, Prune: s.Prune,
+	}
+}
+
+// Done is what the API server answered to one step that was carried out. A Delete is done when the object is gone, not
+// when its deletion was accepted.
+type Done struct {
+	UID   string // of the object; of Apply and Replace
+	Owned string // digest of our entry in its managedFields; of Apply and Replace
+	Taken bool   // it existed before, although the plan expected to create it: it is not recorded as made by us
+}
+
+// After gives the Inventory to write after the plan was carried out as far as it was: done holds what was answered, by
+// ID, for the steps that succeeded. An entry goes only with a step that found its object gone or not ours, or whose
+// deletion or release was confirmed.
+func After(inventory []v1alpha1.InventoryEntry, p Plan, done map[object.ID]Done) []v1alpha1.InventoryEntry {
+	entries := index(inventory)
+	for _, s := range p.Steps {
+		answer, ok := done[s.ID]
+		e, recorded := entries[s.ID]
+		switch s.Action {
+		case Apply, Replace:
+			if ok {
+				entries[s.ID] = confirmed(s, answer)
+			}
+		case Delete, Release:
+			if ok {
+				delete(entries, s.ID)
+			}
+		case Forget:
+			delete(entries, s.ID)
+		case Unchanged:
+			e.Prune, e.Version = s.Prune, s.Object.Version()
+			entries[s.ID] = e
+		case Leave:
+			if recorded && e.UID == "" && s.Created {
+				e.UID = s.UID
+				entries[s.ID] = e
+			}
+		}
+	}
+	return flatten(entries)
+}
+
+func confirmed(s Step, answer Done) v1alpha1.InventoryEntry {
+	e := entryAhead(s)
+	e.UID, e.Owned, e.Desired = answer.UID, answer.Owned, s.Digest
+	e.Created = (s.Created || s.Action == Replace) && !answer.Taken
+	return e
+}
+
+func index(inventory []v1alpha1.InventoryEntry) map[object.ID]v1alpha1.InventoryEntry {
+	entries := make(map[object.ID]v1alpha1.InventoryEntry, len(inventory))
+	for _, e := range inventory {
+		if known, twice := entries[EntryID(e)]; !twice || known.UID == "" {
+			entries[EntryID(e)] = e
+		}
+	}
+	return entries
+}
+
+// flatten gives the entries in the order of their IDs, so that equal Inventories have equal bytes.
+func flatten(entries map[object.ID]v1alpha1.InventoryEntry) []v1alpha1.InventoryEntry {
+	out := make([]v1alpha1.InventoryEntry, 0, len(entries))
+	for _, e := range entries {
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.InventoryEntry) int { return EntryID(a).Compare(EntryID(b)) })
+	return out
+}
