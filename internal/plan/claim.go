@@ -23,6 +23,12 @@ func parseOwner(claim string) (owner, bool) {
 	return owner{app: app, uid: uid}, true
 }
 
+// OwnerUID gives the UID of the App in a claim "<namespace>/<App>:<App UID>"; "" if it is no claim.
+func OwnerUID(claim string) string {
+	o, _ := parseOwner(claim)
+	return o.uid
+}
+
 // livingOwner gives the other App that owns the object, if it exists. Apps that could not be listed all count as living.
 func (m *maker) livingOwner(live Live) (owner, bool) {
 	o, ok := parseOwner(live.Owner)

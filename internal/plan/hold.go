@@ -131,6 +131,6 @@ func (m *maker) inUse(id object.ID, steps []Step) (object.ID, bool) {
 
 // goes tells whether the object of the step is gone soon, by this plan or already.
 func (s Step) goes() bool {
-	deleting := s.Action == Wait && s.Object == nil && s.Reason == fault.Progressing
+	deleting := s.Action == Wait && s.Removes() && s.Reason == fault.Progressing
 	return s.Action == Delete || s.Action == Forget || deleting
 }

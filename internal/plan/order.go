@@ -19,6 +19,9 @@ const (
 	OrderDeleteSpaces    = 9 // Namespaces
 )
 
+// Removes tells whether the step is about an object that Git does not have; the others are about one that it has.
+func (s Step) Removes() bool { return s.Order >= OrderDeleteAdmission }
+
 // class is what the order of an object depends on.
 type class int
 

@@ -517,7 +517,7 @@ func TestOnImmutable(t *testing.T) {
 			have(&in, row.object)
 			row.given(&in)
 			in.Inventory[0].Desired = "before"
-			s := plan.OnImmutable(step(t, plan.Make(in), row.object.ID()), in.Policy)
+			s := plan.OnImmutable(step(t, plan.Make(in), row.object.ID()), in.Policy, nil)
 			if s.Action != row.want || s.Action == plan.Replace && s.UID == "" {
 				t.Fatalf("got %+v", s)
 			}

@@ -17,13 +17,19 @@ var neverReplaced = []string{"PersistentVolumeClaim", "StatefulSet", "Namespace"
 // It may if it runs to completion (a Job that we made), if Git says so with a mark on it, or if it is listed in the
 // setting replace; never if its kind is PersistentVolumeClaim, StatefulSet, Namespace or CustomResourceDefinition, and
 // never while another's claim is on it.
-func OnImmutable(s Step, policy Policy) Step {
+//
+// cause is the API server's answer; nil if there is none to tell.
+func OnImmutable(s Step, policy Policy, cause *fault.Fault) Step {
 	never := slices.Contains(neverReplaced, s.ID.Kind)
 	if !never && s.UID != "" && (s.MayReplace || listed(policy.Replace, s.ID)) {
 		s.Action, s.Why = Replace, "a field cannot be changed: deleted and made anew"
 		return s
 	}
 	f := fault.New(fault.ImmutableField, "%s has a change in a field that cannot be changed", s.ID)
+	if cause != nil {
+		answer := *cause
+		f = &answer
+	}
 	if s.Object != nil {
 		f = f.At(s.Object.Place)
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -60,6 +61,15 @@ func (c Counts) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// Outline gives the plan without the objects: what is worth keeping of a plan that was carried out.
+func (p Plan) Outline() *Plan {
+	p.Steps = slices.Clone(p.Steps)
+	for i := range p.Steps {
+		p.Steps[i].Object = nil
+	}
+	return &p
+}
+
 // Quiet tells whether the plan sends nothing to the cluster.
 func (p Plan) Quiet() bool {
 	for _, s := range p.Steps {
@@ -79,7 +89,7 @@ func (p Plan) Settled() bool {
 		return false
 	}
 	for _, s := range p.Steps {
-		open := s.Action == Wait && s.Object == nil && s.To == "" && !s.goes()
+		open := s.Action == Wait && s.Removes() && s.To == "" && !s.goes()
 		if open || s.Action == Hold && s.Hold.Lifted() {
 			return false
 		}
