@@ -74,7 +74,7 @@ func (s Style) Head(r v1alpha1.Repo, now time.Time) string {
 	if n := max(len(st.Deciding), st.DecidingCount); n > 0 {
 		parts = append(parts, s.deciding(st.Deciding, n))
 	}
-	if st.Observed != nil {
+	if st.Observed != nil && !st.Observed.Time.IsZero() {
 		parts = append(parts, "seen "+ago(st.Observed.Time.Time, now)+by(st.Observed.By))
 	}
 	if stale := timeOf(st.StaleSince); !stale.IsZero() {

@@ -1,0 +1,151 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/report"
+)
+
+// fleet is one look at what the agent knows.
+func (s *server) fleet() report.Fleet {
+	return report.Fleet{Repos: s.Reader.Repos(), Apps: s.Reader.Apps(), Agent: s.Reader.Agent(), Now: s.Now()}
+}
+
+// apps answers with an AppList whose states are those that may be said now.
+func (s *server) apps(w http.ResponseWriter, _ *http.Request) {
+	targets := s.fleet().Targets()
+	list := v1alpha1.AppList{TypeMeta: typeOf("AppList"), Items: make([]v1alpha1.App, 0, len(targets))}
+	for _, t := range targets {
+		app := t.App
+		app.TypeMeta, app.ManagedFields, app.Status.State = typeOf("App"), nil, t.State
+		list.Items = append(list.Items, app)
+	}
+	answer(w, http.StatusOK, list)
+}
+
+func (s *server) repos(w http.ResponseWriter, _ *http.Request) {
+	list := v1alpha1.RepoList{TypeMeta: typeOf("RepoList"), Items: []v1alpha1.Repo{}}
+	for _, r := range s.Reader.Repos() {
+		r.TypeMeta, r.ManagedFields = typeOf("Repo"), nil
+		list.Items = append(list.Items, r)
+	}
+	answer(w, http.StatusOK, list)
+}
+
+func typeOf(kind string) metav1.TypeMeta {
+	return metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind}
+}
+
+// Ancestry is the answer of /api/v1alpha1/ancestor?repo=<namespace>/<name>&ancestor=<commit>&commit=<commit>.
+type Ancestry struct {
+	Repo     string `json:"repo"`
+	Ancestor string `json:"ancestor"`
+	Commit   string `json:"commit"`
+	Is       bool   `json:"is"` // ancestor is, or is an ancestor of, commit
+}
+
+var commitID = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+
+func (s *server) ancestor(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	a := Ancestry{Repo: q.Get("repo"), Ancestor: q.Get("ancestor"), Commit: q.Get("commit")}
+	if !commitID.MatchString(a.Ancestor) || !commitID.MatchString(a.Commit) || strings.Count(a.Repo, "/") != 1 {
+		refuse(w, http.StatusBadRequest, "repo=NAMESPACE/NAME, ancestor=COMMIT and commit=COMMIT are needed", "commits are 7 to 64 hexadecimal digits")
+		return
+	}
+	if s.Ancestor == nil {
+		refuse(w, http.StatusNotFound, "this agent does not answer about ancestors", "ask in a clone that has both commits")
+		return
+	}
+	is, err := s.Ancestor(r.Context(), a.Repo, a.Ancestor, a.Commit)
+	if err != nil {
+		f := fault.Of(err, fault.Unreachable)
+		refuseFault(w, f)
+		return
+	}
+	a.Is = is
+	answer(w, http.StatusOK, a)
+}
+
+// hook hands a delivery on. Every delivery that is not accepted looks the same to its sender, whether the signature is
+// wrong or the Repo does not exist.
+func (s *server) hook(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxHookBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		refuse(w, http.StatusRequestEntityTooLarge, "the body is larger than 5 MiB", "deliver push events only")
+		return
+	case err != nil:
+		refuse(w, http.StatusBadRequest, "the body could not be read", "deliver again")
+		return
+	}
+	status := http.StatusUnauthorized
+	if s.Hook != nil {
+		status = s.Hook(r.PathValue("namespace"), r.PathValue("name"), r.Header.Clone(), body)
+	}
+	switch status {
+	case http.StatusAccepted:
+		w.WriteHeader(http.StatusAccepted)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "10")
+		refuse(w, status, "the delivery cannot be taken now", "deliver again in ten seconds; the poll goes on")
+	default:
+		refuse(w, http.StatusUnauthorized, "the delivery is not signed by a Repo of that name", "sign the body with the Repo's webhook secret (X-Plumb-Signature-256)")
+	}
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") }
+
+func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.Ready != nil && !s.Ready() {
+		text(w, http.StatusServiceUnavailable, "the first look is not done yet")
+		return
+	}
+	text(w, http.StatusOK, "ok")
+}
+
+func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
+	if s.Metrics == nil {
+		http.NotFound(w, r)
+		return
+	}
+	s.Metrics.ServeHTTP(w, r)
+}
+
+func text(w http.ResponseWriter, status int, line string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, line+"\n")
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the reader is gone if this fails
+}
+
+// refuse answers with a fault: what is wrong, and what to do.
+func refuse(w http.ResponseWriter, status int, message, next string) {
+	answer(w, status, fault.Fault{Message: message, Next: next})
+}
+
+func refuseFault(w http.ResponseWriter, f *fault.Fault) {
+	status := http.StatusBadGateway
+	switch f.Reason {
+	case fault.RevisionNotFound, fault.PathNotFound:
+		status = http.StatusNotFound
+	case fault.Forbidden:
+		status = http.StatusForbidden
+	}
+	answer(w, status, f)
+}

@@ -1,0 +1,455 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/report"
+)
+
+const token = "0123456789abcdef0123456789abcdef"
+
+var now = time.Date(2026, 11, 20, 14, 10, 0, 0, time.UTC)
+
+// known is a Reader of fixed values.
+type known struct {
+	repos []v1alpha1.Repo
+	apps  []v1alpha1.App
+	heard time.Duration
+}
+
+func (k known) Repos() []v1alpha1.Repo { return k.repos }
+func (k known) Apps() []v1alpha1.App   { return k.apps }
+func (k known) Agent() report.Agent    { return report.Agent{Heard: now.Add(-k.heard)} }
+
+func app(name, env string, state v1alpha1.State) v1alpha1.App {
+	return v1alpha1.App{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "plumb-system", Name: name + "-" + env, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m"}}},
+		Spec:       v1alpha1.AppSpec{Repo: "fleet", Path: "apps/" + name, App: name, Env: env, Cluster: "local"},
+		Status: v1alpha1.AppStatus{
+			State: state, Summary: name + " is " + string(state), Revision: "9f31c2a0000", Target: "9f31c2a0000", Health: v1alpha1.Healthy,
+			AsOf: &metav1.Time{Time: now.Add(-time.Minute)}, Objects: v1alpha1.Counts{Total: 4},
+			History: []v1alpha1.HistoryRow{{Revision: "9f31c2a0000", Seen: &metav1.Time{Time: now.Add(-2 * time.Minute)}, Applied: &metav1.Time{Time: now.Add(-time.Minute)}, Result: "ok", Changed: 2}},
+		},
+	}
+}
+
+func fleet() known {
+	failed := app("search", "staging", v1alpha1.StateFailed)
+	failed.Status.Blocking = &v1alpha1.Blocking{Kind: "Deployment", Namespace: "search-staging", Name: "api", Message: "ImagePullBackOff registry/search:5", LastEvent: "Failed to pull"}
+	failed.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "False", Reason: "HealthDegraded", Message: "Deployment/api is Degraded"}}
+	drifted := app("ledger", "prod", v1alpha1.StateDrifted)
+	drifted.Status.Drift = []v1alpha1.Drift{{Object: "Deployment/ledger", Field: "spec.replicas", Kind: "changed", Git: "3", Live: "9", Manager: "kubectl", Operation: "Update", Subresource: "scale", Seen: &metav1.Time{Time: now}}}
+	waiting := app("wiki", "prod", v1alpha1.StateWaiting)
+	waiting.Status.HeldDeletions = []v1alpha1.HeldDeletion{{Object: "Namespace/old", Reason: "ProtectedKind"}}
+	waiting.Status.Warnings = []string{"duplicate env A"}
+	paused := app("web", "prod", v1alpha1.StatePaused)
+	paused.Spec.Pause = &v1alpha1.Pause{Reason: "black friday", By: "lena", Until: &metav1.Time{Time: now.Add(50 * time.Hour)}}
+	repo := v1alpha1.Repo{ObjectMeta: metav1.ObjectMeta{Namespace: "plumb-system", Name: "fleet"}}
+	repo.Status.Revision = "9f31c2a0000"
+	return known{
+		repos: []v1alpha1.Repo{repo},
+		apps: []v1alpha1.App{
+			failed, drifted, waiting, paused, app("cart", "dev", v1alpha1.StateOK), app("cart", "staging", v1alpha1.StateOK),
+			app("cart", "prod", v1alpha1.StateRolling), app("web", "dev", v1alpha1.StateOK), app("wiki", "dev", v1alpha1.StateOK), app("ledger", "dev", v1alpha1.StateOK),
+		},
+	}
+}
+
+func config(r Reader) Config {
+	return Config{
+		Reader: r, Token: token, Now: func() time.Time { return now },
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "plumb_up 1\n") }),
+		Hook: func(_, name string, h http.Header, _ []byte) int {
+			if name == "fleet" && h.Get("X-Plumb-Signature-256") == "good" {
+				return http.StatusAccepted
+			}
+			return http.StatusUnauthorized
+		},
+		Ancestor: func(_ context.Context, repo, ancestor, commit string) (bool, error) {
+			if repo != "plumb-system/fleet" {
+				return false, fault.New(fault.RevisionNotFound, "no such commit")
+			}
+			return ancestor < commit, nil
+		},
+	}
+}
+
+type call struct {
+	method, path, body string
+	header             http.Header
+}
+
+func do(t *testing.T, h http.Handler, c call) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
+	for k, v := range c.header {
+		r.Header[k] = v
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func authorised() http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+
+// Every route of the table, without a token, with a wrong one and with the right one; and every answer bears the headers.
+func TestRoutesAreDeniedByDefault(t *testing.T) {
+	s := &server{Config: config(fleet()), pages: parsePages()}
+	table := s.routes()
+	handler := s.handler(table)
+	fill := strings.NewReplacer("{$}", "", "{namespace}", "plumb-system", "{name}", "cart-dev")
+	wrong := []http.Header{
+		nil, {"Authorization": {"Bearer wrong"}}, {"Authorization": {"Bearer "}}, {"Authorization": {token}},
+		{"Authorization": {"Bearer " + token, "Bearer " + token}}, {"Authorization": {"Basic " + token}},
+		{"Cookie": {s.cookieName() + "=" + token}}, {"Cookie": {s.cookieName() + "="}},
+	}
+	for _, r := range table {
+		path := fill.Replace(r.pattern)
+		for _, h := range wrong {
+			got := do(t, handler, call{method: r.method, path: path, header: h})
+			if denied := got.StatusCode == http.StatusUnauthorized; denied != (r.access != anyone || r.method == "POST") {
+				t.Errorf("%s %s with %v: %d", r.method, path, h, got.StatusCode)
+			}
+			checkHeaders(t, path, got)
+		}
+		if got := do(t, handler, call{method: r.method, path: path, header: authorised()}); r.method == "GET" && r.pattern != "/api/v1alpha1/ancestor" && got.StatusCode != 200 {
+			t.Errorf("%s %s with the token: %d", r.method, path, got.StatusCode)
+		}
+	}
+	for _, path := range []string{"/nothing", "/app/a", "/api/v1alpha1/", "/api/v1alpha1/secrets", "/page/layout.html", "/style.css/../page/app.html", "/debug/pprof/", "/app/a/b/c", "/hooks/a"} {
+		if got := do(t, handler, call{method: "GET", path: path, header: authorised()}); got.StatusCode == 200 {
+			t.Errorf("GET %s: 200", path)
+		}
+	}
+	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"} {
+		if got := do(t, handler, call{method: method, path: "/api/v1alpha1/apps", header: authorised()}); got.StatusCode != http.StatusMethodNotAllowed {
+			t.Errorf("%s /api/v1alpha1/apps: %d", method, got.StatusCode)
+		}
+	}
+}
+
+func checkHeaders(t *testing.T, path string, r *http.Response) {
+	t.Helper()
+	for name, want := range map[string]string{
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'", "X-Content-Type-Options": "nosniff",
+		"Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+	} {
+		if !strings.Contains(r.Header.Get(name), want) {
+			t.Errorf("%s: header %s is %q", path, name, r.Header.Get(name))
+		}
+	}
+	if !strings.Contains(r.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+		t.Errorf("%s may be framed", path)
+	}
+}
+
+func TestAnAccessThatNobodyDefinedIsDenied(t *testing.T) {
+	s := &server{Config: config(fleet()), pages: parsePages()}
+	handler := s.handler([]route{{method: "GET", pattern: "/forgotten", handle: func(w http.ResponseWriter, _ *http.Request) {}}})
+	if got := do(t, handler, call{method: "GET", path: "/forgotten", header: authorised()}); got.StatusCode != 401 {
+		t.Errorf("%d", got.StatusCode)
+	}
+}
+
+func TestWithoutATokenNobodyComesIn(t *testing.T) {
+	c := config(fleet())
+	c.Token = ""
+	handler := New(c)
+	s := &server{Config: c}
+	for _, h := range []http.Header{nil, {"Authorization": {"Bearer "}}, {"Cookie": {s.cookieName() + "=" + s.derived("cookie")}}} {
+		for _, path := range []string{"/", "/?t=", "/api/v1alpha1/apps", "/metrics"} {
+			if got := do(t, handler, call{method: "GET", path: path, header: h}); got.StatusCode != 401 {
+				t.Errorf("%s with %v: %d", path, h, got.StatusCode)
+			}
+		}
+	}
+}
+
+// The address with the token opens the page, leaves a cookie that is not the token, and goes away at once.
+func TestTokenOnceThenCookie(t *testing.T) {
+	handler := New(config(fleet()))
+	first := do(t, handler, call{method: "GET", path: "/?t=" + token})
+	page := body(t, first)
+	cookies := first.Cookies()
+	if first.StatusCode != 200 || len(cookies) != 1 || strings.Contains(page, token) {
+		t.Fatalf("%d, %d cookies, token on the page: %v", first.StatusCode, len(cookies), strings.Contains(page, token))
+	}
+	c := cookies[0]
+	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || strings.Contains(c.Value, token) {
+		t.Errorf("cookie %v", c)
+	}
+	if !strings.Contains(page, `content="0;url=/"`) {
+		t.Errorf("the address with the token stays: %s", regexp.MustCompile(`<meta http-equiv.*>`).FindString(page))
+	}
+	second := do(t, handler, call{method: "GET", path: "/", header: http.Header{"Cookie": {c.Name + "=" + c.Value}}})
+	if page := body(t, second); second.StatusCode != 200 || !strings.Contains(page, `content="3;url=/"`) {
+		t.Errorf("by cookie: %d", second.StatusCode)
+	}
+	if bad := do(t, handler, call{method: "GET", path: "/?t=" + token[1:]}); bad.StatusCode != 401 || len(bad.Cookies()) != 0 {
+		t.Errorf("a wrong token: %d", bad.StatusCode)
+	}
+}
+
+func TestPageTellsTheWorstFirst(t *testing.T) {
+	page := body(t, do(t, New(config(fleet())), call{method: "GET", path: "/", header: authorised()}))
+	for _, want := range []string{
+		"<title>✕ 1 failed of 10 · plumb</title>", "1 failed", "1 drifted", "5 ok", "ImagePullBackOff registry/search:5",
+		"spec.replicas 3 in Git, 9 live, by kubectl", "plumb why search/staging", "plumb resume web/prod", "fleet@HEAD",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Index(page, `<th scope="row">search`) > strings.Index(page, `<th scope="row">cart`) {
+		t.Error("a row in trouble stands behind one that is not")
+	}
+	if strings.Contains(page, "<script") {
+		t.Error("there is a script")
+	}
+}
+
+func TestPageOfAnApp(t *testing.T) {
+	handler := New(config(fleet()))
+	for name, wants := range map[string][]string{
+		"search-staging": {"<title>✕ search/staging failed", "Blocking object", "Deployment/search-staging/api", "Last event: Failed to pull", "HealthDegraded", "9f31c2a"},
+		"ledger-prod":    {"spec.replicas", "kubectl", "scale"},
+		"wiki-prod":      {"Namespace/old", "Plumb-Allow-Delete: wiki/prod Namespace/old", "duplicate env A"},
+		"web-prod":       {"“black friday” by lena", "2026-11-22 16:10"},
+		"cart-dev":       {"● cart/dev ok", "History"},
+	} {
+		page := body(t, do(t, handler, call{method: "GET", path: "/app/plumb-system/" + name, header: authorised()}))
+		for _, want := range wants {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s lacks %q", name, want)
+			}
+		}
+	}
+}
+
+func TestSilentAgentWeakSandboxSimulatedPods(t *testing.T) {
+	quiet := fleet()
+	quiet.heard = 3 * time.Minute
+	c := config(quiet)
+	c.Weak, c.Simulated = "Landlock is missing", true
+	handler := New(c)
+	page := body(t, do(t, handler, call{method: "GET", path: "/", header: authorised()}))
+	for _, want := range []string{"<title>? 10 unknown of 10", "agent not heard from since 14:07:00 (3m ago)", "Weak sandbox: Landlock is missing", "Simulated pods"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	var list v1alpha1.AppList
+	decode(t, do(t, handler, call{method: "GET", path: "/api/v1alpha1/apps", header: authorised()}), &list)
+	for _, a := range list.Items {
+		if a.Status.State != v1alpha1.StateUnknown || a.ManagedFields != nil {
+			t.Errorf("%s is told as %s", a.Name, a.Status.State)
+		}
+	}
+}
+
+func decode(t *testing.T, r *http.Response, to any) {
+	t.Helper()
+	if err := json.NewDecoder(r.Body).Decode(to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever stands in a name, a message or a field, it is text.
+func TestHostileTextStaysText(t *testing.T) {
+	for _, evil := range []string{
+		`<script>alert(1)</script>`, `"><svg onload=alert(1)>`, `javascript:alert(1)`, `</title><script>`, `' onmouseover='x`, "\u202e\x1b[31m", `{{.}}`, `--><!--`, `0;url=javascript:alert(1)`,
+	} {
+		a := app("x", "y", v1alpha1.StateFailed)
+		a.Name, a.Namespace, a.Spec.App, a.Spec.Env, a.Spec.Cluster = evil, evil, evil, evil, evil
+		st := &a.Status
+		st.Summary, st.Revision, st.Target, st.ChangedBy, st.Health = evil, evil, evil+"2", []string{evil}, v1alpha1.Health(evil)
+		st.Blocking = &v1alpha1.Blocking{Kind: evil, Namespace: evil, Name: evil, Message: evil, LastEvent: evil}
+		st.Drift = []v1alpha1.Drift{{Object: evil, Field: evil, Kind: evil, Manager: evil, Operation: evil, Subresource: evil, Git: evil, Live: evil}}
+		st.HeldDeletions = []v1alpha1.HeldDeletion{{Object: evil, Reason: evil}}
+		st.Warnings, st.WaitingFor = []string{evil}, []v1alpha1.WaitingFor{{Kind: evil, Name: evil}}
+		st.Conditions = []metav1.Condition{{Type: evil, Status: "False", Reason: evil, Message: evil}}
+		st.History = []v1alpha1.HistoryRow{{Revision: evil, Result: evil}}
+		a.Spec.Pause = &v1alpha1.Pause{Reason: evil, By: evil}
+		repo := v1alpha1.Repo{ObjectMeta: metav1.ObjectMeta{Name: evil, Namespace: evil}}
+		repo.Status.Observed = &v1alpha1.Observed{Revision: evil, Ref: evil, By: evil}
+		c := config(known{apps: []v1alpha1.App{a}, repos: []v1alpha1.Repo{repo}})
+		c.Weak = evil
+		handler := New(c)
+		for _, path := range []string{"/", "/app/" + url.PathEscape(evil) + "/" + url.PathEscape(evil)} {
+			page := body(t, do(t, handler, call{method: "GET", path: path, header: authorised()}))
+			if !strings.Contains(page, "<h1") {
+				t.Fatalf("%q: no page at %s: %.200s", evil, path, page)
+			}
+			checkMarkup(t, evil, page)
+		}
+	}
+}
+
+var attribute = regexp.MustCompile(`<[^>]*\s(on[a-z]+|style|src)\s*=`)
+
+func checkMarkup(t *testing.T, evil, page string) {
+	t.Helper()
+	if strings.Contains(page, "<script") || strings.Contains(page, "<svg onload") || strings.Contains(page, "ZgotmplZ") {
+		t.Errorf("%q became markup", evil)
+	}
+	for _, tag := range regexp.MustCompile(`<[a-z][^>"]*("[^"]*"[^>"]*)*>`).FindAllString(page, -1) {
+		if attribute.MatchString(regexp.MustCompile(`"[^"]*"`).ReplaceAllString(tag, `""`)) {
+			t.Errorf("%q made an attribute: %s", evil, tag)
+		}
+	}
+	for _, link := range regexp.MustCompile(`<a [^>]*href="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		if !strings.HasPrefix(link[1], "/") {
+			t.Errorf("%q made a link: %s", evil, link[0])
+		}
+	}
+	for _, refresh := range regexp.MustCompile(`http-equiv="refresh" content="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		if !regexp.MustCompile(`^[0-9];url=/[^;]*$`).MatchString(refresh[1]) {
+			t.Errorf("%q leads away: %s", evil, refresh[0])
+		}
+	}
+}
+
+func TestHooks(t *testing.T) {
+	handler := New(config(fleet()))
+	signed := http.Header{"X-Plumb-Signature-256": {"good"}}
+	cases := map[string]struct {
+		call call
+		want int
+	}{
+		"signed rightly":                  {call{"POST", "/hooks/plumb-system/fleet", "{}", signed}, 202},
+		"not signed":                      {call{"POST", "/hooks/plumb-system/fleet", "{}", nil}, 401},
+		"a Repo that does not exist":      {call{"POST", "/hooks/plumb-system/other", "{}", signed}, 401},
+		"a path that leads elsewhere":     {call{"POST", "/hooks/..%2f..%2fapi/fleet2", "{}", signed}, 401},
+		"a body beyond the limit":         {call{"POST", "/hooks/plumb-system/fleet", strings.Repeat("x", maxHookBody+1), signed}, 413},
+		"a body at the limit":             {call{"POST", "/hooks/plumb-system/fleet", strings.Repeat("x", maxHookBody), signed}, 202},
+		"another method":                  {call{"GET", "/hooks/plumb-system/fleet", "", signed}, 405},
+		"the agent's token is no licence": {call{"POST", "/hooks/plumb-system/fleet", "{}", authorised()}, 401},
+	}
+	for reason, c := range cases {
+		if got := do(t, handler, c.call); got.StatusCode != c.want {
+			t.Errorf("%s: %d, want %d", reason, got.StatusCode, c.want)
+		}
+	}
+	wrong := body(t, do(t, handler, cases["not signed"].call))
+	if absent := body(t, do(t, handler, cases["a Repo that does not exist"].call)); wrong != absent {
+		t.Errorf("the answers tell whether a Repo exists: %q, %q", wrong, absent)
+	}
+	c := config(fleet())
+	c.Hook = func(string, string, http.Header, []byte) int { return 500 }
+	if got := do(t, New(c), cases["signed rightly"].call); got.StatusCode != 401 {
+		t.Errorf("an answer that no hook may give: %d", got.StatusCode)
+	}
+	c.Hook = nil
+	if got := do(t, New(c), cases["signed rightly"].call); got.StatusCode != 401 {
+		t.Errorf("no hooks at all: %d", got.StatusCode)
+	}
+}
+
+func TestAncestor(t *testing.T) {
+	handler := New(config(fleet()))
+	cases := map[string]struct {
+		query string
+		want  int
+		is    bool
+	}{
+		"is":             {"repo=plumb-system/fleet&ancestor=1111111&commit=2222222", 200, true},
+		"is not":         {"repo=plumb-system/fleet&ancestor=2222222&commit=1111111", 200, false},
+		"unknown repo":   {"repo=plumb-system/other&ancestor=1111111&commit=2222222", 404, false},
+		"no commit":      {"repo=plumb-system/fleet&ancestor=1111111", 400, false},
+		"an option":      {"repo=plumb-system/fleet&ancestor=--help&commit=2222222", 400, false},
+		"a branch":       {"repo=plumb-system/fleet&ancestor=main&commit=2222222", 400, false},
+		"no repo":        {"ancestor=1111111&commit=2222222", 400, false},
+		"repo too short": {"repo=fleet&ancestor=1111111&commit=2222222", 400, false},
+	}
+	for reason, c := range cases {
+		r := do(t, handler, call{method: "GET", path: "/api/v1alpha1/ancestor?" + c.query, header: authorised()})
+		var got Ancestry
+		decode(t, r, &got)
+		if r.StatusCode != c.want || got.Is != c.is {
+			t.Errorf("%s: %d %v", reason, r.StatusCode, got.Is)
+		}
+	}
+}
+
+func TestReadyz(t *testing.T) {
+	c := config(fleet())
+	ready := false
+	c.Ready = func() bool { return ready }
+	handler := New(c)
+	if got := do(t, handler, call{method: "GET", path: "/readyz"}); got.StatusCode != 503 {
+		t.Errorf("before: %d", got.StatusCode)
+	}
+	ready = true
+	if got := do(t, handler, call{method: "GET", path: "/readyz"}); got.StatusCode != 200 {
+		t.Errorf("after: %d", got.StatusCode)
+	}
+}
+
+func TestListensOnLoopbackOnly(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.com:80", "127.0.0.1"} {
+		if l, err := Listen(address); !fault.Is(err, fault.Unsupported) {
+			t.Errorf("%s: %v", address, err)
+			if l != nil {
+				_ = l.Close()
+			}
+		}
+	}
+}
+
+func TestServeEndsWithItsContext(t *testing.T) {
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, l, New(config(fleet()))) }()
+	r, err := http.Get("http://" + l.Addr().String() + "/healthz")
+	if err != nil || r.StatusCode != 200 {
+		t.Fatal(r, err)
+	}
+	_ = r.Body.Close()
+	stop()
+	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// TestSample serves the sample fleet until interrupted when SERVE names an address, to look at the page in a browser.
+func TestSample(t *testing.T) {
+	address := os.Getenv("SERVE")
+	if address == "" {
+		t.Skip("set SERVE=127.0.0.1:PORT to look at the page")
+	}
+	l, err := Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config(fleet())
+	c.Simulated = true
+	t.Log(Serve(t.Context(), l, New(c)))
+}
