@@ -156,4 +156,3 @@ func checksum(app string, body []byte) string {
 	h.Write(body)
 	return hex.EncodeToString(h.Sum(nil))
 }
-

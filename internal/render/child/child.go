@@ -13,11 +13,9 @@ package child
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"log/slog"
-	"os"
 	"path"
 	"runtime"
 	"runtime/debug"
@@ -191,6 +189,3 @@ func (s *session) detect() (string, error) {
 	return "", fault.New(fault.Ambiguous, "%s holds a chart and a kustomization", s.req.Path).
 		WithNext("write `render: helm` or `render: kustomize` into %s", path.Join(s.req.Path, "plumb.yaml"))
 }
-
-// say writes to standard error; for the end of a process only.
-func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

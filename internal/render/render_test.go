@@ -1,0 +1,95 @@
+package render_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"plumb.dev/plumb/internal/render"
+)
+
+// childProgram is the rendering child that the tests run: a real one, as the product's.
+var childProgram string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "render-test")
+	if err != nil {
+		panic(err)
+	}
+	childProgram = filepath.Join(dir, "child")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", childProgram, "./childtest")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "the child cannot be built: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func newRenderer(t testing.TB, options render.Options) *render.Renderer {
+	t.Helper()
+	if options.Command == nil {
+		options.Command = []string{childProgram}
+	}
+	r, err := render.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+func tree(files map[string]string) fstest.MapFS {
+	fsys := fstest.MapFS{}
+	for name, text := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return fsys
+}
+
+func TestFirst(t *testing.T) {
+	r := newRenderer(t, render.Options{})
+	box, err := r.Sandbox(context.Background())
+	t.Logf("%+v %v", box, err)
+	fsys := tree(map[string]string{"app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {n: \"1\"}\n"})
+	m, err := r.Render(context.Background(), render.Request{Sources: map[string]render.Source{"": {FS: fsys}}, Path: "app"})
+	t.Logf("%+v %v", m, err)
+}
+
+func kustomizeApp() fstest.MapFS {
+	files := map[string]string{
+		"app/kustomization.yaml": "resources: [deployment.yaml, service.yaml, cm0.yaml, cm1.yaml, cm2.yaml, cm3.yaml, cm4.yaml, cm5.yaml, cm6.yaml, cm7.yaml]\n",
+		"app/deployment.yaml":    "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 0\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: example.com/web:1\n",
+		"app/service.yaml":       "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  selector: {app: web}\n  ports: [{port: 80}]\n",
+	}
+	for i := range 8 {
+		files[fmt.Sprintf("app/cm%d.yaml", i)] = fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: cm%d\ndata:\n  text: |\n    %s\n", i, strings.Repeat("0123456789abcdef", 64))
+	}
+	return tree(files)
+}
+
+func BenchmarkKustomize(b *testing.B) {
+	r := newRenderer(b, render.Options{})
+	req := render.Request{Sources: map[string]render.Source{"": {FS: kustomizeApp()}}, Path: "app"}
+	for b.Loop() {
+		m, err := r.Render(context.Background(), req)
+		if err != nil || len(m.Objects) != 10 {
+			b.Fatal(err, len(m.Objects))
+		}
+	}
+	for _, pid := range r.Pids() {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		for line := range strings.Lines(string(status)) {
+			if strings.HasPrefix(line, "VmRSS") || strings.HasPrefix(line, "VmHWM") || strings.HasPrefix(line, "Rss") {
+				b.Log(strings.TrimSpace(line))
+			}
+		}
+	}
+}
