@@ -302,7 +302,7 @@ func (d *decoder) unknown(key *yaml.Node, in reflect.Type, path string) *fault.F
 	name := clip(key.Value)
 	if slices.Contains(later[in], key.Value) {
 		return fault.New(fault.Unsupported, "%s is not supported yet", join(path, name)).At(d.at(key)).
-			WithNext("remove it; nothing is done by it now")
+			WithNext("remove it: nothing is done by it now")
 	}
 	bad := d.fail(key, "%s is not a field", join(path, name))
 	_, ofSettings := fieldsOf(typeSettings)[key.Value]

@@ -15,20 +15,32 @@ import (
 // Discover finds the apps of a tree (resources.md §4). It never fails as a whole without saying so: see Result.Blocked.
 func Discover(in Input) Result {
 	d := &discovery{in: in, reader: newReader(in.Tree)}
-	if err := d.run(); err != nil {
-		return blocked(err)
+	if err := d.all(); err != nil {
+		return blocked(err, in.Previous)
 	}
 	return d.result
 }
 
-// blocked is the Result of a commit in which nothing could be found out.
-func blocked(err error) Result {
+// all discovers, and suggests where that is needed.
+func (d *discovery) all() error {
+	if err := d.run(); err != nil || !d.needsSuggestion() || d.same {
+		return err
+	}
+	return d.suggest()
+}
+
+// blocked is the Result of a commit in which nothing could be found out. It hands the memo on, for the commit that mends it.
+func blocked(err error, previous *Result) Result {
 	bad := fault.Of(err, fault.FetchFailed)
 	why := fmt.Sprintf("%s: %s", bad.Reason, bad.Message)
-	return Result{
+	r := Result{
 		Faults:    []Fault{{Fault: bad}},
 		Explained: []Explanation{{Path: cmp.Or(bad.Place.File, "."), Rule: RuleFault, Why: why, Place: bad.Place}},
 	}
+	if previous != nil && previous.memo != nil {
+		r.memo = &memo{context: previous.memo.context, folders: previous.memo.folders} // no tree: this Result is not to be taken for it
+	}
+	return r
 }
 
 // discovery is one call of Discover.
@@ -36,6 +48,7 @@ type discovery struct {
 	in     Input
 	reader *reader
 	hasher Hasher // nil if the tree is none
+	same   bool   // the tree is Previous's: so is the result
 	root   rootFacts
 	result Result
 }
@@ -51,7 +64,7 @@ func (d *discovery) run() error {
 	}
 	before := d.recall()
 	if before != nil && before.tree == d.result.memo.tree {
-		d.result = *d.in.Previous
+		d.result, d.same = *d.in.Previous, true
 		return nil
 	}
 	find := &finder{reader: d.reader}
@@ -60,11 +73,19 @@ func (d *discovery) run() error {
 	}
 	d.result.Explained = find.out
 	d.missing(patterns, find.matched)
+	if err := d.appsItself(); err != nil {
+		return err
+	}
 	if err := d.folders(find.spots, before); err != nil {
 		return err
 	}
 	d.finish()
 	return nil
+}
+
+// needsSuggestion tells whether a person has to say what the apps are: nothing is found, or it can be read two ways.
+func (d *discovery) needsSuggestion() bool {
+	return len(d.result.Apps) == 0 || len(d.in.Apps) == 0 && d.ambiguous()
 }
 
 // rootFacts is the root plumb.yaml, made ready.
@@ -147,6 +168,23 @@ func (d *discovery) missing(patterns []*pattern, matched map[*pattern]bool) {
 	}
 }
 
+// appsItself explains manifests directly in apps/: the convention looks for folders in it.
+func (d *discovery) appsItself() error {
+	if len(d.in.Apps) > 0 {
+		return nil
+	}
+	l, err := d.reader.walk(appsFolder)
+	if err != nil {
+		return err
+	}
+	fits, err := d.reader.fits(l)
+	if err == nil && len(fits) > 0 {
+		why := kindWords[fits[0]] + " directly in " + appsFolder + "/, which holds a folder for each app"
+		d.result.Explained = append(d.result.Explained, Explanation{Path: appsFolder, Rule: RuleOutside, Why: why})
+	}
+	return err
+}
+
 // folders examines and places each folder, but for those that are as they were.
 func (d *discovery) folders(spots []spot, before *memo) error {
 	placer := newPlacer(d.in, d.root)
@@ -182,7 +220,7 @@ func (d *discovery) finish() {
 	}
 	r.Environments = promotionOrder(d.root.file.Environments, found)
 	d.duplicates()
-	slices.SortStableFunc(r.Explained, func(a, b Explanation) int { return strings.Compare(a.Path, b.Path) })
+	sortExplained(r.Explained)
 }
 
 // duplicates refuses apps that share a name or a derived namespace on a cluster (resources.md §4.3). All of them are

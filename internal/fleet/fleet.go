@@ -85,6 +85,11 @@ func (r Result) Blocked() *fault.Fault {
 // FaultOf gives the fault that stands between this commit and an app that is known from before: of the commit, of its
 // folder, or its own. Nil for an app that is not in Apps means that it is gone from Git. path is where it was rendered from.
 func (r Result) FaultOf(a Address, path string) *fault.Fault {
+	name := ObjectName(a)
+	i, found := slices.BinarySearchFunc(r.Apps, name, func(app App, name string) int { return strings.Compare(app.Name, name) })
+	if found && r.Apps[i].Address().String() == a.String() {
+		return r.Apps[i].Fault
+	}
 	for _, f := range r.Faults {
 		if f.covers(a, path) {
 			return f.Fault
@@ -100,6 +105,8 @@ type Fault struct {
 	Cluster string       `json:"cluster,omitempty"`
 	Path    string       `json:"path,omitempty"` // the folder
 	Fault   *fault.Fault `json:"fault"`
+
+	layout bool // Ambiguous by the layout of the folders, which patterns can settle
 }
 
 func (f Fault) covers(a Address, path string) bool {
@@ -109,7 +116,7 @@ func (f Fault) covers(a Address, path string) bool {
 	if f.App == a.App {
 		return (f.Env == "" || f.Env == a.Env) && (f.Cluster == "" || f.Cluster == orLocal(a.Cluster))
 	}
-	return f.Env == "" && f.Cluster == "" && within(path, f.Path)
+	return f.Env == "" && f.Cluster == "" && f.Path != "." && within(path, f.Path)
 }
 
 // App is one app in one environment on one cluster.

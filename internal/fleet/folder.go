@@ -136,17 +136,48 @@ func (x *examiner) looksLikeLayout(l listing) bool {
 		return false
 	}
 	parent := path.Dir(l.dir)
-	layout := fmt.Sprintf(`environments of one app: {path: "%s", app: NAME}`, path.Join(parent, "{env}"))
-	if fits, _ := x.reader.fits(l); len(fits) == 0 {
-		layout = fmt.Sprintf(`environments that hold apps: {path: "%s"}`, path.Join(parent, "{env}", "{app}"))
-	}
+	layout, entry := x.layout(parent)
 	if name == baseFolder {
-		layout += fmt.Sprintf(` after {path: %s, exclude: true}`, l.dir)
+		entry = fmt.Sprintf("{path: %s, exclude: true} before %s", l.dir, entry)
 	}
-	bad := fault.New(fault.Ambiguous, "is %q an app, or part of the layout %s?", name, path.Join(parent, "{env}", "{app}")).
-		WithNext(`say it in spec.apps of the Repo; an app: {path: %s, app: %s}; %s`, l.dir, name, layout)
-	x.fail(Fault{Fault: bad.At(fault.Place{File: l.dir})})
+	bad := fault.New(fault.Ambiguous, "is %q an app, or part of the layout %s?", name, layout).
+		WithNext(`say it in spec.apps of the Repo; an app: %s; the layout: %s`, x.asItself(l, name), entry)
+	x.fail(Fault{Fault: bad.At(fault.Place{File: l.dir}), layout: true})
 	return true
+}
+
+// asItself gives the entry under which the folder is an app, or holds some where it does not render.
+func (x *examiner) asItself(l listing, name string) string {
+	fits, err := x.reader.fits(l)
+	if err == nil && len(fits) == 0 && !l.hasDir(envsFolder) && !l.hasDir(overlaysFolder) {
+		if below, err := x.reader.rendersBelow(l, 1, 0); err == nil && len(below) > 0 {
+			return asGroup(below)
+		}
+	}
+	return fmt.Sprintf("{path: %s, app: %s}", l.dir, name)
+}
+
+// layout tells whether the environments in a folder are one app's or hold apps, by what renders there.
+func (x *examiner) layout(parent string) (layout, entry string) {
+	layout = path.Join(parent, "{env}", "{app}")
+	l, err := x.reader.list(parent)
+	if err != nil {
+		return layout, fmt.Sprintf("{path: %q}", layout)
+	}
+	for _, name := range l.dirs {
+		if !x.root.isEnv(name) {
+			continue
+		}
+		sub, err := x.reader.sub(l, name)
+		if err != nil {
+			break
+		}
+		if fits, err := x.reader.fits(sub); err == nil && len(fits) > 0 {
+			layout = path.Join(parent, "{env}")
+			return layout, fmt.Sprintf("{path: %q, app: NAME}", layout)
+		}
+	}
+	return layout, fmt.Sprintf("{path: %q}", layout)
 }
 
 // environments is step 2: one app per folder of envs/, or overlays/.
@@ -333,12 +364,13 @@ func (x *examiner) valuesEnvironments(l listing, base target) (any bool) {
 // group is steps 5 and 6: nothing renders here. Below a folder that a pattern matched nobody looks.
 func (x *examiner) group(l listing) error {
 	if !x.spot.pattern.convention {
-		x.explain(Explanation{Path: l.dir, Rule: RuleNothing, Why: "matched by " + x.spot.pattern.path + ", but it does not render"})
-		if x.spot.pattern.literal {
-			bad := fault.New(fault.PathNotFound, "the folder holds nothing that renders").At(fault.Place{File: l.dir}).
-				WithNext("add %s, a kustomization or a manifest, or change spec.apps[%d]", chartFile, x.spot.pattern.index)
-			x.fail(Fault{Fault: bad})
+		if !x.spot.pattern.literal {
+			x.explain(Explanation{Path: l.dir, Rule: RuleNothing, Why: "matched by " + x.spot.pattern.path + ", but it does not render"})
+			return nil
 		}
+		bad := fault.New(fault.PathNotFound, "the folder holds nothing that renders").At(fault.Place{File: l.dir}).
+			WithNext("add %s, a kustomization or a manifest, or change spec.apps[%d]", chartFile, x.spot.pattern.index)
+		x.fail(Fault{Fault: bad})
 		return nil
 	}
 	const enough = 3
@@ -352,7 +384,7 @@ func (x *examiner) group(l listing) error {
 	}
 	bad := fault.New(fault.Ambiguous, "is %s an app or a group? It does not render, but %s does", path.Base(l.dir), below[0]).
 		WithNext("say it in spec.apps of the Repo; an app: %s; a group: %s", x.asApp(l, below), asGroup(below))
-	x.fail(Fault{Fault: bad.At(fault.Place{File: l.dir})})
+	x.fail(Fault{Fault: bad.At(fault.Place{File: l.dir}), layout: true})
 	return nil
 }
 

@@ -70,7 +70,7 @@ func (d *discovery) remember(before *memo, dir string, look func() (placement, e
 		}
 	}
 	placed, err := look()
-	if err == nil {
+	if err == nil && len(placed.faults) == 0 { // a fault may speak of the folders beside it
 		d.result.memo.folders[dir] = remembered{hash: hash, placed: placed}
 	}
 	return placed, err

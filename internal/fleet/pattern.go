@@ -54,7 +54,7 @@ func compile(apps []v1alpha1.Pattern) ([]*pattern, *fault.Fault) {
 		p := &pattern{index: i, path: entry.Path, app: entry.App, namespace: entry.Namespace, exclude: entry.Exclude, literal: true}
 		if err := p.parse(); err != nil {
 			return nil, fault.New(fault.InvalidSettings, "spec.apps[%d] (%s) %w", i, clip(entry.Path), err).
-				WithNext("correct spec.apps of the Repo; plumb apps --explain shows what a pattern finds")
+				WithNext("correct spec.apps of the Repo: plumb apps --explain shows what a pattern finds")
 		}
 		patterns = append(patterns, p)
 	}
@@ -205,6 +205,11 @@ func (f *finder) find(patterns []*pattern) error {
 
 // below goes on with the folders in l; depth segments of every live pattern are matched.
 func (f *finder) below(l listing, live []partial, depth int) error {
+	for _, name := range l.links {
+		if len(advance(live, name, depth)) > 0 {
+			f.out = append(f.out, Explanation{Path: path.Join(l.dir, name), Rule: RuleNothing, Why: "a symbolic link: not followed"})
+		}
+	}
 	for _, name := range l.dirs {
 		next := advance(live, name, depth)
 		if len(next) == 0 {
@@ -275,6 +280,20 @@ func advance(live []partial, name string, depth int) []partial {
 
 func goesOn(live []partial, depth int) bool {
 	return slices.ContainsFunc(live, func(l partial) bool { return len(l.pattern.segments) > depth })
+}
+
+// reaches tells whether the pattern matches the folder or one below it.
+func (p *pattern) reaches(dir string) bool {
+	names := strings.Split(dir, "/")
+	if len(names) > len(p.segments) {
+		return false
+	}
+	for i, name := range names {
+		if s := p.segments[i]; s.variable == "" && !matchGlob(s.glob, name) {
+			return false
+		}
+	}
+	return true
 }
 
 // matchGlob matches * against any run of characters, also none.

@@ -70,10 +70,10 @@ func (p *placer) selected(env string) []string {
 
 // noCluster says why an environment is on no cluster.
 func (p *placer) noCluster(t target) *fault.Fault {
-	bad := fault.New(fault.NoCluster, "environment %s is on no cluster: none of %d has the label env=%s", t.env, len(p.clusters), t.env).
+	bad := fault.New(fault.NoCluster, "environment %s is on no cluster: none of %s has the label env=%s", t.env, count(len(p.clusters), "cluster"), t.env).
 		At(fault.Place{File: t.at})
 	if _, declared := p.root.selectors[t.env]; declared {
-		bad = fault.New(fault.NoCluster, "environment %s is on no cluster: its selector matches none of %d", t.env, len(p.clusters)).
+		bad = fault.New(fault.NoCluster, "environment %s is on no cluster: its selector matches none of %s", t.env, count(len(p.clusters), "cluster")).
 			At(p.root.envPlaces[t.env])
 	}
 	return bad.WithNext("label a Cluster env=%s, or give the environment a selector (clusters) in the root %s", t.env, SettingsFile)
@@ -124,7 +124,7 @@ func (p *placer) target(s spot, t target, out *placement) {
 		}
 		made = append(made, address)
 	}
-	if len(made) > 0 {
+	if len(made) > 0 && t.fault == nil {
 		out.explained = append(out.explained, Explanation{Path: t.at, Rule: RuleApp, Apps: made, Why: t.why})
 	}
 }
