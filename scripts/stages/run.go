@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// stage is a make target and what became of it.
+type stage struct {
+	name   string
+	beside bool
+	took   time.Duration
+	err    error
+	counts *counts // of a stage that ran Go tests
+}
+
+// run makes the targets in order, beside in the background from the start, and prints the table.
+func run(ctx context.Context, beside string, targets []string) int {
+	dir, err := os.MkdirTemp("", "stages-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+
+	began := time.Now()
+	background := startBeside(ctx, beside, dir)
+	var done []stage
+	for _, target := range targets {
+		if ctx.Err() != nil {
+			break
+		}
+		fmt.Printf("\n── %s\n", target)
+		done = append(done, perform(ctx, target, dir, os.Stdout))
+	}
+	if beside != "" {
+		done = append([]stage{<-background}, done...)
+	}
+	return tell(os.Stdout, done, time.Since(began))
+}
+
+// startBeside makes a target while others run. What it prints is kept and shown only if it fails.
+func startBeside(ctx context.Context, target, dir string) <-chan stage {
+	ended := make(chan stage, 1)
+	if target == "" {
+		return ended
+	}
+	go func() {
+		var said strings.Builder
+		s := perform(ctx, target, dir, &said)
+		s.beside = true
+		if s.err != nil {
+			fmt.Printf("\n── %s (beside)\n%s", target, said.String())
+		}
+		ended <- s
+	}()
+	return ended
+}
+
+func perform(ctx context.Context, target, dir string, out io.Writer) stage {
+	cmd := exec.CommandContext(ctx, "make", "--no-print-directory", target)
+	cmd.Env = append(os.Environ(), countsVar+"="+dir)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 30 * time.Second
+
+	began := time.Now()
+	err := cmd.Run()
+	s := stage{name: target, took: time.Since(began), err: err}
+	if text, err := os.ReadFile(filepath.Join(dir, target)); err == nil {
+		s.counts = new(counts)
+		if err := json.Unmarshal(text, s.counts); err != nil {
+			s.err = err
+		}
+	}
+	return s
+}
+
+// tell prints the table and the last line, and gives the exit code. A stage without tests counts as one.
+func tell(out io.Writer, stages []stage, took time.Duration) int {
+	fmt.Fprintf(out, "\n%-12s %8s  %s\n", "STAGE", "TIME", "RESULT")
+	var total counts
+	for _, s := range stages {
+		own := s.tally()
+		total.Passed, total.Failed, total.Skipped = total.Passed+own.Passed, total.Failed+own.Failed, total.Skipped+own.Skipped
+		fmt.Fprintf(out, "%-12s %8s  %s\n", s.name, s.took.Round(time.Second), s.verdict())
+	}
+	fmt.Fprintf(out, "%-12s %8s\n\n%s\n", "all", took.Round(time.Second), total)
+	return min(total.Failed, 1)
+}
+
+// tally counts a stage: its tests, or itself where it has none or failed beside them.
+func (s stage) tally() counts {
+	switch {
+	case s.counts != nil && s.err != nil && s.counts.Failed == 0:
+		own := *s.counts
+		own.Failed = 1
+		return own
+	case s.counts != nil:
+		return *s.counts
+	case s.err != nil:
+		return counts{Failed: 1}
+	}
+	return counts{Passed: 1}
+}
+
+func (s stage) verdict() string {
+	words := "ok"
+	if s.err != nil {
+		words = "FAILED"
+	}
+	if s.counts != nil {
+		words += "  " + s.counts.String()
+		if len(s.counts.Names) > 0 {
+			words += ": " + list(s.counts.Names, 5)
+		}
+	}
+	if s.beside {
+		words += "  (beside the others)"
+	}
+	return words
+}
+
+// list joins at most n names.
+func list(names []string, n int) string {
+	if len(names) <= n {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
+}
