@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -50,12 +49,12 @@ func environment(protocol string) []string {
 	return env
 }
 
-// runOwned runs cmd such that the kernel ends it if this process dies. The death signal belongs to the thread that forked,
-// which therefore stays with this goroutine until the command has ended.
+// runOwned runs cmd such that the kernel, where it can, ends it if this process dies. The death signal of Linux belongs to
+// the thread that forked, which therefore stays with this goroutine until the command has ended.
 func runOwned(cmd *exec.Cmd, stderr *bytes.Buffer) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = diesWithThread()
 	cmd.WaitDelay = 2 * time.Second
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))

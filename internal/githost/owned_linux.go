@@ -1,0 +1,5 @@
+package githost
+
+import "syscall"
+
+func diesWithThread() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
