@@ -20,6 +20,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/render/child"
 )
 
 // Env is the process as a verb sees it. Tests make their own.
@@ -52,6 +55,9 @@ func OS() Env {
 // Main runs one command and gives its exit code (plumb help exit-codes). The first interrupt ends the command in good
 // order, the second one at once.
 func Main(env Env) int {
+	if len(env.Args) > 0 && env.Args[0] == render.ChildCommand {
+		return child.Main(env.Args[1:], env.Stdin, env.Stdout) // locked and fed by package render; nobody calls it by hand
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
@@ -109,6 +115,7 @@ const (
 // verbs lists the verbs in the order of the help. A verb whose backing is not linked in is nil.
 func verbs(env Env) []*cobra.Command {
 	return []*cobra.Command{
+		newUpCommand(env),
 		newVersionCommand(env),
 		newCompletionCommand(env),
 		newAgentCommand(env),
