@@ -1,0 +1,310 @@
+package state
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+)
+
+// judgement is the state with its reason, its sentence and what people can do.
+type judgement struct {
+	state    v1alpha1.State
+	reason   fault.Reason
+	summary  string
+	next     string
+	blocking *v1alpha1.Blocking
+}
+
+// judge takes the first state of the precedence that is true.
+func judge(f Facts, before v1alpha1.AppStatus, now time.Time) judgement {
+	for _, rule := range []func(Facts, v1alpha1.AppStatus, time.Time) (judgement, bool){
+		lost, failed, unhealthy, drifted, rolling, waiting, paused,
+	} {
+		if j, ok := rule(f, before, now); ok {
+			j.reason = cmp.Or(j.reason, fault.ApplyFailed) // a condition without a reason is refused by the API server
+			return j
+		}
+	}
+	return fine(f)
+}
+
+// aside tells whether a fault lies before the app: what was applied stays applied and its state is told as it is.
+func aside(f *fault.Fault) bool {
+	switch f.Reason {
+	case fault.FetchFailed, fault.RevisionNotFound, fault.CredentialsRefused, fault.SourceStale:
+		return true
+	}
+	return false
+}
+
+// waits tells whether a fault says that a named thing must happen first.
+func waits(f *fault.Fault) bool {
+	switch f.Reason {
+	case fault.WaitingForApp, fault.ClusterUnknown, fault.NeedsSync, fault.DeletionHeld:
+		return true
+	}
+	return false
+}
+
+// lost: nobody can say how it is.
+func lost(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
+	j := judgement{state: v1alpha1.StateUnknown, reason: fault.Unreachable}
+	switch {
+	case f.Lost != "":
+		j.summary = "the cluster is not heard from: " + f.Lost
+	case f.Fault != nil && (f.Fault.Reason == fault.Unreachable || f.Fault.Reason == fault.Stale):
+		j.reason, j.summary, j.next = f.Fault.Reason, sentence(f.Fault), f.Fault.Next
+	case !f.looked() && f.Fault == nil && f.Target == "" && f.Stage == "":
+		j.reason, j.summary = fault.Stale, "nothing is known yet"
+	default:
+		return j, false
+	}
+	return j, true
+}
+
+// failed: something of the way from Git to the cluster failed.
+func failed(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
+	faults := f.failures()
+	if len(faults) == 0 {
+		return judgement{}, false
+	}
+	first := faults[0]
+	j := judgement{state: v1alpha1.StateFailed, reason: first.Reason, summary: sentence(first), next: first.Next}
+	if more := len(faults) - 1; more > 0 {
+		j.summary += fmt.Sprintf(" (and %d more)", more)
+	}
+	j.blocking = f.blockedBy(first)
+	return j, true
+}
+
+// failures lists the faults that fail the app, each once, the most telling first: what follows from another failure, or
+// is only known as one, comes last.
+func (f Facts) failures() []*fault.Fault {
+	var faults []*fault.Fault
+	if f.Fault != nil && !waits(f.Fault) && (!aside(f.Fault) || f.Revision == "") {
+		faults = append(faults, f.Fault)
+	}
+	if f.Plan != nil && f.Plan.Fault != nil {
+		faults = append(faults, f.Plan.Fault)
+	}
+	var single []*fault.Fault
+	for _, other := range f.Faults {
+		if other != nil && !waits(other) && other.Reason != fault.Superseded {
+			single = append(single, other)
+		}
+	}
+	slices.SortStableFunc(single, func(a, b *fault.Fault) int {
+		if x, y := a.Reason == fault.ApplyFailed, b.Reason == fault.ApplyFailed; x != y {
+			if y {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.Error(), b.Error())
+	})
+	return slices.CompactFunc(append(faults, single...), func(a, b *fault.Fault) bool { return a.Error() == b.Error() })
+}
+
+// blockedBy finds the object of the plan that a fault is about.
+func (f Facts) blockedBy(cause *fault.Fault) *v1alpha1.Blocking {
+	if f.Plan == nil {
+		return nil
+	}
+	for _, s := range f.Plan.Steps {
+		if s.Fault != nil && s.Fault.Message == cause.Message || strings.HasPrefix(cause.Message, s.ID.String()+":") {
+			return blocking(s.ID, limit(cause.Message, messageLimit))
+		}
+	}
+	return nil
+}
+
+func blocking(id object.ID, message string) *v1alpha1.Blocking {
+	return &v1alpha1.Blocking{Kind: id.Kind, Namespace: id.Namespace, Name: id.Name, Message: message}
+}
+
+// unhealthy: an object is Degraded, or health made no progress for too long.
+func unhealthy(f Facts, before v1alpha1.AppStatus, now time.Time) (judgement, bool) {
+	id, verdict, found := worstObject(f.Verdicts)
+	if !found {
+		return judgement{}, false
+	}
+	j := judgement{state: v1alpha1.StateFailed, reason: fault.HealthDegraded, blocking: blocking(id, limit(verdict.Message, messageLimit))}
+	j.summary = tell(id, verdict.Message, "is degraded")
+	switch {
+	case verdict.Health == v1alpha1.Degraded:
+	case f.Timeout > 0 && !f.ProgressSince.IsZero() && now.Sub(f.ProgressSince) >= f.Timeout:
+		j.reason = fault.HealthTimeout
+		j.summary = fmt.Sprintf("%s, no progress for %s", tell(id, verdict.Message, "is not healthy"), span(f.Timeout))
+	default:
+		return j, false
+	}
+	j.summary += " since " + clock(f.since(id, before, now))
+	return j, true
+}
+
+// since tells from when on the object has kept the app from being healthy, as far as that was told before.
+func (f Facts) since(id object.ID, before v1alpha1.AppStatus, now time.Time) time.Time {
+	b := before.Blocking
+	same := before.State == v1alpha1.StateFailed && b != nil && *blocking(id, "") == v1alpha1.Blocking{Kind: b.Kind, Namespace: b.Namespace, Name: b.Name}
+	switch {
+	case same && before.AsOf != nil:
+		return before.AsOf.Time
+	case !f.ProgressSince.IsZero():
+		return f.ProgressSince
+	}
+	return now
+}
+
+// drifted: fields of ours differ and are not being corrected.
+func drifted(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
+	if len(f.Shown) == 0 {
+		return judgement{}, false
+	}
+	ids := sortedIDs(f.Shown)
+	j := judgement{state: v1alpha1.StateDrifted, reason: fault.Drifted, next: "plumb sync corrects it once"}
+	for _, id := range ids {
+		if by, fought := f.Fights[id]; fought {
+			j.reason = fault.Fight
+			j.next = "let only one of the two write the field, or give it up with an ignore rule"
+			j.summary = fmt.Sprintf("%s is rewritten again and again by %s: %s", id, orSomebody(by), f.Shown[id])
+			j.blocking = blocking(id, limit(f.Shown[id], messageLimit))
+			break
+		}
+	}
+	if j.summary == "" {
+		j.summary = fmt.Sprintf("%s differs from Git and is not corrected: %s", ids[0], f.Shown[ids[0]])
+		j.blocking = blocking(ids[0], limit(f.Shown[ids[0]], messageLimit))
+	}
+	if more := len(ids) - 1; more > 0 {
+		j.summary += fmt.Sprintf(" (and %d more)", more)
+	}
+	return j, true
+}
+
+// rolling: being applied, or applied and not healthy yet.
+func rolling(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
+	j := judgement{state: v1alpha1.StateRolling, reason: fault.Rolling}
+	id, verdict, found := worstObject(f.withoutWaiting())
+	switch {
+	case f.stopped():
+		if !found {
+			return j, false
+		}
+	case !f.applied():
+		j.reason, j.summary = f.stage(), name(f.Target)+" is being applied"
+		if f.Target == "" {
+			j.summary = "its first commit is being read"
+		}
+		return j, true
+	case !found:
+		return j, false
+	}
+	j.blocking = blocking(id, limit(verdict.Message, messageLimit))
+	j.summary = name(f.Target) + " is rolling out: " + tell(id, verdict.Message, "is not healthy yet")
+	return j, true
+}
+
+func (f Facts) stage() fault.Reason {
+	if f.Stage != "" {
+		return f.Stage
+	}
+	return fault.Applying
+}
+
+// stopped tells whether there is a reason, other than work, why the target is not applied.
+func (f Facts) stopped() bool {
+	return f.Pause != nil || f.needsSync() || len(f.waitSteps()) > 0 || f.Fault != nil && waits(f.Fault)
+}
+
+func (f Facts) needsSync() bool {
+	return f.Manual && f.Target != "" && f.Revision != f.Target && !f.applied()
+}
+
+// waiting: a named thing must happen first.
+func waiting(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
+	j := judgement{state: v1alpha1.StateWaiting}
+	steps := f.waitSteps()
+	held, count := f.held()
+	switch {
+	case f.Fault != nil && waits(f.Fault):
+		j.reason, j.summary, j.next = f.Fault.Reason, sentence(f.Fault), f.Fault.Next
+	case len(steps) > 0:
+		j.reason, j.summary = steps[0].Reason, fmt.Sprintf("%s waits: %s", steps[0].ID, steps[0].Why)
+		if steps[0].Removes() {
+			j.summary = fmt.Sprintf("%s, which Git does not have any more: %s", steps[0].ID, steps[0].Why)
+		}
+		j.blocking = blocking(steps[0].ID, steps[0].Why)
+		if more := len(steps) - 1; more > 0 {
+			j.summary += fmt.Sprintf(" (and %d more)", more)
+		}
+	case count > 0:
+		j.reason, j.summary, j.next = fault.DeletionHeld, f.heldSentence(held, count), f.allowNext()
+	case f.Pause == nil && f.needsSync():
+		j.reason, j.summary = fault.NeedsSync, name(f.Target)+" waits for plumb sync: sync is manual"
+		j.next = "plumb sync applies it"
+	default:
+		return j, false
+	}
+	return j, true
+}
+
+// paused: by plumb pause.
+func paused(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
+	p := f.Pause
+	if p == nil {
+		return judgement{}, false
+	}
+	j := judgement{state: v1alpha1.StatePaused, reason: fault.Paused, next: "plumb resume ends it"}
+	j.summary = fmt.Sprintf("paused by %s: %q", p.By, p.Reason)
+	if p.At != "" {
+		j.reason = fault.Held
+		j.summary = fmt.Sprintf("held at %s by %s: %q", name(p.At), p.By, p.Reason)
+	}
+	if p.Until != nil {
+		j.summary += " until " + clock(p.Until.Time)
+	}
+	if f.Target != "" && f.Target != f.Revision {
+		j.summary += "; " + name(f.Target) + " is not applied"
+	}
+	return j, true
+}
+
+// fine: the target is applied and healthy.
+func fine(f Facts) judgement {
+	if !f.applied() {
+		return judgement{state: v1alpha1.StateUnknown, reason: fault.Stale, summary: "nothing is known yet"}
+	}
+	word := "healthy"
+	if worst(f.Verdicts) == v1alpha1.Suspended {
+		word = "suspended, as its own spec says"
+	}
+	j := judgement{state: v1alpha1.StateOK, reason: fault.Healthy, summary: name(f.Target) + " is " + word}
+	if kept := f.kept(); kept > 0 {
+		j.summary += fmt.Sprintf("; %s", count(kept, "object", "no longer in Git is kept", "no longer in Git are kept"))
+	}
+	if f.Fault != nil {
+		j.summary += "; no newer commit can be read: " + sentence(f.Fault)
+		j.next = f.Fault.Next
+	}
+	return j
+}
+
+func (f Facts) kept() int {
+	if f.Plan == nil {
+		return 0
+	}
+	n := 0
+	for _, s := range f.Plan.Steps {
+		if s.Action == plan.Keep {
+			n++
+		}
+	}
+	return n
+}

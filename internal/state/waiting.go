@@ -1,0 +1,124 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/health"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+)
+
+// heldShown is how many held deletions a status lists, and heldNamed how many its sentence names.
+const (
+	heldShown = 20
+	heldNamed = 3
+)
+
+// waitSteps lists the steps of the last plan that wait for something, those that apply first.
+func (f Facts) waitSteps() []plan.Step {
+	if f.Plan == nil {
+		return nil
+	}
+	var steps []plan.Step
+	for _, s := range f.Plan.Steps {
+		if s.Action == plan.Wait {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// withoutWaiting leaves out the objects that are missing because they wait.
+func (f Facts) withoutWaiting() map[object.ID]health.Verdict {
+	steps := f.waitSteps()
+	if len(steps) == 0 {
+		return f.Verdicts
+	}
+	waits := make(map[object.ID]bool, len(steps))
+	for _, s := range steps {
+		waits[s.ID] = true
+	}
+	rest := make(map[object.ID]health.Verdict, len(f.Verdicts))
+	for id, v := range f.Verdicts {
+		if !waits[id] || v.Health != v1alpha1.Missing {
+			rest[id] = v
+		}
+	}
+	return rest
+}
+
+// held lists the deletions that do not go ahead, at most 20, and counts them all.
+func (f Facts) held() ([]v1alpha1.HeldDeletion, int) {
+	if f.Plan == nil {
+		return nil, 0
+	}
+	var held []v1alpha1.HeldDeletion
+	for _, s := range f.Plan.Steps {
+		if s.Action == plan.Hold {
+			held = append(held, v1alpha1.HeldDeletion{Object: s.ID.String(), Reason: string(s.Hold)})
+		}
+	}
+	slices.SortFunc(held, func(a, b v1alpha1.HeldDeletion) int { return strings.Compare(a.Object, b.Object) })
+	return held[:min(len(held), heldShown)], len(held)
+}
+
+// heldSentence gives "2 deletions wait for consent: Namespace/old, ConfigMap/web-dev/a".
+func (f Facts) heldSentence(held []v1alpha1.HeldDeletion, n int) string {
+	what := "for consent"
+	if len(plan.AllowLines(*f.Plan)) == 0 {
+		what = "for a person"
+	}
+	names := make([]string, 0, heldNamed)
+	for _, h := range held[:min(len(held), heldNamed)] {
+		names = append(names, h.Object)
+	}
+	s := fmt.Sprintf("%s %s: %s", count(n, "deletion", "waits", "wait"), what, strings.Join(names, ", "))
+	if more := n - len(names); more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	if n == 1 {
+		s += " (" + f.firstHold().Why + ")"
+	}
+	return s
+}
+
+func (f Facts) firstHold() plan.Step {
+	i := slices.IndexFunc(f.Plan.Steps, func(s plan.Step) bool { return s.Action == plan.Hold })
+	return f.Plan.Steps[i]
+}
+
+// allowNext gives the lines that let the held deletions go, or what to do where no line does.
+func (f Facts) allowNext() string {
+	lines := plan.AllowLines(*f.Plan)
+	switch {
+	case len(lines) == 0:
+		return f.firstHold().Why
+	case len(lines) > heldNamed:
+		return "plumb diff prints the lines that allow them in a commit message"
+	}
+	return "allow it in a commit message: " + strings.Join(lines, "; ")
+}
+
+// waitingFor names what must happen first: other Apps, then consent.
+func (f Facts) waitingFor() []v1alpha1.WaitingFor {
+	var out []v1alpha1.WaitingFor
+	for _, s := range f.waitSteps() {
+		if s.To != "" {
+			_, app, _ := strings.Cut(s.To, "/")
+			out = append(out, v1alpha1.WaitingFor{Kind: "App", Name: app})
+		}
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.WaitingFor) int { return strings.Compare(a.Name, b.Name) })
+	out = slices.Compact(out)
+	if held, n := f.held(); n > 0 {
+		name := held[0].Object
+		if n > 1 {
+			name += fmt.Sprintf(" and %d more", n-1)
+		}
+		out = append(out, v1alpha1.WaitingFor{Kind: "Consent", Name: name})
+	}
+	return out
+}
