@@ -1,6 +1,143 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
 
-// newAgentCommand gives the daemon's verb, or nil while the agent is not linked in.
-func newAgentCommand(Env) *cobra.Command { return nil }
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"plumb.dev/plumb/internal/agent"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/server"
+)
+
+// agentFlags are the flags of the daemon.
+type agentFlags struct {
+	kubeconfig, context string
+	cacheDir            string
+	listen              string
+	tokenFile           string
+	allowLocal          bool
+	simulated           bool
+	announce            bool
+	verbose             bool
+	workers, slots      int
+}
+
+// newAgentCommand gives the daemon's verb: the process that keeps a cluster true to Git.
+func newAgentCommand(env Env) *cobra.Command {
+	var f agentFlags
+	cmd := &cobra.Command{
+		Use:     "agent",
+		Short:   "Run the agent that keeps a cluster true to Git",
+		GroupID: groupRun,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runAgent(cmd.Context(), env, f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the agent; default: the cluster that it runs in, else the usual places")
+	flags.StringVar(&f.context, "context", "", "context of the kubeconfig")
+	flags.StringVar(&f.cacheDir, "cache-dir", "", "folder for mirrors and renders, private to this agent; default: plumb/agent in the user's cache folder")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:0", "address of the page, the hooks and the metrics, on loopback")
+	flags.StringVar(&f.tokenFile, "token-file", "", "file that holds the token for page, API and metrics; without it they are closed")
+	flags.BoolVar(&f.allowLocal, "allow-local", false, "allow repositories at file:///")
+	flags.BoolVar(&f.simulated, "simulated", false, "say on every page that pods are simulated")
+	flags.BoolVar(&f.announce, "announce", false, "print one JSON line with the address when ready, and end when standard input does")
+	flags.BoolVar(&f.verbose, "verbose", false, "log more")
+	flags.IntVar(&f.workers, "workers", 0, "apps in work at once (default 8)")
+	flags.IntVar(&f.slots, "slots", 0, "requests in flight for users' objects (default 20)")
+	return cmd
+}
+
+func runAgent(ctx context.Context, env Env, f agentFlags) error {
+	debug.SetGCPercent(50) // memory is the agent's budget, and it is idle most of the time
+	config, err := agentConfig(f)
+	if err != nil {
+		return err
+	}
+	token, err := tokenOf(f.tokenFile)
+	if err != nil {
+		return err
+	}
+	cache, err := cacheDir(f.cacheDir)
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if f.verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewJSONHandler(env.Stderr, &slog.HandlerOptions{Level: level}))
+	listener, err := server.Listen(f.listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	if f.announce {
+		var end context.CancelFunc
+		ctx, end = context.WithCancel(ctx)
+		go func() {
+			_, _ = io.Copy(io.Discard, env.Stdin)
+			end()
+		}()
+	}
+	a, err := agent.Run(ctx, agent.Options{
+		Config: config, CacheDir: cache, AllowLocal: f.allowLocal, Version: versionOf().Version, Log: log,
+		Workers: f.workers, Slots: f.slots,
+	})
+	if err != nil {
+		return fault.New(fault.Unreachable, "the agent cannot begin: %w", err).WithNext("see that the API server answers and that Plumb's definitions are installed")
+	}
+	defer a.Close()
+	if f.announce {
+		line, _ := json.Marshal(map[string]any{"listen": listener.Addr().String(), "pid": os.Getpid()})
+		fmt.Fprintln(env.Stdout, string(line))
+	}
+	return a.Serve(ctx, listener, a.Handler(token, f.simulated))
+}
+
+func agentConfig(f agentFlags) (*rest.Config, error) {
+	if f.kubeconfig == "" && f.context == "" {
+		if config, err := rest.InClusterConfig(); err == nil {
+			return config, nil
+		}
+	}
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = f.kubeconfig
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.context}).ClientConfig()
+	if err != nil {
+		return nil, fault.New(fault.Unreachable, "no kubeconfig can be used: %w", err).WithNext("name one with --kubeconfig")
+	}
+	return config, nil
+}
+
+func tokenOf(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fault.New(fault.CredentialsRefused, "the token cannot be read: %w", err).WithNext("see --token-file")
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+func cacheDir(dir string) (string, error) {
+	if dir != "" {
+		return dir, nil
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fault.New(fault.Unreachable, "there is no cache folder: %w", err).WithNext("name one with --cache-dir")
+	}
+	return filepath.Join(base, "plumb", "agent"), nil
+}

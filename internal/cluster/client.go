@@ -194,3 +194,30 @@ func resourcePath(kind Kind, namespace, name string) []string {
 	}
 	return path
 }
+
+// List reads whole objects of a kind in a namespace that a label selector chooses, at most limit.
+func (c *Client) List(ctx context.Context, id object.ID, version, selector string, limit int64) ([]object.Object, error) {
+	kind, ok, err := c.mapper.Of(ctx, id, version)
+	if err != nil || !ok {
+		return nil, err
+	}
+	raw, err := c.rest.Verb(http.MethodGet).AbsPath(resourcePath(kind, id.Namespace, "")...).
+		Param("labelSelector", selector).Param("limit", strconv.FormatInt(limit, 10)).
+		SetHeader("Accept", "application/json").Do(ctx).Raw()
+	if err != nil {
+		return nil, Explain(err, id, c.user)
+	}
+	list, err := decode(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read the list of %s: %w", kind.Resource.Resource, err)
+	}
+	items, _ := list["items"].([]any)
+	objects := make([]object.Object, 0, len(items))
+	for _, item := range items {
+		if fields, ok := item.(map[string]any); ok {
+			fields["apiVersion"], fields["kind"] = kind.Resource.GroupVersion().String(), id.Kind
+			objects = append(objects, object.Object{Fields: fields})
+		}
+	}
+	return objects, nil
+}

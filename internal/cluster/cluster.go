@@ -41,6 +41,7 @@ func New(config *rest.Config, userAgent string) (*Cluster, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
 	config.UserAgent = userAgent
+	config.WarningHandler = rest.NoWarnings{} // the API server's warnings are about kinds that people chose
 	scheme := runtime.NewScheme()
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	if err := metav1.AddMetaToScheme(scheme); err != nil {

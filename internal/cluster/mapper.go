@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +19,7 @@ import (
 type Kind struct {
 	Resource   schema.GroupVersionResource
 	Namespaced bool
+	Listed     bool // its objects can be listed
 }
 
 // Mapper knows how kinds are served. It asks the API server once and again only after Invalidate, so that an idle
@@ -139,7 +141,7 @@ func addKind(kinds map[schema.GroupVersionKind]Kind, gv schema.GroupVersion, r m
 			return // a subresource
 		}
 	}
-	kinds[gv.WithKind(r.Kind)] = Kind{Resource: gv.WithResource(r.Name), Namespaced: r.Namespaced}
+	kinds[gv.WithKind(r.Kind)] = Kind{Resource: gv.WithResource(r.Name), Namespaced: r.Namespaced, Listed: slices.Contains(r.Verbs, "list")}
 }
 
 func notePreferred(prefer map[schema.GroupKind]string, kinds map[schema.GroupVersionKind]Kind, group metav1.APIGroup) {
@@ -158,3 +160,28 @@ func notePreferred(prefer map[schema.GroupKind]string, kinds map[schema.GroupVer
 
 // IsGone tells whether an error says that the object, or its whole kind, does not exist.
 func IsGone(err error) bool { return apierrors.IsNotFound(err) }
+
+// IsOther tells whether an error says that the object is not the one with the UID that was asked for.
+func IsOther(err error) bool {
+	return apierrors.IsConflict(err) && len(ConflictManagers(err)) == 0
+}
+
+// Namespaced gives the namespaced kinds that can be listed, each at the version that the API server prefers. It is an
+// error if a group does not answer: what cannot be listed is not empty.
+func (m *Mapper) Namespaced(ctx context.Context) (map[schema.GroupVersionKind]Kind, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.load(ctx); err != nil {
+		return nil, err
+	}
+	for gv, err := range m.broken {
+		return nil, fmt.Errorf("the API group %s does not answer: %w", gv, err)
+	}
+	out := map[schema.GroupVersionKind]Kind{}
+	for gvk, kind := range m.kinds {
+		if kind.Namespaced && kind.Listed && m.prefer[gvk.GroupKind()] == gvk.Version {
+			out[gvk] = kind
+		}
+	}
+	return out, nil
+}

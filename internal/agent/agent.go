@@ -1,0 +1,266 @@
+// Package agent is the shell that closes the circle: it watches Git and the cluster, and drives each app through
+// source → render → look → plan → apply → observe → record, whenever one of the two moved.
+//
+// It owns the goroutines, the clock and the log. It decides nothing that package plan, state, diff or health can decide,
+// and it keeps nothing that cannot be rebuilt from Git and the cluster: killed at any instruction, it starts again and
+// converges. Two active agents are harmless.
+//
+// Start at Run; repository.go turns commits into offers, pass.go takes one app through the stages.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/health"
+	"plumb.dev/plumb/internal/ledger"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/render"
+)
+
+// Lease names the Lease whose renewTime says that the states still hold.
+const Lease = "plumb-agent"
+
+// beat is how often the Lease is renewed: readers call an agent silent after two minutes (resources.md §2).
+const beat = 20 * time.Second
+
+// Options say how the agent runs. Zero values mean the defaults named.
+type Options struct {
+	Config     *rest.Config
+	CacheDir   string // mirrors and renders; private to the agent
+	AllowLocal bool   // file:// repositories
+	Version    string
+	Log        *slog.Logger
+	Workers    int // apps in work at once; default 8
+	Slots      int // requests in flight for users' objects; default 20
+}
+
+// Agent is a running agent.
+type Agent struct {
+	options  Options
+	log      *slog.Logger
+	life     context.Context
+	cluster  *cluster.Cluster
+	ledger   *ledger.Ledger
+	facts    *cluster.Facts
+	renderer *render.Renderer
+	cache    *render.Cache
+	sandbox  render.Sandbox
+	slots    chan struct{}
+	queue    workqueue.TypedRateLimitingInterface[types.NamespacedName]
+	claims   *claims
+	metrics  *metrics
+	identity string
+	uid      string // of the namespace kube-system: which cluster this is
+
+	mu           sync.Mutex // guards the maps, not what they point to
+	apps         map[types.NamespacedName]*app
+	repos        map[types.NamespacedName]*repo
+	repositories map[repositoryKey]*repository
+	clusters     map[string]*v1alpha1.Cluster
+	inventories  map[types.NamespacedName][]v1alpha1.Inventory // of the first list, until an app takes its own
+	owners       map[object.ID]types.NamespacedName            // which app an object's news go to
+	namespaces   map[string]time.Time                          // namespaces that were seen not to be terminating
+	accounts     map[string]time.Time                          // ServiceAccounts that were seen
+	beatAt       time.Time                                     // when the Lease was last renewed
+	ready        bool
+}
+
+// Run works until ctx ends. It returns an error only if it cannot begin.
+func Run(ctx context.Context, options Options) (*Agent, error) {
+	a, err := newAgent(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.begin(ctx); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func newAgent(ctx context.Context, options Options) (*Agent, error) {
+	if options.Workers == 0 {
+		options.Workers = 8
+	}
+	if options.Slots == 0 {
+		options.Slots = 20
+	}
+	if options.Log == nil {
+		options.Log = slog.Default()
+	}
+	host, _ := os.Hostname()
+	a := &Agent{
+		options: options, log: options.Log, life: ctx,
+		slots:        make(chan struct{}, options.Slots),
+		queue:        workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
+		claims:       newClaims(),
+		metrics:      newMetrics(),
+		namespaces:   map[string]time.Time{},
+		accounts:     map[string]time.Time{},
+		identity:     fmt.Sprintf("%s_%d", host, os.Getpid()),
+		apps:         map[types.NamespacedName]*app{},
+		repos:        map[types.NamespacedName]*repo{},
+		repositories: map[repositoryKey]*repository{},
+		clusters:     map[string]*v1alpha1.Cluster{},
+		inventories:  map[types.NamespacedName][]v1alpha1.Inventory{},
+		owners:       map[object.ID]types.NamespacedName{},
+	}
+	if err := os.MkdirAll(options.CacheDir, 0o700); err != nil {
+		return nil, fmt.Errorf("the cache folder %s cannot be used: %w", options.CacheDir, err)
+	}
+	var err error
+	if a.cluster, err = cluster.New(options.Config, "plumb-agent/"+options.Version); err != nil {
+		return nil, err
+	}
+	if a.ledger, err = ledger.New(a.cluster.Config()); err != nil {
+		return nil, err
+	}
+	if a.facts, err = cluster.NewFacts(a.cluster, a.healthRules, a.objectChanged); err != nil {
+		return nil, err
+	}
+	if a.cache, err = render.OpenCache(filepath.Join(options.CacheDir, "render")); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// begin reads what there is, then starts the watches, the workers and the heartbeat.
+func (a *Agent) begin(ctx context.Context) error {
+	system, err := a.cluster.Own().GetMetadata(ctx, object.ID{Kind: "Namespace", Name: metav1.NamespaceSystem}, "v1")
+	if err != nil {
+		return fmt.Errorf("the API server does not answer: %w", err)
+	}
+	a.uid = string(system.UID)
+	all, err := a.ledger.Inventories(ctx)
+	if err != nil {
+		return err
+	}
+	for _, inventory := range all {
+		key := types.NamespacedName{Namespace: inventory.Namespace, Name: inventory.App}
+		a.inventories[key] = append(a.inventories[key], inventory)
+	}
+	if a.renderer, err = render.New(render.Options{Secret: []byte(a.uid)}); err != nil {
+		return err
+	}
+	if a.sandbox, err = a.renderer.Sandbox(ctx); err != nil {
+		return err
+	}
+	if a.sandbox.Weakness != "" {
+		a.log.Warn("the sandbox of renders is weak", "weakness", a.sandbox.Weakness)
+	}
+	if err := ledger.Watch(ctx, a.ledger, "clusters", &v1alpha1.Cluster{}, a.putCluster, a.dropCluster); err != nil {
+		return err
+	}
+	if err := ledger.Watch(ctx, a.ledger, "repos", &v1alpha1.Repo{}, a.putRepo, a.dropRepo); err != nil {
+		return err
+	}
+	if err := ledger.Watch(ctx, a.ledger, "apps", &v1alpha1.App{}, a.putApp, a.dropApp); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.ready = true
+	a.mu.Unlock()
+	go a.heartbeat(ctx)
+	for range a.options.Workers {
+		go a.work(ctx)
+	}
+	context.AfterFunc(ctx, a.queue.ShutDown)
+	a.startRepositories()
+	a.log.Info("the agent runs", "version", a.options.Version, "cluster", a.uid, "sandbox", a.sandbox)
+	return nil
+}
+
+// Close ends what the agent holds beyond its context: children and mirrors.
+func (a *Agent) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var errs []error
+	for _, r := range a.repositories {
+		errs = append(errs, r.close())
+	}
+	a.renderer.Close()
+	return errors.Join(errs...)
+}
+
+func (a *Agent) work(ctx context.Context) {
+	for {
+		key, shutdown := a.queue.Get()
+		if shutdown {
+			return
+		}
+		a.pass(ctx, key)
+		a.queue.Done(key)
+	}
+}
+
+func (a *Agent) heartbeat(ctx context.Context) {
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for {
+		a.renew(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *Agent) renew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, beat/2)
+	defer cancel()
+	now := metav1.NowMicro()
+	seconds := int32((2 * time.Minute).Seconds())
+	lease := &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.Namespace, Name: Lease},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &a.identity, RenewTime: &now, LeaseDurationSeconds: &seconds},
+	}
+	if err := a.ledger.Heartbeat(ctx, lease); err != nil {
+		a.log.Warn("the Lease was not renewed", "error", err)
+		return
+	}
+	a.mu.Lock()
+	a.beatAt = now.Time
+	a.mu.Unlock()
+}
+
+// objectChanged sends the news about an object to the app that has it. It runs on the goroutine of a watch.
+func (a *Agent) objectChanged(id object.ID) {
+	if id.Kind == "CustomResourceDefinition" || id.Kind == "APIService" {
+		a.cluster.Mapper().Invalidate()
+	}
+	a.mu.Lock()
+	key, ok := a.owners[id]
+	a.mu.Unlock()
+	if ok {
+		a.queue.Add(key)
+	}
+}
+
+func (a *Agent) healthRules(id object.ID) []health.Compiled {
+	a.mu.Lock()
+	app := a.apps[a.owners[id]]
+	a.mu.Unlock()
+	if app == nil {
+		return nil
+	}
+	return app.healthRules()
+}
+
+// jitter gives a number in [0, 1).
+func jitter() float64 { return rand.Float64() }

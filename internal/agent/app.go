@@ -1,0 +1,202 @@
+package agent
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/fleet"
+	"plumb.dev/plumb/internal/health"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/source"
+)
+
+// offer is a commit as it concerns one app: a tree, and what discovery made of it. Offers are never changed.
+type offer struct {
+	commit    string
+	ref       string
+	snapshot  *source.Snapshot
+	mirror    *source.Mirror
+	placement fleet.App       // path, namespace, merged settings
+	limits    v1alpha1.Limits // of the root plumb.yaml
+	fault     *fault.Fault    // of the source or the discovery: the app cannot be rendered at this commit
+	removed   bool            // the app's folder is gone from Git
+	account   string          // ServiceAccount
+	seen      time.Time
+	by        string
+	repo      types.NamespacedName // of the Repo that made the app; zero for an app by hand
+}
+
+// app is one App under care. The mailbox is written by watches and repositories; the rest belongs to the one worker that
+// has the app in hand (the queue never gives an app to two).
+type app struct {
+	key types.NamespacedName
+
+	mu      sync.Mutex // guards the mailbox
+	object  *v1alpha1.App
+	offer   *offer
+	rules   []health.Compiled
+	newest  chan struct{} // closed when a newer offer arrives: the pass under way stops at a safe boundary
+	carried bool          // the newest offer was decided
+
+	sourceFault *fault.Fault   // the repository of an App by hand cannot be read
+	state       v1alpha1.State // as last judged
+	blocked     bool           // the last plan waits for another app
+
+	// in hand
+	begun     bool
+	recorded  *render.Recorded // reads and answers of the last render, without the objects
+	wishes    map[object.ID]wish
+	warnings  []string
+	target    string // newest commit that changed the inputs
+	changedBy []string
+	inventory map[object.ID]v1alpha1.InventoryEntry
+	chunks    int // Inventory objects that exist
+	status    v1alpha1.AppStatus
+	attempts  int
+	retryAt   time.Time
+	faults    []*fault.Fault // of the last apply
+	planned   *plan.Plan     // of the last apply, without objects
+	fights    map[object.ID]*fight
+	progress  progress
+	times     times
+	synced    string // last sync token carried out
+	ruleText  string // what rules was compiled from
+
+	rendered       *offer               // the offer that recorded was found good for
+	left           map[object.ID]bool   // wishes that are deliberately left alone
+	shown          map[object.ID]string // drift that is shown, not undone, and why
+	consentedAt    string               // the commit whose consents the last plan knew
+	written        string               // the Inventory as it was written, canonical
+	statusWritten  string               // the status as it was written, canonical
+	planWarnings   []string
+	renderWarnings []string
+	loadWarnings   []string
+	troubleAt      time.Time // when the pods of the blocking object were asked last
+	troubles       map[object.ID]string
+	troubleSince   time.Time
+}
+
+// wish is what the app wants of one object, without its fields: those are read from the render cache when needed.
+type wish struct {
+	version string
+	digest  string
+	full    bool // health needs the whole object
+	ignored bool // plumb.dev/health: ignore
+}
+
+// times are the moments of the revision in hand.
+type times struct {
+	revision               string
+	seen, planned, applied time.Time
+	healthy                time.Time
+	changed                int
+	took                   []string
+}
+
+// progress is how long health has not moved.
+type progress struct {
+	since time.Time
+	print string
+}
+
+func (a *app) mailbox() (*v1alpha1.App, *offer, <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.object, a.offer, a.newest
+}
+
+func (a *app) healthRules() []health.Compiled {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rules
+}
+
+// put takes in a new offer, and stops a pass that works on an older one.
+func (a *app) put(o *offer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.offer, a.carried = o, false
+	if a.newest != nil {
+		close(a.newest)
+	}
+	a.newest = make(chan struct{})
+}
+
+// settle notes that an offer was decided; false if a newer one is here.
+func (a *app) settle(o *offer) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.offer != o {
+		return false
+	}
+	a.carried = true
+	return true
+}
+
+func (ag *Agent) putApp(o *v1alpha1.App) {
+	key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
+	ag.claims.live(key, string(o.UID))
+	ag.mu.Lock()
+	a, ok := ag.apps[key]
+	if !ok {
+		a = &app{key: key, fights: map[object.ID]*fight{}}
+		ag.apps[key] = a
+	}
+	ag.mu.Unlock()
+	a.mu.Lock()
+	before := a.object
+	if before != nil && before.UID != o.UID {
+		a.begun = false
+	}
+	a.object = o
+	a.mu.Unlock()
+	if before != nil && sameWish(before, o) {
+		return
+	}
+	ag.bind(a, o)
+	ag.queue.Add(key)
+}
+
+// sameWish tells whether nothing that people write differs: the echo of our own status write is no news.
+func sameWish(before, after *v1alpha1.App) bool {
+	return before.UID == after.UID && before.Generation == after.Generation &&
+		before.Annotations[v1alpha1.AnnotationSync] == after.Annotations[v1alpha1.AnnotationSync] &&
+		before.Annotations[v1alpha1.AnnotationDelete] == after.Annotations[v1alpha1.AnnotationDelete]
+}
+
+// dropApp forgets an App that was deleted. Its workloads stay: deleting our own object never deletes a user's.
+func (ag *Agent) dropApp(o *v1alpha1.App) {
+	key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
+	ag.claims.gone(key)
+	ag.mu.Lock()
+	a := ag.apps[key]
+	delete(ag.apps, key)
+	for id, owner := range ag.owners {
+		if owner == key {
+			delete(ag.owners, id)
+		}
+	}
+	ag.mu.Unlock()
+	if a == nil {
+		return
+	}
+	ag.unbind(key)
+	ag.wakeWaiting(key)
+	ag.log.Info("an App was deleted; its objects stay", "app", key.String())
+}
+
+// shownState gives the state as it was judged last.
+func (a *app) shownState() v1alpha1.State {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state == "" && a.object != nil {
+		return a.object.Status.State
+	}
+	return a.state
+}

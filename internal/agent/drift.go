@@ -1,0 +1,245 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/apply"
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/diff"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/redact"
+)
+
+// driftKept is how many corrections and differences an App's status shows.
+const driftKept = 5
+
+// A fight is recognised when one object had to be healed fightHeals times within fightWindow. From then on it is healed
+// once per pause, which doubles from fightPause to fightLongest.
+const (
+	fightHeals   = 4
+	fightWindow  = time.Minute
+	fightPause   = 30 * time.Second
+	fightLongest = 10 * time.Minute
+)
+
+// fight counts how often one object was healed, and against whom.
+type fight struct {
+	heals   []time.Time
+	manager string
+	pause   time.Duration
+	until   time.Time
+}
+
+// on tells whether the object is fought over and left alone for now.
+func (f *fight) on(now time.Time) bool { return f != nil && now.Before(f.until) }
+
+// known tells whether the object is fought over at all, in a pause or not.
+func (f *fight) known(now time.Time) bool {
+	return f != nil && f.pause > 0 && now.Before(f.until.Add(f.pause))
+}
+
+// healed counts a correction and begins a pause when there were too many.
+func (f *fight) healed(now time.Time, manager string) {
+	f.manager = manager
+	if f.pause > 0 && now.After(f.until.Add(2*f.pause)) {
+		*f = fight{manager: manager}
+	}
+	f.heals = append(slices.DeleteFunc(f.heals, func(at time.Time) bool { return now.Sub(at) > fightWindow }), now)
+	if len(f.heals) < fightHeals && f.pause == 0 {
+		return
+	}
+	f.pause = min(max(2*f.pause, fightPause), fightLongest)
+	f.until, f.heals = now.Add(f.pause), nil
+}
+
+// hideDrift takes the healing steps out of the Plan where the app's settings say that drift is shown, not undone, or
+// where somebody fights for the object. What is shown stays in the app's status.
+func (t *turn) hideDrift() {
+	now := time.Now()
+	t.app.shown = map[object.ID]string{}
+	for i := range t.plan.Steps {
+		s := &t.plan.Steps[i]
+		if s.Drift == "" || s.Action != plan.Apply {
+			continue
+		}
+		f := t.app.fights[s.ID]
+		switch {
+		case !t.heals() && !t.asked:
+			t.app.shown[s.ID] = s.Why
+		case f.on(now):
+			t.app.shown[s.ID] = fmt.Sprintf("%s rewrites it again and again; the next try is at %s", orDefault(f.manager, "somebody"), f.until.Format("15:04:05"))
+			t.agent.queue.AddAfter(t.app.key, time.Until(f.until)+time.Second)
+		default:
+			continue
+		}
+		t.hidden = append(t.hidden, *s)
+		s.Action = plan.Unchanged
+	}
+}
+
+// evidence reads each drifted object once, before it is healed: who wrote what when is gone afterwards.
+func (t *turn) evidence(ctx context.Context) {
+	now := time.Now()
+	for _, s := range t.plan.Steps {
+		if s.Drift == "" || s.Action != plan.Apply {
+			continue
+		}
+		rows := t.driftOf(ctx, s, now)
+		for i := range rows {
+			rows[i].Healed = stamp(now)
+		}
+		t.app.addDrift(rows)
+		t.healing(s.ID, rows, now)
+	}
+	for _, s := range t.hidden {
+		t.app.addDrift(t.driftOf(ctx, s, now))
+	}
+}
+
+func (t *turn) healing(id object.ID, rows []v1alpha1.Drift, now time.Time) {
+	f := t.app.fights[id]
+	if f == nil {
+		f = &fight{}
+		t.app.fights[id] = f
+	}
+	manager := ""
+	if len(rows) > 0 {
+		manager = rows[0].Manager
+	}
+	f.healed(now, manager)
+	t.agent.metrics.heals.Inc()
+	t.log.Info("drift is undone", "object", id.String(), "by", manager, "fields", len(rows))
+}
+
+// driftOf compares a live object with what was applied. Values of Secrets never get in.
+func (t *turn) driftOf(ctx context.Context, s plan.Step, now time.Time) []v1alpha1.Drift {
+	row := v1alpha1.Drift{Object: s.ID.String(), Kind: s.Drift, Seen: stamp(now)}
+	live, entries, err := t.client.Get(ctx, s.ID, s.Object.Version())
+	if cluster.IsGone(err) {
+		row.Kind = "missing"
+		return []v1alpha1.Drift{row}
+	}
+	if err != nil {
+		return []v1alpha1.Drift{row}
+	}
+	var rows []v1alpha1.Drift
+	changes := diff.Drift(*s.Object, live, entries, t.manager())
+	if added := diff.Foreign(entries, t.manager()); len(added) > 0 {
+		changes = append(changes, diff.AddedChanges(live, added)...)
+	}
+	for _, c := range changes {
+		rows = append(rows, driftRow(row, c))
+	}
+	if len(rows) == 0 {
+		return []v1alpha1.Drift{row}
+	}
+	return rows
+}
+
+func driftRow(row v1alpha1.Drift, c diff.Change) v1alpha1.Drift {
+	row.Kind, row.Field, row.Manager, row.Operation, row.Subresource = string(c.Kind), c.Field, c.Manager, c.Operation, c.Subresource
+	row.Git, row.Live = redact.Short(c.Git), redact.Short(c.Live)
+	if !c.Time.IsZero() {
+		at := metav1.NewTime(c.Time)
+		row.Time = &at
+	}
+	return row
+}
+
+// addDrift puts rows first; a row about the same field of the same object replaces an older one.
+func (a *app) addDrift(rows []v1alpha1.Drift) {
+	kept := slices.DeleteFunc(slices.Clone(a.status.Drift), func(old v1alpha1.Drift) bool {
+		return slices.ContainsFunc(rows, func(row v1alpha1.Drift) bool { return row.Object == old.Object && row.Field == old.Field })
+	})
+	all := append(slices.Clone(rows), kept...)
+	a.status.Drift = all[:min(len(all), driftKept)]
+}
+
+// strip removes what people's tools have added to drifted objects, before the apply restores the rest.
+func (t *turn) strip(ctx context.Context, run apply.Run) {
+	for i := range t.plan.Steps {
+		s := &t.plan.Steps[i]
+		if s.Drift == "" || s.Action != plan.Apply {
+			continue
+		}
+		s.Takes = nil
+		fact, ok := t.agent.facts.Get(s.ID)
+		if ok && fact.Added == "" {
+			continue
+		}
+		if _, _, err := run.Strip(ctx, s.ID, s.Object.Version()); err != nil && !cluster.IsGone(err) {
+			t.log.Warn("an addition was not removed", "object", s.ID.String(), "error", err)
+		}
+	}
+}
+
+// ignore takes fields that are not ours out of what is applied. A field is released only after somebody else has
+// written it: dropped earlier, the API server would set it to its default (an autoscaled Deployment to one replica).
+func (t *turn) ignore(ctx context.Context) error {
+	rules := t.offer.placement.Settings.Ignore
+	if len(rules) == 0 {
+		return nil
+	}
+	for i, o := range t.objects {
+		var matching []v1alpha1.IgnoreRule
+		for _, rule := range rules {
+			if matches(rule, o.ID()) {
+				matching = append(matching, rule)
+			}
+		}
+		if len(matching) == 0 {
+			continue
+		}
+		live, entries, err := t.client.Get(ctx, o.ID(), o.Version())
+		if cluster.IsGone(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		released, err := release(o, live, entries, t.manager(), matching)
+		if err != nil {
+			return err
+		}
+		t.objects[i] = released
+	}
+	return nil
+}
+
+// release removes the fields that rules name and that others own by now.
+func release(o, live object.Object, entries []metav1.ManagedFieldsEntry, manager string, rules []v1alpha1.IgnoreRule) (object.Object, error) {
+	for _, change := range diff.Drift(o, live, entries, manager) {
+		for _, rule := range rules {
+			covered := rule.Manager != "" && rule.Manager == change.Manager
+			if rule.Field != "" {
+				path, err := object.ParsePath(rule.Field)
+				if err != nil {
+					return o, err
+				}
+				field, err := object.ParsePath(change.Field)
+				covered = err == nil && path.Covers(field)
+			}
+			if !covered {
+				continue
+			}
+			field, err := object.ParsePath(change.Field)
+			if err != nil {
+				return o, err
+			}
+			o = object.Remove(o, field)
+		}
+	}
+	return o, nil
+}
+
+func matches(rule v1alpha1.IgnoreRule, id object.ID) bool {
+	kind := rule.Kind == "*" || rule.Kind == id.Kind || rule.Kind == id.GroupKind() || rule.Kind == id.Group+"/*"
+	return kind && (rule.Name == "" || rule.Name == id.Name) && (rule.Namespace == "" || rule.Namespace == id.Namespace)
+}

@@ -1,0 +1,317 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/health"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/state"
+)
+
+// patience is how long health may stay without progress before the revision counts as failed (resources.md §6.2).
+const patience = 10 * time.Minute
+
+// The pods of an unhealthy workload are asked again after troublePause, which grows with how long the trouble lasts.
+const (
+	troublePause   = 2 * time.Second
+	troubleLongest = 5 * time.Minute
+)
+
+// historyKept is how many revisions an App's status shows.
+const historyKept = 10
+
+// later has the app tried again, after a pause that grows with every attempt.
+func (t *turn) later() {
+	a := t.app
+	pause := state.Backoff(a.attempts, jitter())
+	a.attempts++
+	a.retryAt = time.Now().Add(pause)
+	t.agent.queue.AddAfter(a.key, pause+time.Millisecond)
+}
+
+// judge works out how the app is and writes its status if that is news.
+func (t *turn) judge(ctx context.Context) {
+	t.agent.metrics.passes.Inc()
+	a := t.app
+	now := time.Now()
+	facts := t.facts(ctx, now)
+	status := state.Judge(facts, a.status, now)
+	t.fill(&status, facts, now)
+	if state.Transition(a.status, status) {
+		status.AsOf = stamp(now)
+	}
+	a.status = status
+	a.mu.Lock()
+	news := a.state != status.State
+	a.state = status.State
+	a.mu.Unlock()
+	t.write(ctx, &status)
+	if news && t.offer != nil {
+		t.agent.touched(t.offer.repo)
+	}
+	t.wakeAt(facts, now)
+}
+
+// facts gathers what the state is judged by.
+func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
+	a := t.app
+	f := state.Facts{
+		Fault: t.fault, Faults: a.faults, Pause: t.object.Spec.Pause, Revision: a.status.Revision, Target: a.target,
+		Generation: t.object.Generation, Shown: a.shown, Attempts: a.attempts, Manual: t.offer != nil && t.manual(),
+	}
+	if t.offer == nil {
+		return f
+	}
+	if a.planned != nil {
+		f.Plan = a.planned
+	}
+	f.Verdicts = t.verdicts(ctx, now)
+	f.Timeout = t.patience()
+	a.progress.observe(state.Fingerprint(f.Verdicts), now)
+	f.ProgressSince = a.progress.since
+	f.Fights = t.fights(now)
+	if t.plan == nil && f.Fault == nil && len(f.Faults) == 0 && a.planned == nil && t.unmoved() && a.wishes != nil {
+		f.Quiet = true
+	}
+	return f
+}
+
+func (t *turn) fights(now time.Time) map[object.ID]string {
+	fights := map[object.ID]string{}
+	for id, f := range t.app.fights {
+		if f.known(now) {
+			fights[id] = f.manager
+		}
+	}
+	return fights
+}
+
+// verdicts gives the health of every object that the app wants.
+func (t *turn) verdicts(ctx context.Context, now time.Time) map[object.ID]health.Verdict {
+	a := t.app
+	verdicts := make(map[object.ID]health.Verdict, len(a.wishes))
+	for id, w := range a.wishes {
+		verdicts[id] = t.verdict(id, w)
+	}
+	t.askPods(ctx, verdicts, now)
+	return verdicts
+}
+
+func (t *turn) verdict(id object.ID, w wish) health.Verdict {
+	fact, ok := t.agent.facts.Get(id)
+	switch {
+	case w.ignored:
+		return health.Verdict{Health: v1alpha1.Healthy}
+	case !ok && t.app.left[id]:
+		return health.Verdict{Health: v1alpha1.Healthy}
+	case !ok:
+		return health.Verdict{Health: v1alpha1.Missing, Message: "not in the cluster"}
+	case fact.Stale() && t.needsStatus(id):
+		return health.Verdict{Health: v1alpha1.Progressing, Message: "applied; its controller has not answered yet"}
+	}
+	return fact.Health
+}
+
+// askPods puts what the pods say in the place of what their workload says, for workloads in trouble. They are asked
+// with growing pauses.
+func (t *turn) askPods(ctx context.Context, verdicts map[object.ID]health.Verdict, now time.Time) {
+	a := t.app
+	var bad []object.ID
+	for id, v := range verdicts {
+		if ownsPods(id) && (v.Health == v1alpha1.Progressing || v.Health == v1alpha1.Degraded) {
+			bad = append(bad, id)
+		}
+	}
+	if len(bad) == 0 {
+		a.troubles, a.troubleAt, a.troubleSince = nil, time.Time{}, time.Time{}
+		return
+	}
+	slices.SortFunc(bad, object.ID.Compare)
+	if a.troubleSince.IsZero() {
+		a.troubleSince = now
+	}
+	if now.Sub(a.troubleAt) >= t.troublePause(now) {
+		a.troubleAt, a.troubles = now, map[object.ID]string{}
+		for _, id := range bad[:min(len(bad), 3)] {
+			a.troubles[id] = t.trouble(ctx, id, a.wishes[id].version)
+		}
+	}
+	for id, message := range a.troubles {
+		if v, ok := verdicts[id]; ok && message != "" {
+			v.Message = message
+			verdicts[id] = v
+		}
+	}
+	t.agent.queue.AddAfter(a.key, t.troublePause(now))
+}
+
+func (t *turn) troublePause(now time.Time) time.Duration {
+	return min(max(now.Sub(t.app.troubleSince)/4, troublePause), troubleLongest)
+}
+
+func (t *turn) patience() time.Duration {
+	wait := t.offer.placement.Settings.Wait
+	if wait == nil {
+		return patience
+	}
+	d, err := time.ParseDuration(wait.Timeout)
+	if err != nil || d <= 0 {
+		return patience
+	}
+	return d
+}
+
+// observe notes whether health moved.
+func (p *progress) observe(print string, now time.Time) {
+	if p.print == print && !p.since.IsZero() {
+		return
+	}
+	p.print, p.since = print, now
+}
+
+// fill adds what is not judged but known.
+func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
+	a := t.app
+	if t.offer == nil {
+		return
+	}
+	if t.complete(f) {
+		s.Revision = a.target
+		if a.planned == nil || a.planned.Settled() {
+			s.ConsentBase = t.offer.commit
+		}
+		if s.ConsentBase == "" || a.planned == nil {
+			s.ConsentBase = orDefault(a.status.ConsentBase, a.target)
+		}
+	}
+	s.ShortRevision = short(s.Revision)
+	s.Target, s.ChangedBy = a.target, a.changedBy
+	if a.recorded != nil {
+		s.Verified = verified(a.recorded)
+	}
+	s.Handled.Sync = a.synced
+	s.Inventory = nil
+	for i := range a.chunks {
+		s.Inventory = append(s.Inventory, inventoryName(t.object.Name, i))
+	}
+	s.Warnings = limitTexts(slices.Concat(a.renderWarnings, a.loadWarnings, a.planWarnings), 10)
+	t.history(s, now)
+}
+
+// complete tells whether the target is applied with nothing left to do.
+func (t *turn) complete(f state.Facts) bool {
+	a := t.app
+	if f.Fault != nil || len(a.faults) > 0 || a.target == "" || t.paused() {
+		return false
+	}
+	return t.applied || f.Quiet || a.status.Revision == a.target
+}
+
+// history keeps one row per revision, newest first.
+func (t *turn) history(s *v1alpha1.AppStatus, now time.Time) {
+	a := t.app
+	if a.times.revision == "" || a.times.revision != a.target {
+		return
+	}
+	if s.State == v1alpha1.StateOK && a.times.healthy.IsZero() {
+		a.times.healthy = now
+	}
+	row := v1alpha1.HistoryRow{
+		Revision: a.times.revision, Seen: stamp(a.times.seen), Planned: stamp(a.times.planned), Applied: stamp(a.times.applied),
+		Healthy: stamp(a.times.healthy), Result: string(s.State), Changed: a.times.changed, Took: limitTexts(a.times.took, 10),
+	}
+	rows := slices.Clone(s.History)
+	if len(rows) > 0 && rows[0].Revision == row.Revision {
+		rows[0] = row
+	} else {
+		rows = slices.Insert(rows, 0, row)
+	}
+	s.History = rows[:min(len(rows), historyKept)]
+}
+
+// write writes the status if it differs from what was written last.
+func (t *turn) write(ctx context.Context, status *v1alpha1.AppStatus) {
+	a := t.app
+	canonical := object.Canonical(toJSON(status))
+	if a.statusWritten == "" && bytes.Equal(canonical, object.Canonical(toJSON(t.object.Status))) {
+		a.statusWritten = string(canonical)
+	}
+	if string(canonical) == a.statusWritten {
+		return
+	}
+	if err := t.agent.ledger.PutAppStatus(ctx, t.object.Namespace, t.object.Name, t.object.UID, status); err != nil {
+		if ctx.Err() == nil {
+			t.log.Warn("the status was not written", "error", err)
+			t.agent.queue.AddAfter(a.key, 2*time.Second)
+		}
+		return
+	}
+	a.statusWritten = string(canonical)
+}
+
+// wakeAt has the app looked at again when time alone would change its state.
+func (t *turn) wakeAt(f state.Facts, now time.Time) {
+	if f.Timeout > 0 && !f.ProgressSince.IsZero() {
+		if left := f.ProgressSince.Add(f.Timeout).Sub(now); left > 0 && t.app.status.State == v1alpha1.StateRolling {
+			t.agent.queue.AddAfter(t.app.key, left+time.Millisecond)
+		}
+	}
+}
+
+// wakeWaiting has the apps looked at again that may wait for this one.
+func (ag *Agent) wakeWaiting(key types.NamespacedName) {
+	ag.mu.Lock()
+	all := slices.Collect(maps.Keys(ag.apps))
+	ag.mu.Unlock()
+	for _, other := range all {
+		ag.mu.Lock()
+		a := ag.apps[other]
+		ag.mu.Unlock()
+		if other != key && a != nil && a.waits() {
+			ag.queue.Add(other)
+		}
+	}
+}
+
+// waits tells whether the last plan of an app waits for, or was refused because of, another app.
+func (a *app) waits() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.blocked
+}
+
+func blockedByOther(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+		return s.Action == plan.Wait || s.Action == plan.Refuse && s.Fault != nil && s.Fault.Reason == "OwnedByOther"
+	})
+}
+
+// touched has the status of the Repo of an app written soon.
+func (ag *Agent) touched(key types.NamespacedName) {
+	ag.mu.Lock()
+	r := ag.repos[key]
+	ag.mu.Unlock()
+	if r != nil {
+		ag.repoChanged(r)
+	}
+}
+
+func limitTexts(texts []string, n int) []string {
+	return texts[:min(len(texts), n)]
+}
+
+// verified is the digest of everything that a render read.
+func verified(recorded *render.Recorded) string {
+	return object.DigestBytes(object.Canonical(toJSON(map[string]any{
+		"key": recorded.Key, "reads": recorded.Manifest.Reads, "questions": recorded.Manifest.Questions,
+	})))
+}

@@ -1,0 +1,363 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/apply"
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+)
+
+// turn is one app's way through the stages. It lives for one pass.
+type turn struct {
+	agent  *Agent
+	app    *app
+	object *v1alpha1.App
+	offer  *offer
+	newest <-chan struct{}
+	client *cluster.Client
+	log    *slog.Logger
+
+	objects  []object.Object // desired, with our marks; loaded only when something is to be planned
+	plan     *plan.Plan
+	outcomes []apply.Outcome
+	fault    *fault.Fault // stops the app
+	asked    bool         // plumb sync asked for this pass
+	applied  bool         // a plan was carried out completely
+	hidden   []plan.Step  // drift that is shown and not undone
+	rules    *plan.Policy
+}
+
+// pass takes one app through the stages: render, look, plan, apply, observe, record.
+func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
+	ag.mu.Lock()
+	a := ag.apps[key]
+	ag.mu.Unlock()
+	if a == nil {
+		return
+	}
+	o, of, newest := a.mailbox()
+	if o == nil {
+		return
+	}
+	t := &turn{agent: ag, app: a, object: o, offer: of, newest: newest, log: ag.log.With("app", key.String())}
+	t.begin()
+	if of == nil {
+		t.judge(ctx)
+		return
+	}
+	if t.prepare(ctx) {
+		t.act(ctx)
+	}
+	t.judge(ctx)
+	t.settle()
+}
+
+// begin takes up what a former life of the agent recorded.
+func (t *turn) begin() {
+	a := t.app
+	token := t.object.Annotations[v1alpha1.AnnotationSync]
+	if !a.begun {
+		a.begun = true
+		a.status = *t.object.Status.DeepCopy()
+		a.synced = a.status.Handled.Sync
+		a.target, a.changedBy = a.status.Target, a.status.ChangedBy
+		a.inventory, a.chunks = t.agent.takeInventory(t.object)
+		t.agent.own(a.key, a.inventory)
+	}
+	if token != a.synced {
+		t.asked = true
+		a.attempts, a.retryAt = 0, time.Time{}
+	}
+}
+
+// prepare brings the wishes up to the offered commit. It tells whether there is something to act on.
+func (t *turn) prepare(ctx context.Context) bool {
+	a := t.app
+	a.mu.Lock()
+	t.fault = a.sourceFault
+	a.mu.Unlock()
+	if t.offer.fault != nil {
+		t.fault = t.offer.fault
+		t.agent.claims.decide(a.key, t.offer.commit, t.kept())
+		return false
+	}
+	client, err := t.agent.cluster.As(t.object.Namespace, t.offer.account)
+	if err != nil {
+		t.fault = fault.Of(err, fault.ServiceAccountMissing)
+		return false
+	}
+	t.client = client
+	if err := t.compileHealth(); err != nil {
+		t.fault = fault.Of(err, fault.InvalidSettings)
+		return false
+	}
+	if err := t.render(ctx); err != nil {
+		t.fault = fault.Of(err, fault.RenderFailed)
+		t.agent.claims.decide(a.key, t.offer.commit, t.kept())
+		return false
+	}
+	return true
+}
+
+// kept lists what an app still wants whose commit cannot be read: what it has.
+func (t *turn) kept() map[object.ID]bool {
+	ids := make(map[object.ID]bool, len(t.app.inventory))
+	for id := range t.app.inventory {
+		ids[id] = true
+	}
+	return ids
+}
+
+// act makes the cluster so, if anything differs and nothing forbids it.
+func (t *turn) act(ctx context.Context) {
+	a := t.app
+	if t.paused() || time.Now().Before(a.retryAt) {
+		return
+	}
+	if !t.asked && t.quiet() {
+		return
+	}
+	if err := t.agent.requireAccount(ctx, t.object.Namespace, t.offer.account); err != nil {
+		t.fail(fault.Of(err, fault.ServiceAccountMissing))
+		return
+	}
+	if err := t.makePlan(ctx); err != nil {
+		t.fail(fault.Of(err, fault.ApplyFailed))
+		return
+	}
+	if t.plan.Fault != nil {
+		t.fault = t.plan.Fault
+		return
+	}
+	if t.manual() && !t.asked && sendsAnything(t.plan) {
+		return
+	}
+	t.carryOut(ctx)
+}
+
+// fail notes a fault that another try may mend, and when that is.
+func (t *turn) fail(f *fault.Fault) {
+	t.fault = f
+	t.later()
+}
+
+func (t *turn) paused() bool {
+	p := t.object.Spec.Pause
+	if p == nil {
+		return false
+	}
+	if p.Until != nil && !time.Now().Before(p.Until.Time) {
+		return false
+	}
+	if p.Until != nil {
+		t.agent.queue.AddAfter(t.app.key, time.Until(p.Until.Time))
+	}
+	return true
+}
+
+func (t *turn) manual() bool { return t.offer.placement.Settings.Sync == "manual" }
+
+func (t *turn) heals() bool {
+	heal := t.offer.placement.Settings.Heal
+	return heal == nil || *heal
+}
+
+// quiet tells whether everything in the cluster is as recorded and as wished: the usual case, and no request is made.
+func (t *turn) quiet() bool {
+	a := t.app
+	if a.wishes == nil || t.plan != nil || len(a.faults) > 0 {
+		return false
+	}
+	for id := range a.inventory {
+		if _, wished := a.wishes[id]; !wished {
+			return a.consentedAt == t.offer.commit && t.unmoved()
+		}
+	}
+	return t.unmoved()
+}
+
+// unmoved tells whether every wish is in the Inventory and its object as it was left.
+func (t *turn) unmoved() bool {
+	a := t.app
+	owner := t.identity().Owner()
+	for id, w := range a.wishes {
+		entry, ok := a.inventory[id]
+		if !ok || entry.UID == "" || entry.Desired != w.digest {
+			return a.left[id]
+		}
+		fact, ok := t.agent.facts.Get(id)
+		if !ok || fact.UID != entry.UID || fact.Owned != entry.Owned || !fact.Managed || fact.Terminating || fact.Added != "" {
+			return false
+		}
+		if fact.Owner != owner && !(id.Kind == "Namespace" && fact.Owner == "") {
+			return false
+		}
+	}
+	return true
+}
+
+// makePlan looks at the cluster and decides.
+func (t *turn) makePlan(ctx context.Context) error {
+	if err := t.load(ctx); err != nil {
+		return err
+	}
+	in := plan.Input{
+		App: t.identity(), Revision: t.app.target, Desired: t.objects,
+		Inventory: t.app.entries(),
+	}
+	policy, err := t.policy(ctx)
+	if err != nil {
+		return err
+	}
+	in.Policy = policy
+	t.agent.claims.decide(t.app.key, t.offer.commit, idSet(plan.Claims(t.objects)))
+	if in.Picture, err = t.look(ctx, in); err != nil {
+		return err
+	}
+	made := plan.Make(in)
+	t.plan = &made
+	t.remember(in)
+	return nil
+}
+
+// remember keeps what the Plan wishes for, without the fields.
+func (t *turn) remember(in plan.Input) {
+	a := t.app
+	a.wishes = make(map[object.ID]wish, len(t.plan.Steps))
+	a.left = map[object.ID]bool{}
+	for _, s := range t.plan.Steps {
+		if s.Object == nil {
+			continue
+		}
+		a.wishes[s.ID] = wish{version: s.Object.Version(), digest: s.Digest, ignored: s.Object.Annotation(v1alpha1.AnnotationHealth) == "ignore"}
+		if s.Action == plan.Leave {
+			a.left[s.ID] = true
+		}
+	}
+	a.consentedAt = t.offer.commit
+	a.planWarnings = t.plan.Warnings
+	t.agent.own(a.key, a.inventory)
+	t.agent.ownWishes(a.key, a.wishes)
+}
+
+// carryOut makes the Plan so: inventory ahead, apply, inventory after.
+func (t *turn) carryOut(ctx context.Context) {
+	t.hideDrift()
+	if t.plan.Quiet() && len(t.hidden) == 0 {
+		t.outcomes = apply.Run{}.Do(ctx, *t.plan)
+		t.finish(ctx, time.Now())
+		return
+	}
+	if err := t.writeAhead(ctx); err != nil {
+		t.fail(fault.Of(err, fault.ApplyFailed))
+		return
+	}
+	t.evidence(ctx)
+	begun := time.Now()
+	run := apply.Run{
+		Target: t.client, Manager: t.manager(), Policy: t.policyOf(), Versions: t.versions(),
+		Slots: t.agent.slots, Superseded: t.newest, Served: t.agent.cluster.Mapper().Invalidate,
+	}
+	t.strip(ctx, run)
+	t.outcomes = run.Do(ctx, *t.plan)
+	t.finish(ctx, begun)
+}
+
+// finish records what was done.
+func (t *turn) finish(ctx context.Context, begun time.Time) {
+	t.note(begun)
+	if err := t.writeAfter(ctx); err != nil {
+		t.fail(fault.Of(err, fault.ApplyFailed))
+		return
+	}
+	t.conclude()
+}
+
+// conclude draws the line under an apply: what failed is tried again, with growing patience.
+func (t *turn) conclude() {
+	a := t.app
+	a.faults = nil
+	superseded, retry := false, false
+	for _, out := range t.outcomes {
+		switch {
+		case out.Fault == nil && out.Step.Action == plan.Wait:
+			retry = true
+		case out.Fault == nil:
+		case out.Fault.Reason == fault.Superseded:
+			superseded = true
+		default:
+			a.faults = append(a.faults, out.Fault)
+			retry = true
+		}
+	}
+	a.planned = t.plan.Outline()
+	a.mu.Lock()
+	a.blocked = blockedByOther(a.planned)
+	a.mu.Unlock()
+	if superseded {
+		return
+	}
+	t.applied = len(a.faults) == 0 && !retry
+	if t.agent.claims.done(a.key, t.applied) {
+		t.agent.wakeWaiting(a.key)
+	}
+	if retry {
+		t.later()
+		return
+	}
+	a.attempts, a.retryAt = 0, time.Time{}
+	a.synced = t.object.Annotations[v1alpha1.AnnotationSync]
+}
+
+func (t *turn) identity() plan.App {
+	p := t.offer.placement
+	return plan.App{
+		Namespace: t.object.Namespace, Name: t.object.Name, UID: string(t.object.UID),
+		App: p.App, Env: p.Env, Cluster: orDefault(p.Cluster, "local"), Target: p.Namespace,
+	}
+}
+
+func (t *turn) manager() string { return object.Manager(t.object.Namespace, t.object.Name) }
+
+// settle tells the Repo that its app has decided on the offered commit.
+func (t *turn) settle() {
+	if !t.app.settle(t.offer) {
+		return
+	}
+	t.agent.decided(t.offer.repo, t.app.key)
+}
+
+func idSet(ids []object.ID) map[object.ID]bool {
+	set := make(map[object.ID]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}
+
+func sendsAnything(p *plan.Plan) bool {
+	for _, s := range p.Steps {
+		switch s.Action {
+		case plan.Apply, plan.Replace, plan.Delete, plan.Release:
+			return true
+		}
+	}
+	return false
+}
+
+func stamp(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	m := metav1.NewTime(t.Truncate(time.Second))
+	return &m
+}

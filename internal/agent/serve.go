@@ -1,0 +1,147 @@
+package agent
+
+import (
+	"context"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+	"k8s.io/apimachinery/pkg/types"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/report"
+	"plumb.dev/plumb/internal/server"
+)
+
+// metrics are what the agent counts.
+type metrics struct {
+	registry *prometheus.Registry
+	renders  prometheus.Counter
+	heals    prometheus.Counter
+	passes   prometheus.Counter
+	states   *prometheus.GaugeVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		renders:  prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_renders_total", Help: "Renders that were done, not those that were skipped because their inputs did not change."}),
+		heals:    prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_heals_total", Help: "Objects whose drift was undone."}),
+		passes:   prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_passes_total", Help: "Passes of apps through the stages."}),
+		states:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "plumb_apps", Help: "Apps by state."}, []string{"state"}),
+	}
+	m.registry.MustRegister(m.renders, m.heals, m.passes, m.states)
+	return m
+}
+
+// Handler gives the agent's HTTP side: status page, hooks, metrics and the command line's questions.
+func (ag *Agent) Handler(token string, simulated bool) http.Handler {
+	return server.New(server.Config{
+		Reader: ag,
+		Hook: func(namespace, name string, header http.Header, body []byte) int {
+			return ag.hook(ag.life, namespace, name, header.Get("X-Plumb-Signature-256"), body)
+		},
+		Ancestor:  ag.ancestor,
+		Token:     token,
+		Metrics:   promhttp.HandlerFor(ag.collected(), promhttp.HandlerOpts{}),
+		Ready:     ag.isReady,
+		Weak:      ag.sandbox.Weakness,
+		Simulated: simulated,
+	})
+}
+
+// Serve answers on l until ctx ends.
+func (ag *Agent) Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
+	return server.Serve(ctx, l, handler)
+}
+
+// Repos gives the Repos as they are known now, in name order.
+func (ag *Agent) Repos() []v1alpha1.Repo {
+	ag.mu.Lock()
+	all := slices.Collect(maps.Values(ag.repos))
+	ag.mu.Unlock()
+	out := make([]v1alpha1.Repo, 0, len(all))
+	for _, r := range all {
+		r.mu.Lock()
+		o := *r.object
+		o.Status = *r.status.DeepCopy()
+		r.mu.Unlock()
+		out = append(out, o)
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.Repo) int {
+		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	})
+	return out
+}
+
+// Apps gives the Apps as they are known now, in name order.
+func (ag *Agent) Apps() []v1alpha1.App {
+	ag.mu.Lock()
+	all := slices.Collect(maps.Values(ag.apps))
+	ag.mu.Unlock()
+	out := make([]v1alpha1.App, 0, len(all))
+	for _, a := range all {
+		if o, _, _ := a.mailbox(); o != nil {
+			out = append(out, *o)
+		}
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.App) int {
+		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	})
+	return out
+}
+
+// Agent gives when the Lease was last renewed.
+func (ag *Agent) Agent() report.Agent {
+	ag.mu.Lock()
+	defer ag.mu.Unlock()
+	return report.Agent{Heard: ag.beatAt}
+}
+
+func (ag *Agent) isReady() bool {
+	ag.mu.Lock()
+	defer ag.mu.Unlock()
+	return ag.ready
+}
+
+// ancestor answers plumb wait: is a commit an ancestor of another in the repository of a Repo?
+func (ag *Agent) ancestor(ctx context.Context, name, ancestor, commit string) (bool, error) {
+	namespace, name, _ := strings.Cut(name, "/")
+	ag.mu.Lock()
+	r := ag.repos[types.NamespacedName{Namespace: namespace, Name: name}]
+	ag.mu.Unlock()
+	if r == nil {
+		return false, fault.New(fault.PathNotFound, "there is no Repo %s/%s", namespace, name)
+	}
+	_, repository := r.bound()
+	if repository == nil {
+		return false, fault.New(fault.Unreachable, "Repo %s/%s was not read yet", namespace, name)
+	}
+	repository.mu.Lock()
+	mirror := repository.mirror
+	repository.mu.Unlock()
+	if mirror == nil {
+		return false, fault.New(fault.Unreachable, "Repo %s/%s was not read yet", namespace, name)
+	}
+	return mirror.IsAncestor(ctx, ancestor, commit)
+}
+
+// collected brings the gauges up to date whenever they are read.
+func (ag *Agent) collected() prometheus.Gatherer {
+	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		counts := map[v1alpha1.State]int{}
+		for _, a := range ag.Apps() {
+			counts[a.Status.State]++
+		}
+		for _, s := range v1alpha1.States {
+			ag.metrics.states.WithLabelValues(string(s)).Set(float64(counts[s]))
+		}
+		return ag.metrics.registry.Gather()
+	})
+}

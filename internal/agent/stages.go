@@ -1,0 +1,383 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/health"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/source"
+)
+
+// logLimit is how many commits between two heads are looked at one by one for whose changes an app got, and for consent.
+const logLimit = 200
+
+// sourceName is the name of the one source of an app in what renders record.
+const sourceName = "repo"
+
+// render makes sure that the recorded render is of the offered commit. An app whose inputs did not change costs a few
+// lookups and no render.
+func (t *turn) render(ctx context.Context) error {
+	a := t.app
+	if a.rendered == t.offer {
+		return nil
+	}
+	if t.offer.removed {
+		return t.renderNothing()
+	}
+	request := t.request(ctx)
+	if a.recorded == nil {
+		if recorded, ok := t.agent.cache.Load(t.cacheKey()); ok {
+			a.recorded = recorded.Outline()
+			a.renderWarnings = warningTexts(recorded.Manifest.Warnings)
+		}
+	}
+	if a.recorded != nil && a.recorded.Unchanged(request) {
+		if a.target == "" {
+			a.target = t.offer.commit
+		}
+		if a.recorded.Failure != nil {
+			return a.recorded.Failure
+		}
+		a.rendered = t.offer
+		return nil
+	}
+	manifest, err := t.agent.renderer.Render(ctx, request)
+	t.agent.metrics.renders.Inc()
+	if err != nil {
+		return t.renderFailed(ctx, request, manifest, err)
+	}
+	recorded := render.Record(request, manifest)
+	if err := t.agent.cache.Store(t.cacheKey(), recorded); err != nil {
+		return fmt.Errorf("keep the render: %w", err)
+	}
+	t.changes(ctx, recorded)
+	a.recorded, a.rendered, a.wishes = recorded.Outline(), t.offer, nil
+	a.renderWarnings = warningTexts(manifest.Warnings)
+	return nil
+}
+
+// renderFailed keeps what a failed render read, so that it is not tried again before one of its inputs changes. A failure
+// that the inputs did not cause is tried again soon.
+func (t *turn) renderFailed(ctx context.Context, request render.Request, manifest render.Manifest, err error) error {
+	a := t.app
+	recorded := render.RecordFailure(request, manifest, err)
+	t.changes(ctx, recorded)
+	if recorded == nil {
+		t.later()
+		return err
+	}
+	a.recorded = recorded.Outline()
+	return err
+}
+
+// renderNothing is the render of a folder that is gone from Git.
+func (t *turn) renderNothing() error {
+	a := t.app
+	if a.recorded != nil || a.wishes != nil && len(a.wishes) > 0 || a.target == "" {
+		a.recorded, a.wishes = nil, nil
+		a.target, a.changedBy = t.offer.commit, []string{t.offer.commit}
+	}
+	a.rendered = t.offer
+	return nil
+}
+
+// request says what a render may depend on. An app whose Inventory has objects is an upgrade, to a Helm chart.
+func (t *turn) request(ctx context.Context) render.Request {
+	p := t.offer.placement
+	request := render.Request{
+		Sources:      map[string]render.Source{sourceName: {FS: t.offer.snapshot}},
+		Source:       sourceName,
+		Path:         p.Path,
+		Render:       orDefault(p.Settings.Render, p.Kind),
+		Plain:        t.plainSettings(),
+		Helm:         p.Settings.Helm,
+		Release:      p.App,
+		Namespace:    p.Namespace,
+		Upgrade:      t.app.status.Revision != "",
+		Capabilities: capabilities{ctx: ctx, agent: t.agent},
+	}
+	for _, file := range p.Values {
+		request.Values = append(request.Values, render.File{Path: join(p.Path, file)})
+	}
+	return request
+}
+
+// plainSettings adds the folders that belong to other apps to what a plain render leaves out.
+func (t *turn) plainSettings() *v1alpha1.PlainSettings {
+	p := t.offer.placement
+	if len(p.Outside) == 0 {
+		return p.Settings.Plain
+	}
+	settings := v1alpha1.PlainSettings{}
+	if p.Settings.Plain != nil {
+		settings = *p.Settings.Plain
+	}
+	settings.Exclude = slices.Clone(settings.Exclude)
+	for _, folder := range p.Outside {
+		settings.Exclude = append(settings.Exclude, folder+"/**")
+	}
+	return &settings
+}
+
+func (t *turn) cacheKey() string {
+	return t.object.Namespace + "/" + t.object.Name + ":" + string(t.object.UID)
+}
+
+// changes finds which commits changed the app's inputs since the one that is applied, and which is the newest: the
+// target. Where that cannot be told, it is the offered commit.
+func (t *turn) changes(ctx context.Context, recorded *render.Recorded) {
+	a := t.app
+	a.target, a.changedBy = t.offer.commit, []string{t.offer.commit}
+	from := a.status.Revision
+	if from == "" || recorded == nil || from == t.offer.commit {
+		return
+	}
+	log, err := t.offer.mirror.Log(ctx, from, t.offer.commit, logLimit)
+	if err != nil || len(log) == 0 || len(log) == logLimit {
+		return
+	}
+	var changed []string
+	for _, c := range log {
+		if t.touches(ctx, c, recorded) {
+			changed = append(changed, c.ID)
+		}
+	}
+	if len(changed) == 0 {
+		return
+	}
+	a.target = changed[0]
+	a.changedBy = changed[:min(len(changed), 10)]
+}
+
+// touches tells whether a commit changed something that the render read, against its first parent.
+func (t *turn) touches(ctx context.Context, c source.Commit, recorded *render.Recorded) bool {
+	if len(c.Parents) == 0 {
+		return true
+	}
+	after, err := t.offer.mirror.Snapshot(ctx, c.ID)
+	if err != nil {
+		return true
+	}
+	before, err := t.offer.mirror.Snapshot(ctx, c.Parents[0])
+	if err != nil {
+		return true
+	}
+	for _, r := range recorded.Manifest.Reads {
+		if hashOf(after, r.Path) != hashOf(before, r.Path) {
+			return true
+		}
+	}
+	for _, path := range t.offer.placement.Inputs {
+		if hashOf(after, path) != hashOf(before, path) {
+			return true
+		}
+	}
+	return false
+}
+
+func hashOf(s *source.Snapshot, path string) string {
+	hash, err := s.Hash(path)
+	if err != nil {
+		return ""
+	}
+	return hash
+}
+
+// load reads the rendered objects and makes them ready to be applied: normalised, with namespaces and our marks.
+func (t *turn) load(ctx context.Context) error {
+	if t.offer.removed {
+		t.objects = nil
+		return nil
+	}
+	recorded, ok := t.agent.cache.Load(t.cacheKey())
+	if !ok {
+		t.app.recorded, t.app.rendered = nil, nil
+		if err := t.render(ctx); err != nil {
+			return err
+		}
+		if recorded, ok = t.agent.cache.Load(t.cacheKey()); !ok {
+			return fmt.Errorf("the render of %s cannot be kept in the cache folder", t.app.key)
+		}
+	}
+	objects := recorded.Manifest.Objects
+	defined := definedScopes(objects)
+	t.objects = make([]object.Object, 0, len(objects))
+	var warnings []string
+	for _, o := range objects {
+		ready, said, err := object.Normalise(o)
+		if err != nil {
+			return err
+		}
+		for _, w := range said {
+			warnings = append(warnings, w.String())
+		}
+		ready, err = t.scoped(ctx, ready, defined)
+		if err != nil {
+			return err
+		}
+		ready = ready.WithLabel(v1alpha1.LabelManaged, "true").WithAnnotation(v1alpha1.AnnotationOwner, t.identity().Owner())
+		t.objects = append(t.objects, ready)
+	}
+	t.app.loadWarnings = warnings
+	return t.ignore(ctx)
+}
+
+// scoped puts an object into the app's namespace if it needs one and names none.
+func (t *turn) scoped(ctx context.Context, o object.Object, defined map[string]bool) (object.Object, error) {
+	namespaced, known := defined[o.ID().GroupKind()]
+	if !known {
+		kind, served, err := t.agent.cluster.Mapper().Of(ctx, o.ID(), o.Version())
+		if err != nil {
+			t.log.Warn("a kind cannot be looked at", "object", o.ID().String(), "error", err)
+		}
+		namespaced = !served || kind.Namespaced
+	}
+	switch {
+	case !namespaced && o.Namespace() != "":
+		return o.WithNamespace(""), nil
+	case namespaced && o.Namespace() == "":
+		return o.WithNamespace(t.offer.placement.Namespace), nil
+	}
+	return o, nil
+}
+
+// definedScopes tells, for the kinds whose definitions are among the objects, whether they are namespaced.
+func definedScopes(objects []object.Object) map[string]bool {
+	scopes := map[string]bool{}
+	for _, o := range objects {
+		if o.Kind() != "CustomResourceDefinition" {
+			continue
+		}
+		spec, _ := o.Fields["spec"].(map[string]any)
+		names, _ := spec["names"].(map[string]any)
+		group, _ := spec["group"].(string)
+		kind, _ := names["kind"].(string)
+		scopes[object.ID{Group: group, Kind: kind}.GroupKind()] = spec["scope"] != "Cluster"
+	}
+	return scopes
+}
+
+// policy gathers the rules for one plan. Git's log is read only where something is to be removed.
+func (t *turn) policy(ctx context.Context) (plan.Policy, error) {
+	settings := t.offer.placement.Settings
+	p := plan.Policy{
+		Prune: settings.Prune == nil || *settings.Prune, Replace: settings.Replace, Complete: true, Descendant: true,
+		Removed: t.offer.removed,
+	}
+	if t.offer.limits.Deletions != nil {
+		p.Limit = *t.offer.limits.Deletions
+	}
+	t.rules = &p
+	base := orDefault(t.app.status.ConsentBase, t.app.status.Revision)
+	if base == "" || base == t.offer.commit || !t.removes() {
+		return p, nil
+	}
+	descendant, err := t.offer.mirror.IsAncestor(ctx, base, t.offer.commit)
+	if err != nil {
+		t.log.Warn("the ancestry cannot be told; deletions are held", "from", base, "error", err)
+	}
+	p.Descendant = err == nil && descendant
+	log, err := t.offer.mirror.Log(ctx, base, t.offer.commit, logLimit)
+	if err != nil {
+		t.log.Warn("the log cannot be read; deletions are held", "from", base, "error", err)
+	}
+	for _, c := range log {
+		p.Consents = append(p.Consents, plan.ParseConsents(c.ID, c.Subject+"\n\n"+c.Body)...)
+	}
+	t.rules = &p
+	return p, nil
+}
+
+// removes tells whether the Inventory has something that Git does not.
+func (t *turn) removes() bool {
+	wished := map[object.ID]bool{}
+	for _, o := range t.objects {
+		wished[o.ID()] = true
+	}
+	for id := range t.app.inventory {
+		if !wished[id] {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *turn) policyOf() plan.Policy {
+	if t.rules == nil {
+		return plan.Policy{}
+	}
+	return *t.rules
+}
+
+// compileHealth compiles the app's own health rules when they changed.
+func (t *turn) compileHealth() error {
+	rules := t.offer.placement.Settings.Health
+	text, err := json.Marshal(rules)
+	if err != nil {
+		return err
+	}
+	a := t.app
+	if a.ruleText == string(text) {
+		return nil
+	}
+	compiled, err := health.Compile(rules)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.rules = compiled
+	a.mu.Unlock()
+	a.ruleText = string(text)
+	return nil
+}
+
+// capabilities answers a chart's questions about the cluster.
+type capabilities struct {
+	ctx   context.Context
+	agent *Agent
+}
+
+// KubeVersion gives the API server's version, "" if it does not answer.
+func (c capabilities) KubeVersion() string {
+	version, err := c.agent.cluster.Mapper().ServerVersion(c.ctx)
+	if err != nil {
+		c.agent.log.Warn("the API server's version is not known", "error", err)
+	}
+	return version
+}
+
+// Has tells whether a version or kind is served.
+func (c capabilities) Has(name string) bool {
+	ok, err := c.agent.cluster.Mapper().Has(c.ctx, name)
+	if err != nil {
+		c.agent.log.Warn("a chart's question cannot be answered", "question", name, "error", err)
+	}
+	return ok
+}
+
+func warningTexts(warnings []render.Warning) []string {
+	var texts []string
+	for _, w := range warnings {
+		texts = append(texts, w.Message)
+	}
+	return texts
+}
+
+func groupKind(id object.ID) schema.GroupKind {
+	return schema.GroupKind{Group: id.Group, Kind: id.Kind}
+}
+
+func join(folder, file string) string {
+	if folder == "." || folder == "" {
+		return file
+	}
+	return folder + "/" + file
+}

@@ -1,0 +1,198 @@
+// Package apply carries a Plan out: order by order, in parallel where order does not matter, and reports what became of
+// each step.
+//
+// It never decides: a step that the Plan does not hold is never made up, with one exception that the Plan's own rules
+// answer (plan.OnImmutable). Nothing is deleted unless every apply before it succeeded. It never retries: the caller
+// plans again.
+//
+// Start at Run.
+package apply
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+)
+
+// Reader reads live objects.
+type Reader interface {
+	Get(ctx context.Context, id object.ID, version string) (object.Object, []metav1.ManagedFieldsEntry, error)
+	GetMetadata(ctx context.Context, id object.ID, version string) (metav1.ObjectMeta, error)
+}
+
+// Writer changes live objects.
+type Writer interface {
+	Apply(ctx context.Context, o object.Object, opts cluster.ApplyOptions) (cluster.Applied, error)
+	Patch(ctx context.Context, id object.ID, version string, patch []byte, manager string) (cluster.Applied, error)
+	Delete(ctx context.Context, id object.ID, version, uid string) error
+}
+
+// Target is where a Plan is carried out.
+type Target interface {
+	Reader
+	Writer
+}
+
+// Outcome is what became of one step.
+type Outcome struct {
+	Step    plan.Step
+	Applied cluster.Applied // of Apply and Replace: the answer's metadata
+	Done    bool            // the step was carried out
+	Fault   *fault.Fault    // why not
+	Took    []string        // from whom fields were taken
+	Tried   bool            // a request was sent
+	Pending bool            // of Delete: accepted, and the object still stands
+}
+
+// Run is one carrying out of a Plan.
+type Run struct {
+	Target  Target
+	Manager string
+	Policy  plan.Policy
+	// Versions is the API version at which an object that is no longer in Git was applied, from the Inventory.
+	Versions map[object.ID]string
+	// Slots bounds the requests in flight over all apps; nil means no bound.
+	Slots chan struct{}
+	// Superseded is closed when a newer commit asks to stop at the next safe boundary.
+	Superseded <-chan struct{}
+	// Served is called after CustomResourceDefinitions were established, so that their kinds are known from then on.
+	Served func()
+	// Limit is how long one wait for an object may last. Default 30 s.
+	Limit time.Duration
+}
+
+// Do carries the steps out and gives an Outcome for each, in the order of the Plan.
+func (r Run) Do(ctx context.Context, p plan.Plan) []Outcome {
+	if r.Limit == 0 {
+		r.Limit = 30 * time.Second
+	}
+	outcomes := make([]Outcome, len(p.Steps))
+	for i, step := range p.Steps {
+		outcomes[i].Step = step
+	}
+	for first := 0; first < len(outcomes); {
+		end := first
+		for end < len(outcomes) && outcomes[end].Step.Order == outcomes[first].Step.Order {
+			end++
+		}
+		r.order(ctx, outcomes[first:end], outcomes[:first])
+		first = end
+	}
+	return outcomes
+}
+
+// order carries out the steps of one order in parallel.
+func (r Run) order(ctx context.Context, now, before []Outcome) {
+	var wait sync.WaitGroup
+	blocked := anyFailed(before) || anyFailed(now)
+	for i := range now {
+		out := &now[i]
+		if r.stopped(ctx) {
+			out.Fault = fault.New(fault.Superseded, "%s: stopped, a newer commit is here", out.Step.ID)
+			continue
+		}
+		if removes(out.Step.Action) && blocked {
+			out.Fault = fault.New(fault.ApplyFailed, "%s: not removed, because not everything was applied", out.Step.ID)
+			continue
+		}
+		if !sends(out.Step.Action) {
+			out.Done = out.Step.Action != plan.Refuse && out.Step.Action != plan.Wait
+			out.Fault = out.Step.Fault
+			continue
+		}
+		r.acquire()
+		wait.Go(func() {
+			defer r.release()
+			out.Tried = true
+			if err := r.step(ctx, out); err != nil {
+				out.Fault = fault.Of(err, fault.ApplyFailed)
+				return
+			}
+			out.Done = !out.Pending
+		})
+	}
+	wait.Wait()
+	r.establish(ctx, now)
+}
+
+func (r Run) step(ctx context.Context, out *Outcome) error {
+	switch out.Step.Action {
+	case plan.Apply:
+		return r.apply(ctx, out)
+	case plan.Replace:
+		return r.replace(ctx, out)
+	case plan.Delete:
+		return r.remove(ctx, out)
+	case plan.Release:
+		return r.surrender(ctx, out.Step)
+	}
+	return nil
+}
+
+// remove deletes an object. It is done when the object is gone, or another by now; while finalizers hold it, it is
+// asked for and not done, and the watch tells when it went.
+func (r Run) remove(ctx context.Context, out *Outcome) error {
+	step := out.Step
+	err := r.Target.Delete(ctx, step.ID, r.version(step), step.UID)
+	if cluster.IsGone(err) || cluster.IsOther(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	meta, err := r.Target.GetMetadata(ctx, step.ID, r.version(step))
+	out.Pending = err == nil && string(meta.UID) == step.UID
+	return nil
+}
+
+func (r Run) version(step plan.Step) string {
+	if step.Object != nil {
+		return step.Object.Version()
+	}
+	return r.Versions[step.ID]
+}
+
+func (r Run) acquire() {
+	if r.Slots != nil {
+		r.Slots <- struct{}{}
+	}
+}
+
+func (r Run) release() {
+	if r.Slots != nil {
+		<-r.Slots
+	}
+}
+
+func (r Run) stopped(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	case <-r.Superseded:
+		return true
+	default:
+		return false
+	}
+}
+
+func sends(a plan.Action) bool {
+	return a == plan.Apply || a == plan.Replace || a == plan.Delete || a == plan.Release
+}
+
+func removes(a plan.Action) bool { return a == plan.Delete }
+
+func anyFailed(outcomes []Outcome) bool {
+	for _, out := range outcomes {
+		if out.Fault != nil || out.Step.Action == plan.Refuse || out.Step.Action == plan.Wait && out.Step.Object != nil {
+			return true
+		}
+	}
+	return false
+}

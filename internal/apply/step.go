@@ -1,0 +1,231 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/diff"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+)
+
+// apply makes an object so. The first claim is made without force: what another app of Plumb owns is never taken; what
+// other tools own is, and the outcome says from whom (resources.md §7.1).
+func (r Run) apply(ctx context.Context, out *Outcome) error {
+	step := out.Step
+	if len(step.Takes) > 0 {
+		took, err := r.migrate(ctx, step)
+		if err != nil {
+			return err
+		}
+		out.Took = append(out.Took, took...)
+	}
+	applied, err := r.Target.Apply(ctx, *step.Object, cluster.ApplyOptions{Manager: r.Manager, Force: !step.First})
+	if step.First && fault.Is(err, fault.OwnedByOther) {
+		others := cluster.ConflictManagers(err)
+		if owner, ours := plumbManager(others); ours && !handover(step) {
+			return fault.New(fault.OwnedByOther, "%s belongs to the app %s", step.ID, owner).
+				WithNext("remove it from one of the two folders")
+		}
+		out.Took = append(out.Took, others...)
+		applied, err = r.Target.Apply(ctx, *step.Object, cluster.ApplyOptions{Manager: r.Manager, Force: true})
+	}
+	if fault.Is(err, fault.ImmutableField) {
+		return r.onImmutable(ctx, out, err)
+	}
+	if err != nil {
+		return err
+	}
+	out.Applied = applied
+	return nil
+}
+
+func (r Run) onImmutable(ctx context.Context, out *Outcome, cause error) error {
+	next := plan.OnImmutable(out.Step, r.Policy, fault.Of(cause, fault.ImmutableField))
+	if next.Action != plan.Replace {
+		return next.Fault
+	}
+	out.Step = next
+	return r.replace(ctx, out)
+}
+
+// replace deletes an object and creates it anew, after the API server said that it would accept the new one.
+func (r Run) replace(ctx context.Context, out *Outcome) error {
+	step := out.Step
+	if step.UID == "" {
+		meta, err := r.Target.GetMetadata(ctx, step.ID, step.Object.Version())
+		if err != nil {
+			return err
+		}
+		step.UID = string(meta.UID)
+	}
+	if err := r.Target.Delete(ctx, step.ID, step.Object.Version(), step.UID); err != nil && !cluster.IsGone(err) {
+		return err
+	}
+	if err := r.gone(ctx, step); err != nil {
+		return err
+	}
+	applied, err := r.Target.Apply(ctx, *step.Object, cluster.ApplyOptions{Manager: r.Manager, Force: true})
+	out.Applied = applied
+	return err
+}
+
+func (r Run) gone(ctx context.Context, step plan.Step) error {
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, r.Limit, true, func(ctx context.Context) (bool, error) {
+		meta, err := r.Target.GetMetadata(ctx, step.ID, step.Object.Version())
+		if cluster.IsGone(err) {
+			return true, nil
+		}
+		return err == nil && string(meta.UID) != step.UID, nil
+	})
+	if err != nil {
+		return fault.New(fault.ApplyFailed, "%s: waited %s for the old object to go: %w", step.ID, r.Limit, err).
+			WithNext("look at its finalizers")
+	}
+	return nil
+}
+
+// migrate moves the managedFields entries of tools that made the object before to our manager, in one patch, so that a
+// field removed from Git is removed live.
+func (r Run) migrate(ctx context.Context, step plan.Step) ([]string, error) {
+	live, entries, err := r.Target.Get(ctx, step.ID, step.Object.Version())
+	if cluster.IsGone(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	moved, changed := diff.Migrate(entries, r.Manager, step.Takes)
+	if !changed {
+		return nil, nil
+	}
+	meta, _ := live.Fields["metadata"].(map[string]any)
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "replace", "path": "/metadata/managedFields", "value": moved},
+		{"op": "replace", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write a patch for %s: %w", step.ID, err)
+	}
+	if _, err := r.Target.Patch(ctx, step.ID, step.Object.Version(), patch, r.Manager); err != nil {
+		return nil, err
+	}
+	return step.Takes, nil
+}
+
+// surrender takes our identity off an object that another app owns by now: an apply of the identity alone gives up
+// every field, and the new owner's fields stay.
+func (r Run) surrender(ctx context.Context, step plan.Step) error {
+	meta := map[string]any{"name": step.ID.Name}
+	if step.ID.Namespace != "" {
+		meta["namespace"] = step.ID.Namespace
+	}
+	apiVersion := r.version(step)
+	if step.ID.Group != "" {
+		apiVersion = step.ID.Group + "/" + apiVersion
+	}
+	empty := object.Object{Fields: map[string]any{"apiVersion": apiVersion, "kind": step.ID.Kind, "metadata": meta}}
+	live, err := r.Target.GetMetadata(ctx, step.ID, r.version(step))
+	if cluster.IsGone(err) || err == nil && string(live.UID) != step.UID {
+		return nil // gone, or another object: nothing of ours is on it, and an apply would create it
+	}
+	if err != nil {
+		return err
+	}
+	meta["uid"] = step.UID // never creates: an apply with a UID of an object that is gone conflicts
+	_, err = r.Target.Apply(ctx, empty, cluster.ApplyOptions{Manager: r.Manager, Force: true})
+	return err
+}
+
+// Strip removes from a live object what people's tools have added to it (DESIGN: drift of the kind added). It gives
+// what it removed.
+func (r Run) Strip(ctx context.Context, id object.ID, version string) ([]diff.Change, cluster.Applied, error) {
+	live, entries, err := r.Target.Get(ctx, id, version)
+	if err != nil {
+		return nil, cluster.Applied{}, err
+	}
+	added := diff.Foreign(entries, r.Manager)
+	if len(added) == 0 {
+		return nil, cluster.Applied{}, nil
+	}
+	patch, err := diff.RemovalPatch(live, added)
+	if err != nil || patch == nil {
+		return nil, cluster.Applied{}, err
+	}
+	applied, err := r.Target.Patch(ctx, id, version, patch, r.Manager)
+	return diff.AddedChanges(live, added), applied, err
+}
+
+// establish waits until the CustomResourceDefinitions of an order are served, so that the next order finds their kinds.
+func (r Run) establish(ctx context.Context, outcomes []Outcome) {
+	any := false
+	for i := range outcomes {
+		out := &outcomes[i]
+		if out.Step.ID.Kind != "CustomResourceDefinition" || !out.Tried || !out.Done {
+			continue
+		}
+		any = true
+		if err := r.established(ctx, out.Step); err != nil {
+			out.Done, out.Fault = false, fault.Of(err, fault.ApplyFailed)
+		}
+	}
+	if any && r.Served != nil {
+		r.Served()
+	}
+}
+
+func (r Run) established(ctx context.Context, step plan.Step) error {
+	last := "it has no condition Established"
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, r.Limit, true, func(ctx context.Context) (bool, error) {
+		live, _, err := r.Target.Get(ctx, step.ID, step.Object.Version())
+		if err != nil {
+			last = err.Error()
+			return false, nil
+		}
+		message, ok := crdServed(live)
+		last = message
+		return ok, nil
+	})
+	if err != nil {
+		return fault.New(fault.ApplyFailed, "%s: waited %s for it to be served: %s", step.ID, r.Limit, last)
+	}
+	return nil
+}
+
+func crdServed(live object.Object) (message string, ok bool) {
+	status, _ := live.Fields["status"].(map[string]any)
+	conditions, _ := status["conditions"].([]any)
+	for _, c := range conditions {
+		c, _ := c.(map[string]any)
+		switch {
+		case c["type"] == "Established" && c["status"] == "True":
+			return "", true
+		case c["type"] == "NamesAccepted" && c["status"] == "False":
+			message, _ = c["message"].(string)
+			return message, false
+		}
+	}
+	return "it is not established yet", false
+}
+
+func plumbManager(managers []string) (address string, ok bool) {
+	for _, m := range managers {
+		if address, ok := strings.CutPrefix(m, "plumb:"); ok {
+			return address, true
+		}
+	}
+	return "", false
+}
+
+// handover tells whether a step takes the object over from another app of Plumb that gave it up.
+func handover(step plan.Step) bool {
+	_, ok := plumbManager(step.Takes)
+	return ok
+}
