@@ -65,7 +65,7 @@ var patterns = []pattern{
 		fault.FetchFailed, "says that it is asked too often", "use a webhook and a longer `poll`"},
 	{regexp.MustCompile(`(?i)SSL certificate problem|server certificate verification failed|unable to get local issuer`),
 		fault.FetchFailed, "has a certificate that is not trusted", "put the authority's certificate into the Secret as ca.crt"},
-	{regexp.MustCompile(`(?i)not valid: is this a git repository|invalid (server|upload-pack) response|bad line length|protocol error|unexpected .*(line|packet|data)`),
+	{regexp.MustCompile(`(?i)info/refs not valid|invalid (server|upload-pack) response|bad line length|protocol error|unexpected .*(line|packet|data)`),
 		fault.FetchFailed, "did not answer as a Git server does", "check that the address is that of the repository, not of its page"},
 	{regexp.MustCompile(`(?i)mismatched algorithms|object[- ]format`),
 		fault.Unsupported, "holds a repository of SHA-256 objects, which is not supported yet", ""},

@@ -37,6 +37,8 @@ type run struct {
 	maxStdout int           // bytes; more kills the command. 0: nothing is expected
 	stdout    io.Writer     // instead of the result of exec; not bounded
 	deadline  time.Duration // hard; 0: that of the context
+	trace     string        // file that git writes its packets to; "": none
+	settings  []setting     // besides those of every run
 	network   bool          // give it the credential and the CA bundle
 	promises  bool          // tell it that the server has the blobs that a filtered copy lacks; a git that does not know stops at none
 }
@@ -113,7 +115,7 @@ func (r repo) command(ctx context.Context, do run) (cmd *exec.Cmd, release func(
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = killGrace
-	settings := r.settings()
+	settings := append(r.settings(), do.settings...)
 	if do.promises && isFiltered(r.dir) {
 		settings = append(settings, setting{"remote.origin.promisor", "true"}, setting{"remote.origin.partialCloneFilter", "blob:none"})
 	}
@@ -125,6 +127,9 @@ func (r repo) command(ctx context.Context, do run) (cmd *exec.Cmd, release func(
 		settings = append(settings, more...)
 	}
 	cmd.Env = r.environment(settings)
+	if do.trace != "" {
+		cmd.Env = append(cmd.Env, "GIT_TRACE_PACKET="+do.trace)
+	}
 	return cmd, func() { closeAll(cmd.ExtraFiles) }, nil
 }
 

@@ -74,7 +74,8 @@ type Mirror struct {
 	seen   map[string]string   // local ref → commit; nil: not read yet
 	state  map[string]*tracked // by revision
 
-	broken atomic.Bool // the copy is damaged: the next Fetch makes it anew
+	broken   atomic.Bool // the copy is damaged: the next Fetch makes it anew
+	manyRefs atomic.Bool // the server's list of refs is long
 
 	objects *objects // reading
 	cache   *cache
@@ -174,34 +175,42 @@ func (m *Mirror) writing(ctx context.Context, change func(repo) error) error {
 	return change(r)
 }
 
-// prepare makes the folder if it is absent or no repository, and sweeps it.
+// prepare makes the folder if it is absent or no repository, and takes away and puts right what a killed git or a crashed
+// machine left.
 func prepare(r repo) error {
 	for _, half := range []string{r.dir + ".new", r.dir + ".old", r.dir + freshSuffix, r.dir + freshSuffix + ".new"} {
 		if err := os.RemoveAll(half); err != nil {
 			return err
 		}
 	}
-	if !isRepository(r.dir) {
+	for _, folder := range folders {
+		if info, err := os.Lstat(filepath.Join(r.dir, folder)); err == nil && info.IsDir() {
+			continue
+		}
 		if err := os.RemoveAll(r.dir); err != nil {
 			return err
 		}
-		if err := create(r.dir); err != nil {
+		return create(r.dir)
+	}
+	for name, text := range constant {
+		if have, err := os.ReadFile(filepath.Join(r.dir, name)); err == nil && string(have) == text {
+			continue
+		}
+		if err := replaceFile(filepath.Join(r.dir, name), []byte(text)); err != nil {
 			return err
 		}
 	}
 	return sweep(r.dir)
 }
 
-// isRepository tells whether a folder has the form of a bare repository of this package: every part is there.
-func isRepository(dir string) bool {
-	for _, name := range []string{"HEAD", "config", "objects/pack", "objects/info", seenPrefix, guardPrefix} {
-		info, err := os.Lstat(filepath.Join(dir, name))
-		if err != nil || !info.IsDir() && info.Size() == 0 {
-			return false
-		}
+// folders and constant files are what makes a folder a repository of this package. Everything else is objects and refs.
+var (
+	folders  = []string{"", "objects", "objects/pack", "objects/info", "refs", "refs/plumb", seenPrefix, guardPrefix}
+	constant = map[string]string{
+		"HEAD":   "ref: refs/heads/none\n",
+		"config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
 	}
-	return true
-}
+)
 
 // create makes an empty bare repository in one step: it appears whole, or not at all. Nothing of the machine's git templates
 // comes in.
@@ -210,15 +219,12 @@ func create(dir string) error {
 	if err := os.RemoveAll(temporary); err != nil {
 		return err
 	}
-	for _, folder := range []string{"", "objects", "objects/pack", "objects/info", "refs", "refs/plumb", seenPrefix, guardPrefix} {
+	for _, folder := range folders {
 		if err := os.Mkdir(filepath.Join(temporary, folder), 0o700); err != nil {
 			return err
 		}
 	}
-	for name, text := range map[string]string{
-		"HEAD":   "ref: refs/heads/none\n",
-		"config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
-	} {
+	for name, text := range constant {
 		if err := os.WriteFile(filepath.Join(temporary, name), []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -235,7 +241,7 @@ func isFiltered(dir string) bool {
 // sweep removes what a killed git leaves behind: locks, and halves of packs and objects. The caller holds the folder's lock,
 // so that none of them is in use.
 func sweep(dir string) error {
-	for _, folder := range []string{".", "objects", "objects/pack", "refs", "refs/plumb", seenPrefix, guardPrefix} {
+	for _, folder := range folders {
 		entries, err := os.ReadDir(filepath.Join(dir, folder))
 		if err != nil {
 			return err

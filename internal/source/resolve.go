@@ -3,6 +3,8 @@ package source
 import (
 	"bytes"
 	"context"
+	"io"
+	"os"
 	"strings"
 
 	"plumb.dev/plumb/internal/fault"
@@ -30,20 +32,59 @@ func (m *Mirror) resolve(ctx context.Context, revision string) (Head, error) {
 	if err := checkRevision(revision); err != nil {
 		return Head{}, err
 	}
-	r := m.repo()
-	args := []string{"ls-remote", "--quiet", "--symref"}
-	if revision != "" && revision != "HEAD" && !strings.HasPrefix(revision, "refs/") {
-		args = append(args, "--heads", "--tags") // the server leaves out what forges keep per pull request
+	do := run{args: []string{"ls-remote", "--quiet", "--symref", "--", "origin"}, maxStdout: maxAdvert, deadline: m.options.AskTimeout, network: true}
+	named := revision != "" && revision != "HEAD" && !strings.HasPrefix(revision, "refs/")
+	if named && m.manyRefs.Load() {
+		do.args = []string{"ls-remote", "--quiet", "--heads", "--tags", "--", "origin"}
+	} else {
+		do.settings = []setting{{"protocol.version", "0"}}
 	}
-	said, err := r.exec(ctx, run{args: append(args, "--", "origin"), maxStdout: maxAdvert, deadline: m.options.AskTimeout, network: true})
+	said, err := m.repo().exec(ctx, do)
 	if err != nil {
 		return Head{}, m.failure(err)
+	}
+	if len(said) == 0 {
+		if err := m.requireSmart(ctx, do); err != nil {
+			return Head{}, err
+		}
+	}
+	if len(said) > longAdvert {
+		m.manyRefs.Store(true)
 	}
 	seen, err := parseAdvert(said)
 	if err != nil {
 		return Head{}, err
 	}
 	return seen.pick(revision)
+}
+
+// longAdvert is from how many bytes on, about a thousand refs, a list of refs is worth a second round trip: protocol 0 gives
+// all of them in its first answer, protocol 2 leaves out in its second what forges keep per pull request.
+const longAdvert = 64 << 10
+
+// requireSmart makes sure that a server that shows no refs is a Git server with an empty repository. git takes any page with
+// status 200 for the list of refs of a file server, and a page without line breaks for an empty list: a login page must not
+// look like a repository from which everything was removed. A Git server's answer is the only one with packets.
+func (m *Mirror) requireSmart(ctx context.Context, do run) error {
+	if !strings.HasPrefix(m.url, "http") {
+		return nil
+	}
+	trace, err := os.CreateTemp("", "plumb-trace-")
+	if err != nil {
+		return fault.New(fault.FetchFailed, "a temporary file cannot be made: %w", err)
+	}
+	defer os.Remove(trace.Name()) // it holds nothing but packets
+	defer trace.Close()
+	do.trace = trace.Name()
+	if _, err := m.repo().exec(ctx, do); err != nil {
+		return m.failure(err)
+	}
+	packets, err := io.ReadAll(io.LimitReader(trace, 1<<20))
+	if err != nil || !bytes.Contains(packets, []byte("# service=git-upload-pack")) {
+		return fault.New(fault.FetchFailed, "%s did not answer as a Git server does", m.url).
+			WithNext("check that the address is that of the repository, not of its page")
+	}
+	return nil
 }
 
 // parseAdvert reads what ls-remote prints: "<id>\t<ref>", "<id>\t<tag>^{}" for what a tag stands for, and

@@ -44,6 +44,7 @@ func TestConformance(t *testing.T) {
 		{"https with user and own authority, filtered", secureHTTP, source.Options{WholeLimit: -1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			sourcetest.Run(t, test.transport, test.options)
 		})
 	}

@@ -3,6 +3,7 @@ package sourcetest
 import (
 	"crypto/subtle"
 	"encoding/pem"
+	"io"
 	"log"
 	"net/http"
 	"net/http/cgi"
@@ -19,6 +20,7 @@ type Server struct {
 
 	requests atomic.Int64
 	fault    atomic.Pointer[http.HandlerFunc]
+	backend  http.Handler
 }
 
 // ServerOptions choose what a Server asks for.
@@ -32,11 +34,11 @@ type ServerOptions struct {
 func Serve(t testing.TB, repo *Repo, options ServerOptions) *Server {
 	t.Helper()
 	s := &Server{}
-	backend := &cgi.Handler{
+	s.backend = &cgi.Handler{
 		Path:   filepath.Join(repo.Git("--exec-path"), "git-http-backend"),
 		Env:    append(cleanEnvironment(repo.Dir), "GIT_PROJECT_ROOT="+filepath.Dir(repo.Dir), "GIT_HTTP_EXPORT_ALL=1"),
-		Stderr: discard{},
-		Logger: log.New(discard{}, "", 0),
+		Stderr: io.Discard,
+		Logger: log.New(io.Discard, "", 0),
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
@@ -50,10 +52,10 @@ func Serve(t testing.TB, repo *Repo, options ServerOptions) *Server {
 			http.Error(w, "who are you?", http.StatusUnauthorized)
 			return
 		}
-		backend.ServeHTTP(w, r)
+		s.backend.ServeHTTP(w, r)
 	})
 	listener := httptest.NewUnstartedServer(handler)
-	listener.Config.ErrorLog = log.New(discard{}, "", 0)
+	listener.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if options.TLS {
 		listener.StartTLS()
 		s.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: listener.Certificate().Raw})
@@ -68,15 +70,20 @@ func Serve(t testing.TB, repo *Repo, options ServerOptions) *Server {
 	return s
 }
 
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
-
 // Requests gives how many requests came so far.
 func (s *Server) Requests() int { return int(s.requests.Load()) }
 
 // Break answers every request by a handler, until Mend.
 func (s *Server) Break(handler http.HandlerFunc) { s.fault.Store(&handler) }
+
+// Truth answers a request as the real server does, for a handler of Break that changes the answer. It asks for no password.
+func (s *Server) Truth(w http.ResponseWriter, r *http.Request) { s.backend.ServeHTTP(w, r) }
+
+// Hang takes a request and says nothing until the client hangs up.
+func Hang(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // only then does net/http see that the client is gone
+	<-r.Context().Done()
+}
 
 // Mend makes the server answer truthfully again.
 func (s *Server) Mend() { s.fault.Store(nil) }

@@ -1,0 +1,541 @@
+package source_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/source"
+	"plumb.dev/plumb/internal/source/sourcetest"
+)
+
+const token = "s3cr3t-token-of-ada"
+
+var encoded = base64.StdEncoding.EncodeToString([]byte("x-access-token:" + token))
+
+// scene is a served repository with a first commit, and a mirror that has it.
+type scene struct {
+	*testing.T
+	repo   *sourcetest.Repo
+	server *sourcetest.Server
+	cache  string
+	mirror *source.Mirror
+	first  source.Head
+}
+
+func newScene(t *testing.T, options source.Options) *scene {
+	s := &scene{T: t, repo: sourcetest.NewRepo(t), cache: t.TempDir()}
+	s.repo.Commit("main", "first", sourcetest.File("a", "first"), sourcetest.File("dir/b", strings.Repeat("b", 5000)))
+	s.server = sourcetest.Serve(t, s.repo.AllowFilter(), sourcetest.ServerOptions{User: "x-access-token", Password: token})
+	s.open(options)
+	var err error
+	if s.first, err = s.pull(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *scene) open(options source.Options) {
+	s.Helper()
+	var err error
+	s.mirror, err = source.Open(s.cache, source.Remote{URL: s.server.URL, Token: token}, options)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { s.mirror.Close() })
+}
+
+// pull makes one pass over main; what it fetched must be readable.
+func (s *scene) pull() (source.Head, error) {
+	head, err := s.mirror.Resolve(s.Context(), "main")
+	if err == nil {
+		err = s.mirror.Fetch(s.Context(), head)
+	}
+	if err == nil {
+		err = s.mirror.Complete(s.Context(), head.Commit, []string{"."})
+	}
+	return head, err
+}
+
+func (s *scene) reads(head source.Head, want string) {
+	s.Helper()
+	snapshot, err := s.mirror.Snapshot(s.Context(), head.Commit)
+	if err != nil {
+		s.Error(err)
+		return
+	}
+	if content, err := snapshot.ReadFile("a"); err != nil || string(content) != want {
+		s.Errorf("a holds %q (%v), want %q", content, err, want)
+	}
+}
+
+func (s *scene) folder() string {
+	s.Helper()
+	found, err := filepath.Glob(filepath.Join(s.cache, "*.git"))
+	if err != nil || len(found) != 1 {
+		s.Fatalf("the cache holds %q (%v), want one mirror", found, err)
+	}
+	return found[0]
+}
+
+func status(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "sorry\x1b[31m "+r.Header.Get("Authorization"), code)
+	}
+}
+
+// TestServerFaults: whatever a server does, the error says what, in bounded and clean words without the credential, the last
+// good state stays readable, and the next pass over a mended server succeeds.
+func TestServerFaults(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		broken func(*scene) http.HandlerFunc
+		want   fault.Reason
+		code   string
+		text   string
+		reason string
+	}{
+		{"401", func(*scene) http.HandlerFunc { return status(401) }, fault.CredentialsRefused, "", "credentials", "the token was revoked"},
+		{"403", func(*scene) http.HandlerFunc { return status(403) }, fault.CredentialsRefused, "", "forbids", "the token may not read"},
+		{"404", func(*scene) http.HandlerFunc { return status(404) }, fault.FetchFailed, "", "no such repository", "moved, or not shown"},
+		{"429", func(*scene) http.HandlerFunc { return status(429) }, fault.FetchFailed, "", "too often", "a rate limit"},
+		{"500", func(*scene) http.HandlerFunc { return status(500) }, fault.FetchFailed, "", "500", "the server is ill"},
+		{"a page", page, fault.FetchFailed, "", "as a Git server does", "a login page with status 200"},
+		{"a page with lines", pageLines, fault.FetchFailed, "", "as a Git server does", "the same, longer"},
+		{"a page that claims to be Git", liar, fault.FetchFailed, "", "", "garbage of the right type"},
+		{"silence", silent, fault.FetchFailed, source.CodeDeadline, "no complete answer within 700ms", "it accepts and says nothing"},
+		{"a drip", drip, fault.FetchFailed, source.CodeDeadline, "no complete answer", "a byte now and then"},
+		{"a flood", flood, fault.FetchFailed, source.CodeDeadline, "", "refs without end"},
+		{"half a pack", truncated, fault.FetchFailed, "", "", "the connection breaks in mid-transfer"},
+		{"silence in mid-fetch", silentPost, fault.FetchFailed, source.CodeDeadline, "no complete answer", "it hangs after the refs"},
+		{"another object", corrupting, fault.FetchFailed, "", "", "bits flip on the way"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newScene(t, source.Options{AskTimeout: 700 * time.Millisecond, FetchTimeout: 900 * time.Millisecond})
+			s.repo.Commit("main", "second", sourcetest.File("a", "second"))
+			s.server.Break(test.broken(s))
+			start := time.Now()
+			_, err := s.pull()
+			f := fault.Of(err, "")
+			if f == nil || f.Reason != test.want || f.Code != test.code || !strings.Contains(f.Error(), test.text) {
+				t.Errorf("%s: the error is %v, want %s %s with %q", test.reason, err, test.want, test.code, test.text)
+			}
+			if said := fmt.Sprintf("%v %+v", err, f); len(f.Error()) > 900 || strings.Contains(said, token) || strings.Contains(said, encoded) || strings.Contains(said, "\x1b") {
+				t.Errorf("the error is too long, or shows a credential or a control character: %q", said)
+			}
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			s.reads(s.first, "first")
+			state := s.mirror.State("main")
+			if state.Head != s.first || state.StaleSince.IsZero() {
+				t.Errorf("the state is %+v, want the first commit and since when it is stale", state)
+			}
+			if want := map[bool]fault.Reason{true: fault.SourceStale, false: test.want}[test.want == fault.FetchFailed]; !fault.Is(state.Fault(), want) {
+				t.Errorf("the state's fault is %v, want %s", state.Fault(), want)
+			}
+			s.server.Mend()
+			s.mirror.Close()
+			s.open(source.Options{})
+			head, err := s.pull()
+			if err != nil {
+				t.Fatalf("after the server was mended: %v", err)
+			}
+			s.reads(head, "second")
+			if state := s.mirror.State("main"); state.Head != head || !state.StaleSince.IsZero() || state.Fault() != nil {
+				t.Errorf("after the server was mended the state is %+v", state)
+			}
+		})
+	}
+}
+
+func page(*scene) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "<html><body>Please log in</body></html>")
+	}
+}
+
+func pageLines(*scene) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "<html>\n<body>\tPlease log in</body>\n</html>\n")
+	}
+}
+
+func liar(*scene) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-"+r.URL.Query().Get("service")+"-advertisement")
+		fmt.Fprint(w, "<html><body>Please log in</body></html>")
+	}
+}
+
+func silent(*scene) http.HandlerFunc { return sourcetest.Hang }
+
+func drip(*scene) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				fmt.Fprint(w, "0")
+				_ = http.NewResponseController(w).Flush()
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}
+}
+
+// flood lists refs until the client hangs up.
+func flood(*scene) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+		fmt.Fprint(w, "001e# service=git-upload-pack\n0000")
+		pad := strings.Repeat("x", 900)
+		for i := 0; r.Context().Err() == nil; i++ {
+			line := fmt.Sprintf("%040d refs/heads/%s-%d\n", 1, pad, i)
+			if i == 0 {
+				line = fmt.Sprintf("%040d refs/heads/a\x00agent=x\n", 1)
+			}
+			if _, err := fmt.Fprintf(w, "%04x%s", len(line)+4, line); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func silentPost(s *scene) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			sourcetest.Hang(w, r)
+			return
+		}
+		s.server.Truth(w, r)
+	}
+}
+
+// changed answers truthfully, but for the pack.
+func changed(s *scene, change func([]byte) []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		recorder := httptest.NewRecorder()
+		s.server.Truth(recorder, r)
+		body := recorder.Body.Bytes()
+		for name, values := range recorder.Header() {
+			w.Header()[name] = values
+		}
+		if at := bytes.Index(body, []byte("PACK")); at > 0 {
+			body = change(body)
+		}
+		_, _ = w.Write(body)
+	}
+}
+
+func truncated(s *scene) http.HandlerFunc {
+	return changed(s, func(body []byte) []byte { return body[:bytes.Index(body, []byte("PACK"))+20] })
+}
+
+func corrupting(s *scene) http.HandlerFunc {
+	return changed(s, func(body []byte) []byte {
+		body[bytes.Index(body, []byte("PACK"))+30] ^= 0xff
+		return body
+	})
+}
+
+// TestRedirect: a redirect is not followed, and the credential goes nowhere else.
+func TestRedirect(t *testing.T) {
+	s := newScene(t, source.Options{})
+	var asked atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer other.Close()
+	s.server.Break(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+r.URL.Path+"?"+r.URL.RawQuery, http.StatusFound)
+	})
+	_, err := s.pull()
+	if !fault.Is(err, fault.FetchFailed) || !strings.Contains(err.Error(), "redirect") {
+		t.Errorf("the error is %v", err)
+	}
+	if asked.Load() != 0 {
+		t.Errorf("the other server was asked %d times", asked.Load())
+	}
+}
+
+// TestUntrusted: a server whose authority nobody named is not talked to.
+func TestUntrusted(t *testing.T) {
+	repo := sourcetest.NewRepo(t)
+	repo.Commit("main", "x", sourcetest.File("a", "1"))
+	server := sourcetest.Serve(t, repo, sourcetest.ServerOptions{TLS: true})
+	m, err := source.Open(t.TempDir(), source.Remote{URL: server.URL, Token: token}, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.Resolve(t.Context(), ""); !fault.Is(err, fault.FetchFailed) || !strings.Contains(err.Error(), "not trusted") {
+		t.Errorf("the error is %v", err)
+	}
+	if err := m.Renew(source.Remote{URL: server.URL, CA: server.CA}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Resolve(t.Context(), ""); err != nil {
+		t.Errorf("with the authority's certificate: %v", err)
+	}
+}
+
+// descendants gives the processes that this one started, directly or not, of which the name begins with git.
+func descendants(t *testing.T) (pids []int) {
+	t.Helper()
+	parents := map[int]int{}
+	names := map[int]string{}
+	folders, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		text, err := os.ReadFile(folder + "/stat")
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		pid, _ := strconv.Atoi(filepath.Base(folder))
+		open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+		fields := strings.Fields(string(text[end+1:]))
+		if fields[0] == "Z" {
+			continue
+		}
+		names[pid] = string(text[open+1 : end])
+		parents[pid], _ = strconv.Atoi(fields[1])
+	}
+	for pid := range parents {
+		for up := parents[pid]; up > 1; up = parents[up] {
+			if up == os.Getpid() && strings.HasPrefix(names[pid], "git") {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !holds(); {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-t.Context().Done():
+			t.Fatal("the test ended")
+		}
+	}
+}
+
+// inFetch starts a fetch that hangs in the middle, hands over the moment when it does, and gives its error.
+func (s *scene) inFetch(ctx context.Context, moment func()) error {
+	reached := make(chan struct{}, 16)
+	s.server.Break(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			reached <- struct{}{}
+			sourcetest.Hang(w, r)
+			return
+		}
+		s.server.Truth(w, r)
+	})
+	defer s.server.Mend()
+	id := s.repo.Commit("main", "second", sourcetest.File("a", "second"))
+	ended := make(chan error, 1)
+	go func() {
+		ended <- s.mirror.Fetch(ctx, source.Head{Commit: id, Ref: "refs/heads/main", Kind: source.Branch})
+	}()
+	<-reached
+	moment()
+	return <-ended
+}
+
+// TestCredentialIsNowhere looks, while git talks to a server, at everything of git that another user or a child could see.
+func TestCredentialIsNowhere(t *testing.T) {
+	s := newScene(t, source.Options{FetchTimeout: 30 * time.Second})
+	ctx, cancel := context.WithCancel(t.Context())
+	err := s.inFetch(ctx, func() {
+		pids := descendants(t)
+		if len(pids) < 2 {
+			t.Errorf("only %d gits run", len(pids))
+		}
+		for _, pid := range pids {
+			for _, file := range []string{"cmdline", "environ"} {
+				text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+				if err != nil {
+					t.Error(err)
+				}
+				if bytes.Contains(text, []byte(token)) || bytes.Contains(text, []byte(encoded)) {
+					t.Errorf("the credential is in %s of a git", file)
+				}
+			}
+		}
+		cancel()
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller that gives up gets %v", err)
+	}
+	if state := s.mirror.State("main"); !state.StaleSince.IsZero() {
+		t.Errorf("a caller that gives up makes the source stale: %+v", state)
+	}
+	s.mirror.Close()
+	eventually(t, "all gits are gone", func() bool { return len(descendants(t)) == 0 })
+	_ = filepath.WalkDir(s.cache, func(path string, entry os.DirEntry, _ error) error {
+		text, _ := os.ReadFile(path)
+		if bytes.Contains(text, []byte(token)) || bytes.Contains(text, []byte(encoded)) {
+			t.Errorf("the credential is in %s", path)
+		}
+		return nil
+	})
+	for _, shown := range []string{fmt.Sprintf("%v", source.Remote{URL: "u", Token: token}), fmt.Sprintf("%+v", source.Remote{URL: "u", Token: token}),
+		fmt.Sprintf("%#v", source.Remote{URL: "u", Token: token}), fmt.Sprintf("%+v", &source.Remote{URL: "u", Token: token})} {
+		if strings.Contains(shown, token) {
+			t.Errorf("a Remote shows its credential: %s", shown)
+		}
+	}
+}
+
+// TestKilledGit: git killed in the middle of a fetch, or of a read, costs that fetch, and nothing else.
+func TestKilledGit(t *testing.T) {
+	s := newScene(t, source.Options{})
+	err := s.inFetch(t.Context(), func() {
+		for _, pid := range descendants(t) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
+	if !fault.Is(err, fault.FetchFailed) {
+		t.Errorf("the error is %v", err)
+	}
+	s.reads(s.first, "first")
+	for _, left := range []string{"HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock", "objects/pack/tmp_pack_x1", "objects/pack/tmp_idx_x1",
+		"refs/plumb/seen/x.lock", "refs/plumb/guard/.tmp-1"} {
+		if err := os.WriteFile(filepath.Join(s.folder(), left), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head, err := s.pull()
+	if err != nil {
+		t.Fatalf("over what a killed git left: %v", err)
+	}
+	s.reads(head, "second")
+	for _, pid := range descendants(t) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	snapshot, err := s.mirror.Snapshot(t.Context(), head.Commit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := snapshot.ReadFile("dir/b"); err != nil {
+		t.Errorf("a read after the reading git was killed: %v", err)
+	}
+}
+
+// TestIdle: a mirror that nobody reads has no children.
+func TestIdle(t *testing.T) {
+	s := newScene(t, source.Options{Idle: 30 * time.Millisecond})
+	eventually(t, "the reading git is ended", func() bool { return len(descendants(t)) == 0 })
+	s.reads(s.first, "first")
+}
+
+// TestDamage: a copy that is damaged in any way is replaced by a fresh one, with the guarded commits, which only it had.
+func TestDamage(t *testing.T) {
+	every := func(pattern string, damage func(string) error) func(string) error {
+		return func(folder string) error {
+			found, err := filepath.Glob(filepath.Join(folder, pattern))
+			if err == nil && len(found) == 0 {
+				err = fmt.Errorf("%s matches nothing", pattern)
+			}
+			for _, file := range found {
+				err = errors.Join(err, os.Chmod(file, 0o600), damage(file))
+			}
+			return err
+		}
+	}
+	fill := func(text string) func(string) error {
+		return func(file string) error { return os.WriteFile(file, []byte(text), 0o600) }
+	}
+	for _, test := range []struct {
+		name   string
+		damage func(folder string) error
+		guard  bool
+		reason string
+	}{
+		{"no HEAD", every("HEAD", os.Remove), false, "half a folder was restored"},
+		{"an empty HEAD", every("HEAD", fill("")), false, "a crash of the machine leaves empty files"},
+		{"a garbled HEAD", every("HEAD", fill("\x00\x00\x00")), true, "git says: not a repository"},
+		{"a garbled config", every("config", fill("[core")), true, "git cannot read it"},
+		{"an empty seen ref", every("refs/plumb/seen/*", fill("")), true, "a crash of the machine leaves empty files"},
+		{"a seen ref to nowhere", every("refs/plumb/seen/*", fill(strings.Repeat("9", 40)+"\n")), true, "its object was lost"},
+		{"empty objects", every("objects/pack/*", fill("")), false, "a crash of the machine leaves empty files"},
+		{"lost objects", every("objects/pack/*", os.Remove), false, "a person tidied up"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newScene(t, source.Options{})
+			if err := s.mirror.Guard(t.Context(), "kept", s.first.Commit); err != nil {
+				t.Fatal(err)
+			}
+			s.repo.CommitOn("", "main", "unrelated", sourcetest.File("a", "second"))
+			second, err := s.pull()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.mirror.Close()
+			s.repo.Git("reflog", "expire", "--expire=now", "--all")
+			s.repo.Git("gc", "--quiet", "--prune=now") // the server loses the first commit
+			if err := test.damage(s.folder()); err != nil {
+				t.Fatal(err)
+			}
+			s.open(source.Options{})
+			if snapshot, err := s.mirror.Snapshot(t.Context(), second.Commit); err == nil {
+				_, _ = snapshot.ReadFile("a") // whoever meets the damage marks it
+			}
+			s.repo.Commit("main", "third", sourcetest.File("a", "third"))
+			third, err := s.pull()
+			if err != nil {
+				t.Fatalf("%s: the next pass fails: %v", test.reason, err)
+			}
+			s.reads(third, "third")
+			s.reads(second, "second")
+			if test.guard {
+				s.reads(s.first, "first")
+			}
+		})
+	}
+}
+
+// TestDamagedAndUnreachable: while the server is away, what a damaged copy still has stays readable.
+func TestDamagedAndUnreachable(t *testing.T) {
+	s := newScene(t, source.Options{})
+	s.mirror.Close()
+	if err := os.WriteFile(filepath.Join(s.folder(), "plumb-damaged"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.server.Break(status(500))
+	s.open(source.Options{})
+	if err := s.mirror.Fetch(t.Context(), s.first); !fault.Is(err, fault.FetchFailed) {
+		t.Errorf("the error is %v", err)
+	}
+	s.reads(s.first, "first")
+	s.server.Mend()
+	if err := s.mirror.Fetch(t.Context(), s.first); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(s.folder(), "plumb-damaged")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the copy was not replaced: %v", err)
+	}
+	s.reads(s.first, "first")
+}
