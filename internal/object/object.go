@@ -4,7 +4,8 @@
 // The package never does I/O and never changes an Object that it was given: functions that change return a copy.
 // The one exception says so in its name.
 //
-// Start at Object, then Parse (bytes of a manifest to Objects) and Digest.
+// Start at Object, then Parse (bytes of a manifest to Objects), Normalise (what is applied), MarksOf (how it is delivered),
+// Path (how a field is named) and Digest.
 package object
 
 import (
