@@ -188,6 +188,7 @@ func (d *discovery) appsItself() error {
 // folders examines and places each folder, but for those that are as they were.
 func (d *discovery) folders(spots []spot, before *memo) error {
 	placer := newPlacer(d.in, d.root)
+	all := make([]placement, 0, len(spots))
 	for _, s := range spots {
 		placed, err := d.remember(before, s.dir, func() (placement, error) {
 			v, err := examine(newReader(d.in.Tree), d.root, s)
@@ -199,11 +200,26 @@ func (d *discovery) folders(spots []spot, before *memo) error {
 		if err != nil {
 			return err
 		}
-		d.result.Apps = append(d.result.Apps, placed.apps...)
-		d.result.Explained = append(d.result.Explained, placed.explained...)
-		d.result.Faults = append(d.result.Faults, placed.faults...)
+		all = append(all, placed)
 	}
+	d.collect(all)
 	return nil
+}
+
+// collect puts the placements together.
+func (d *discovery) collect(all []placement) {
+	apps, explained := 0, len(d.result.Explained)
+	for _, p := range all {
+		apps += len(p.apps)
+		explained += len(p.explained)
+	}
+	d.result.Apps = make([]App, 0, apps)
+	d.result.Explained = slices.Grow(d.result.Explained, explained)
+	for _, p := range all {
+		d.result.Apps = append(d.result.Apps, p.apps...)
+		d.result.Explained = append(d.result.Explained, p.explained...)
+		d.result.Faults = append(d.result.Faults, p.faults...)
+	}
 }
 
 // finish orders the result and looks at what only the whole can show.

@@ -452,6 +452,8 @@ func (x *examiner) add(t target) {
 		x.failName(t, Fault{}, x.spot.app, "an app")
 	case t.env != "" && !isName(t.env):
 		x.failName(t, Fault{Env: t.env, Path: t.dir}, t.env, "an environment")
+	case x.spot.cluster() != "" && !isClusterName(x.spot.cluster()):
+		x.failName(t, Fault{Env: t.env, Path: t.dir}, x.spot.cluster(), "a cluster")
 	default:
 		x.out.targets = append(x.out.targets, t)
 	}

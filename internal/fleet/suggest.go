@@ -30,9 +30,13 @@ func (d *discovery) suggest() error {
 		if err != nil || len(patterns) == 0 {
 			return err
 		}
-		if s.correct(patterns) {
+		good, changed := s.correct(patterns)
+		if good {
 			d.result.Suggested = including(patterns)
 			return nil
+		}
+		if !changed {
+			break
 		}
 	}
 	d.result.Suggested = including(s.plainly())
@@ -333,21 +337,20 @@ func label(s string) string {
 	return cmp.Or(s, "app")
 }
 
-// correct discovers with the patterns and learns from it. It tells whether they are good: every unit is found, nothing
-// else is, and nothing can be read two ways.
-func (s *suggestion) correct(patterns []v1alpha1.Pattern) bool {
+// correct discovers with the patterns and learns from it. It tells whether they are good (every unit is found, nothing
+// else is, and nothing can be read two ways), and whether the next draft will be another one.
+func (s *suggestion) correct(patterns []v1alpha1.Pattern) (good, changed bool) {
 	in := s.in
 	in.Apps, in.Previous, in.Offline = patterns, nil, true
 	d := &discovery{in: in, reader: newReader(in.Tree)}
 	if d.run() != nil {
-		return false
+		return false, false
 	}
-	good := true
 	found := map[string]bool{}
 	for _, a := range d.result.Apps {
 		found[a.folder] = true
 		if !s.isUnit(a.folder) && !s.holdsUnit(a.folder) {
-			s.out[a.folder], good = true, false
+			s.out[a.folder], changed = true, true
 		}
 	}
 	wrong := map[string]bool{} // by unit, so that each is repaired once
@@ -362,9 +365,9 @@ func (s *suggestion) correct(patterns []v1alpha1.Pattern) bool {
 		}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(wrong)) {
-		good = !s.repair(dir) && good
+		changed = s.repair(dir) || changed
 	}
-	return good
+	return !changed && len(wrong) == 0, changed
 }
 
 // unitOf gives the folder of the unit that holds dir, or dir.
@@ -443,8 +446,12 @@ func (s *suggestion) plainly() []v1alpha1.Pattern {
 		if err != nil || len(patterns) == 0 {
 			return nil
 		}
-		if s.correct(patterns) {
+		good, changed := s.correct(patterns)
+		if good {
 			return patterns
+		}
+		if !changed {
+			return nil
 		}
 	}
 	return nil
