@@ -5,7 +5,7 @@
 // never given up.
 //
 // It never talks to a server and never reads the body of a webhook: a pass asks the repository itself, so that a replayed or
-// an outdated delivery costs one question at most. Start at New; source.VerifyGeneric is the gate in front of Nudge.
+// an outdated delivery costs one question at most. Start at Watch; VerifyGeneric is the gate in front of Nudge.
 //
 // Time comes from package time alone, so that tests run it in a testing/synctest bubble.
 package trigger
@@ -17,11 +17,14 @@ import (
 	"time"
 )
 
-// The causes of a pass, in the words of Repo status.observed.by.
+// Cause says why a pass runs; the words are those of Repo status.observed.by.
+type Cause string
+
+// The causes.
 const (
-	Poll    = "poll"
-	Webhook = "webhook" // a verified one
-	Sync    = "sync"    // a person asked
+	Poll    Cause = "poll"
+	Webhook Cause = "webhook" // a verified one
+	Sync    Cause = "sync"    // a person asked
 )
 
 // Figures of resources.md §1 and §8, and the bounds of a storm.
@@ -36,37 +39,23 @@ const (
 	spread       = 0.1         // of a poll, either way
 )
 
-// Options of a Watch. The zero value of each field means its default.
-type Options struct {
-	Poll   time.Duration  // 1 min; while a webhook arrived within the last hour 10 min, if that is longer
-	Random func() float64 // in [0, 1), for the jitter; math/rand
-}
-
-// Watch looks at one repository again and again.
+// Watch looks at one repository again and again. Its exported fields must not change after Run has begun.
 type Watch struct {
-	options Options
-	pass    func(ctx context.Context, by string) error
-	wake    chan struct{} // has a token when nudged is set
+	// Pass looks at the repository once, never twice at the same time. An error is a failure: it is tried again.
+	Pass func(ctx context.Context, by Cause) error
+
+	Poll   time.Duration  // 0: 1 min; while a webhook arrived within the last hour 10 min, if that is longer
+	Random func() float64 // in [0, 1), for the jitter; nil: math/rand
 
 	mu      sync.Mutex
-	nudged  string    // the strongest cause that waits; "" if none does
-	webhook time.Time // the last one
-}
-
-// New makes a Watch that looks by calling pass, never twice at once. An error of pass is a failure: it is tried again.
-func New(options Options, pass func(ctx context.Context, by string) error) *Watch {
-	if options.Poll == 0 {
-		options.Poll = defaultPoll
-	}
-	if options.Random == nil {
-		options.Random = rand.Float64
-	}
-	return &Watch{options: options, pass: pass, wake: make(chan struct{}, 1)}
+	nudged  Cause         // the strongest cause that waits; "" if none does
+	wake    chan struct{} // has a token when nudged is set; made by the first who needs it
+	webhook time.Time     // the last one
 }
 
 // Nudge asks for a pass: at once if none runs, after it otherwise. It never blocks, and may be called from anywhere, also
 // before Run. Give Webhook only what was verified.
-func (w *Watch) Nudge(by string) {
+func (w *Watch) Nudge(by Cause) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if by == Webhook {
@@ -76,18 +65,29 @@ func (w *Watch) Nudge(by string) {
 		w.nudged = by
 	}
 	select {
-	case w.wake <- struct{}{}:
+	case w.signal() <- struct{}{}:
 	default:
 	}
+}
+
+// signal gives the channel that wakes Run. The caller holds mu.
+func (w *Watch) signal() chan struct{} {
+	if w.wake == nil {
+		w.wake = make(chan struct{}, 1)
+	}
+	return w.wake
 }
 
 // Run makes the first pass at once and then one for each cause, one at a time, until the context ends; it returns the
 // context's error.
 func (w *Watch) Run(ctx context.Context) error {
+	w.mu.Lock()
+	wake := w.signal()
+	w.mu.Unlock()
 	pace := pace{tokens: burst, at: time.Now()}
 	failures := 0
 	for by := w.take(Poll); ; by = w.take(Poll) {
-		if err := w.pass(ctx, by); err != nil {
+		if err := w.Pass(ctx, by); err != nil {
 			failures++
 		} else {
 			failures = 0
@@ -95,14 +95,14 @@ func (w *Watch) Run(ctx context.Context) error {
 		if err := sleep(ctx, pace.wait(time.Now()), nil); err != nil {
 			return err
 		}
-		if err := sleep(ctx, w.next(failures, time.Now()), w.wake); err != nil {
+		if err := sleep(ctx, w.next(failures, time.Now()), wake); err != nil {
 			return err
 		}
 	}
 }
 
 // take gives the cause that waits, else otherwise, and clears it, so that events from now on mean one more pass.
-func (w *Watch) take(otherwise string) string {
+func (w *Watch) take(otherwise Cause) Cause {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	select {
@@ -124,7 +124,10 @@ func (w *Watch) next(failures int, now time.Time) time.Duration {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	poll := w.options.Poll
+	poll := w.Poll
+	if poll == 0 {
+		poll = defaultPoll
+	}
 	if !w.webhook.IsZero() && now.Sub(w.webhook) < relaxedFor {
 		poll = max(poll, relaxedPoll)
 	}
@@ -141,7 +144,11 @@ func retry(n int) time.Duration {
 
 // jitter spreads a pause, so that a thousand repositories do not ask at once.
 func (w *Watch) jitter(pause time.Duration) time.Duration {
-	return pause + time.Duration(spread*(2*w.options.Random()-1)*float64(pause))
+	random := w.Random
+	if random == nil {
+		random = rand.Float64
+	}
+	return pause + time.Duration(spread*(2*random()-1)*float64(pause))
 }
 
 // pace is a bucket of passes: full at first, one more each gap.

@@ -13,12 +13,12 @@ import (
 type passes struct {
 	start time.Time
 	at    []time.Duration
-	by    []string
+	by    []Cause
 	takes time.Duration
 	err   error
 }
 
-func (p *passes) pass(ctx context.Context, by string) error {
+func (p *passes) pass(ctx context.Context, by Cause) error {
 	p.at = append(p.at, time.Since(p.start))
 	p.by = append(p.by, by)
 	_ = sleep(ctx, p.takes, nil)
@@ -29,7 +29,7 @@ func (p *passes) pass(ctx context.Context, by string) error {
 func watch(t *testing.T, p *passes, do func(*Watch)) {
 	synctest.Test(t, func(t *testing.T) {
 		p.start = time.Now()
-		w := New(Options{Random: func() float64 { return 0.5 }}, p.pass)
+		w := &Watch{Pass: p.pass, Random: func() float64 { return 0.5 }}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- w.Run(ctx) }()
@@ -140,7 +140,7 @@ func TestRetryDoubles(t *testing.T) {
 
 func TestJitter(t *testing.T) {
 	for random, want := range map[float64]time.Duration{0: 54 * s, 0.5: m, 0.999999: 66*s - 12*time.Microsecond} {
-		w := New(Options{Random: func() float64 { return random }}, nil)
+		w := &Watch{Random: func() float64 { return random }}
 		if got := w.next(0, time.Now()); got.Round(time.Microsecond) != want {
 			t.Errorf("with %v the poll is %s, want %s", random, got, want)
 		}

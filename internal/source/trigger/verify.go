@@ -1,4 +1,4 @@
-package source
+package trigger
 
 import (
 	"crypto/hmac"

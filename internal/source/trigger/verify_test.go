@@ -1,16 +1,16 @@
-package source_test
+package trigger_test
 
 import (
 	"bytes"
 	"strings"
 	"testing"
 
-	"plumb.dev/plumb/internal/source"
+	"plumb.dev/plumb/internal/source/trigger"
 )
 
 func TestVerifyGeneric(t *testing.T) {
 	secret, body := []byte("secret"), []byte(`{"ref":"refs/heads/main"}`)
-	good := source.Sign(secret, body)
+	good := trigger.Sign(secret, body)
 	for _, test := range []struct {
 		reason string
 		secret []byte
@@ -28,10 +28,10 @@ func TestVerifyGeneric(t *testing.T) {
 		{"a space", secret, body, good[:63] + " ", false},
 		{"of another body", secret, append(bytes.Clone(body), ' '), good, false},
 		{"of another secret", []byte("Secret"), body, good, false},
-		{"no secret verifies nothing", nil, body, source.Sign(nil, body), false},
-		{"an empty body can be signed", secret, nil, source.Sign(secret, nil), true},
+		{"no secret verifies nothing", nil, body, trigger.Sign(nil, body), false},
+		{"an empty body can be signed", secret, nil, trigger.Sign(secret, nil), true},
 	} {
-		if got := source.VerifyGeneric(test.secret, test.body, test.header); got != test.want {
+		if got := trigger.VerifyGeneric(test.secret, test.body, test.header); got != test.want {
 			t.Errorf("%s: %v, want %v", test.reason, got, test.want)
 		}
 	}
