@@ -172,9 +172,6 @@ func (a *Agent) begin(ctx context.Context) error {
 	if err := ledger.Watch(ctx, a.ledger, "apps", &v1alpha1.App{}, a.putApp, a.dropApp); err != nil {
 		return err
 	}
-	a.mu.Lock()
-	a.ready = true
-	a.mu.Unlock()
 	go a.heartbeat(ctx)
 	for range a.options.Workers {
 		go a.work(ctx)

@@ -14,6 +14,7 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/source"
+	"plumb.dev/plumb/internal/source/trigger"
 )
 
 // defaultAccount is the ServiceAccount that apps are applied as if neither Repo nor App names one.
@@ -299,7 +300,7 @@ func (ag *Agent) bind(a *app, o *v1alpha1.App) {
 		}
 		if o.Annotations[v1alpha1.AnnotationSync] != o.Status.Handled.Sync {
 			if _, repository := r.bound(); repository != nil {
-				repository.trigger.Nudge("sync")
+				repository.trigger.Nudge(trigger.Sync)
 			}
 		}
 		return

@@ -29,6 +29,7 @@ type repository struct {
 	agent   *Agent
 	key     repositoryKey
 	trigger *trigger.Watch
+	life    context.Context
 	end     context.CancelFunc
 
 	mu     sync.Mutex
@@ -58,12 +59,11 @@ func (ag *Agent) repository(key repositoryKey, poll time.Duration) *repository {
 			repos: map[types.NamespacedName]*repo{}, apps: map[types.NamespacedName]*app{},
 			heads: map[string]source.Head{}, news: map[string]bool{}, stale: map[string]time.Time{},
 		}
-		r.trigger = trigger.New(trigger.Options{Poll: poll}, r.pass)
+		r.trigger = &trigger.Watch{Pass: r.pass, Poll: poll}
 		ag.repositories[key] = r
+		r.life = ctx
 		if ag.ready {
 			go r.trigger.Run(ctx)
-		} else {
-			context.AfterFunc(ctx, func() {})
 		}
 	}
 	return r
@@ -73,8 +73,9 @@ func (ag *Agent) repository(key repositoryKey, poll time.Duration) *repository {
 func (ag *Agent) startRepositories() {
 	ag.mu.Lock()
 	defer ag.mu.Unlock()
+	ag.ready = true
 	for _, r := range ag.repositories {
-		go r.trigger.Run(ag.life)
+		go r.trigger.Run(r.life)
 	}
 }
 
@@ -89,7 +90,7 @@ func (r *repository) use(u user) {
 		r.apps[u.app.key] = u.app
 	}
 	r.mu.Unlock()
-	r.trigger.Nudge("sync")
+	r.trigger.Nudge(trigger.Sync)
 }
 
 func (r *repository) forget(key types.NamespacedName) {
@@ -115,12 +116,13 @@ func (r *repository) users() []user {
 
 // pass asks once what every revision in use means now, and offers what is new. It is called by the trigger, never twice
 // at once. The error is what makes the trigger back off.
-func (r *repository) pass(ctx context.Context, by string) error {
+func (r *repository) pass(ctx context.Context, cause trigger.Cause) error {
 	mirror, err := r.open(ctx)
 	if err != nil {
 		r.failed(r.users(), err)
 		return err
 	}
+	by := string(cause)
 	users := r.users()
 	var errs []error
 	for len(users) > 0 {
@@ -130,6 +132,7 @@ func (r *repository) pass(ctx context.Context, by string) error {
 		}
 		if err := r.revise(ctx, mirror, users[:n], by); err != nil {
 			r.failed(users[:n], err)
+			r.lastGood(ctx, mirror, users[:n])
 			errs = append(errs, err)
 		}
 		users = users[n:]
@@ -165,15 +168,41 @@ func (r *repository) revise(ctx context.Context, mirror *source.Mirror, users []
 	r.mu.Unlock()
 	r.agent.log.Info("a commit was seen", "repository", r.key.url, "revision", revision, "commit", head.Commit, "by", by, "ms", time.Since(begun).Milliseconds())
 	r.fresh(users, head, by, true)
+	r.offer(ctx, users, offer{commit: head.Commit, ref: head.Ref, snapshot: snapshot, mirror: mirror, seen: begun, by: by})
+	return nil
+}
+
+// lastGood offers the last commit that was fetched completely, when an agent starts while the server is away: what ran
+// is kept true to it.
+func (r *repository) lastGood(ctx context.Context, mirror *source.Mirror, users []user) {
+	revision := users[0].revision
+	known := mirror.State(revision)
+	r.mu.Lock()
+	_, offered := r.heads[revision]
+	r.mu.Unlock()
+	if offered || known.Head.Commit == "" {
+		return
+	}
+	snapshot, err := mirror.Snapshot(ctx, known.Head.Commit)
+	if err != nil {
+		r.agent.log.Warn("the last good commit cannot be read", "repository", r.key.url, "commit", known.Head.Commit, "error", err)
+		return
+	}
+	r.mu.Lock()
+	r.heads[revision] = known.Head
+	r.mu.Unlock()
+	r.offer(ctx, users, offer{commit: known.Head.Commit, ref: known.Head.Ref, snapshot: snapshot, mirror: mirror, seen: known.At, by: "poll"})
+}
+
+// offer gives a commit to the users of its revision.
+func (r *repository) offer(ctx context.Context, users []user, found offer) {
 	for _, u := range users {
-		found := offer{commit: head.Commit, ref: head.Ref, snapshot: snapshot, mirror: mirror, seen: begun, by: by}
 		if u.repo != nil {
 			r.agent.discover(ctx, u.repo, found)
 			continue
 		}
 		r.agent.place(u.app, found)
 	}
-	return nil
 }
 
 func (r *repository) fetch(ctx context.Context, mirror *source.Mirror, head source.Head, users []user) (*source.Snapshot, error) {
@@ -294,10 +323,10 @@ func (ag *Agent) hook(ctx context.Context, namespace, name, signature string, bo
 		return 401
 	}
 	values, err := ag.hookSecret(ctx, namespace, o.Spec.Webhook.Secret)
-	if err != nil || !source.VerifyGeneric([]byte(values), body, signature) {
+	if err != nil || !trigger.VerifyGeneric([]byte(values), body, signature) {
 		return 401
 	}
-	repository.trigger.Nudge("webhook")
+	repository.trigger.Nudge(trigger.Webhook)
 	return 202
 }
 

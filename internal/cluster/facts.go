@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -271,7 +272,7 @@ func identity(o metav1.Object) metav1.ObjectMeta {
 
 func reduce(o metav1.Object) Fact {
 	entries := o.GetManagedFields()
-	manager := object.ManagerOf(o.GetAnnotations()[v1alpha1.AnnotationOwner])
+	manager := managerOf(o.GetAnnotations()[v1alpha1.AnnotationOwner], entries)
 	return Fact{
 		UID:         string(o.GetUID()),
 		Version:     o.GetResourceVersion(),
@@ -283,6 +284,20 @@ func reduce(o metav1.Object) Fact {
 		Added:       diff.AddedDigest(entries, manager),
 		Terminating: o.GetDeletionTimestamp() != nil,
 	}
+}
+
+// managerOf gives the field manager whose entry is watched: that of the claim; where there is no claim (an app's own
+// namespace bears none, and somebody may have taken it off), that of the first app which has applied the object.
+func managerOf(owner string, entries []metav1.ManagedFieldsEntry) string {
+	if manager := object.ManagerOf(owner); manager != "" {
+		return manager
+	}
+	for _, e := range entries {
+		if e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == "" && strings.HasPrefix(e.Manager, object.ManagerPrefix) {
+			return e.Manager
+		}
+	}
+	return ""
 }
 
 // Add, Update, Delete, Replace and Resync are what a reflector calls.

@@ -9,10 +9,13 @@ import (
 // maxManager is the API server's limit for the name of a field manager, in bytes.
 const maxManager = 128
 
+// ManagerPrefix begins the field managers of apps, and no others.
+const ManagerPrefix = "plumb:"
+
 // Manager gives the field manager that an App applies as: "plumb:<namespace>/<App>", one per app, stable for its life.
 // A name beyond 128 bytes is cut and ends in a hash of the whole.
 func Manager(namespace, app string) string {
-	name := "plumb:" + namespace + "/" + app
+	name := ManagerPrefix + namespace + "/" + app
 	if len(name) <= maxManager {
 		return name
 	}
