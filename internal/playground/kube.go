@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
 )
 
@@ -62,6 +63,9 @@ func (s *state) useContext(name string) error {
 		return fmt.Errorf("the kubeconfig has no context %q; kubectl config get-contexts lists them", name)
 	}
 	config.CurrentContext = name
+	if err := clientcmdapi.MinifyConfig(config); err != nil {
+		return err
+	}
 	if err := clientcmd.ResolveLocalPaths(config); err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func recordingAgent(args []string) int {
 	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("POST /hooks/plumb-system/fleet", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		f, err := os.OpenFile(filepath.Dir(flags["cache"])+"/hooks.log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		f, err := os.OpenFile(filepath.Dir(flags["cache-dir"])+"/hooks.log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err == nil {
 			fmt.Fprintf(f, "%s %s\n", r.Header.Get("X-Plumb-Signature-256"), body)
 			f.Close()
@@ -340,5 +340,30 @@ func TestNoBinary(t *testing.T) {
 	err = Run(t.Context(), Options{Dir: t.TempDir(), Getenv: os.Getenv}, io.Discard)
 	if err == nil || errors.Is(err, ErrRunning) {
 		t.Errorf("Run without the binary: %v", err)
+	}
+}
+
+// TestUpContext delivers to a cluster that is not ours to start or stop, and leaves one alone that follows another Repo.
+func TestUpContext(t *testing.T) {
+	cluster := start(t, map[string]any{"Dir": t.TempDir(), "Empty": true})
+	t.Setenv("KUBECONFIG", cluster.Kubeconfig)
+	u := start(t, map[string]any{"Dir": t.TempDir(), "Context": "plumb-playground", "Empty": true})
+	if u.Simulated || len(descendants(u.Pid)) != 1 {
+		t.Errorf("only an agent should run beside %+v: %v", u.Ready, descendants(u.Pid))
+	}
+	if err := u.end(syscall.SIGTERM); err != nil {
+		t.Errorf("%v: %s", err, u.stderr)
+	}
+	k, err := connect(cluster.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := object("plumb.dev/v1alpha1", "Repo", namespace, repoName, fields{"spec": fields{"url": "https://git.example.com/fleet.git"}})
+	if err := k.apply(t.Context(), repoResource, real); err != nil {
+		t.Fatal(err)
+	}
+	text, err := command(t, map[string]any{"Dir": t.TempDir(), "Context": "plumb-playground"}).CombinedOutput()
+	if err == nil || !strings.Contains(string(text), "https://git.example.com/fleet.git") {
+		t.Errorf("a cluster that follows a real repository was taken over: %v, %s", err, text)
 	}
 }
