@@ -61,12 +61,11 @@ func names(cell string) []string {
 
 // room is a package of the table of layers, with its subpackages.
 type room struct {
-	dir, layer   string
-	layerRank    int
-	rank         int                 // from left to right through the whole table
-	leftToRight  bool                // inside its layer it may import what is on its left
-	also         map[string]struct{} // else these of its layer
-	purityBroken string
+	dir, layer  string
+	layerRank   int
+	rank        int                 // from left to right through the whole table
+	leftToRight bool                // inside its layer it may import what is on its left
+	also        map[string]struct{} // else these of its layer
 }
 
 // layers reads the table of layers.
