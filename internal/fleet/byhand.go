@@ -41,6 +41,12 @@ func (d *discovery) byHand(a *App, spec v1alpha1.AppSpec) error {
 		return fault.New(fault.PathNotFound, "spec.path %q is not a clean path inside the repository", clip(spec.Path)).
 			WithNext(`write it relative to the root, without .. or a slash at its ends; "." is the root`)
 	}
+	switch {
+	case spec.App != "" && !isName(spec.App):
+		return fault.New(fault.NameInvalid, "spec.app %q is not a DNS label of at most %d characters", clip(spec.App), maxName)
+	case spec.Env != "" && !isName(spec.Env):
+		return fault.New(fault.NameInvalid, "spec.env %q is not a DNS label of at most %d characters", clip(spec.Env), maxName)
+	}
 	if err := d.readRoot(); err != nil {
 		return err
 	}

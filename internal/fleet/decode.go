@@ -342,7 +342,7 @@ func nearest(s string, known []string) string {
 	if len(s) > maxName {
 		return ""
 	}
-	best, least := "", max(2, len(s)/2)+1
+	best, least := "", max(2, len(s)/3)+1
 	for _, k := range known {
 		if n := edits(strings.ToLower(s), strings.ToLower(k)); n < least {
 			best, least = k, n

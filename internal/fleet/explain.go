@@ -93,6 +93,22 @@ func ExplainText(w io.Writer, r Result) error {
 	return out.err
 }
 
+// explained is the form of an explanation for machines.
+type explained struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Summary    string `json:"summary"`
+	Result
+}
+
+// ExplainJSON writes the explanation for machines: a Result with apiVersion, kind and the sum.
+func ExplainJSON(w io.Writer, r Result) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(explained{APIVersion: "cli.plumb/v1", Kind: "AppsExplanation", Summary: Sum(r), Result: r})
+}
+
 // signs stand where an app's address would.
 var signs = map[Rule]string{
 	RuleApp: "", RuleSkip: "-", RuleInput: "-", RuleExcluded: "-", RuleOutside: "-", RuleNotEnv: "-", RuleNothing: "-", RuleFault: "!",

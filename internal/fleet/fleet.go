@@ -41,8 +41,8 @@ type Input struct {
 	// Offline says that no cluster was asked. Selectors are not evaluated then: every environment is taken once, on
 	// Local, and every cluster folder on its own cluster.
 	Offline bool
-	// Repo and Namespace are the name and namespace of the Repo; Repo becomes a label and the name that Suggested
-	// uses for an app whose folder has none of its own.
+	// Repo and Namespace are the name and namespace of the Repo, where its Apps live. Repo becomes a label, and the name
+	// that Suggested uses for an app whose folder says nothing.
 	Repo, Namespace string
 	// Previous is the Result for another commit of the same Repo; only a Tree that is a Hasher makes use of it.
 	Previous *Result
@@ -164,7 +164,7 @@ func (a App) Address() Address { return Address{App: a.App, Env: a.Env, Cluster:
 // Explanation says of one folder or file which rule of resources.md §4 applied to it.
 type Explanation struct {
 	Path string `json:"path"`
-	// Rule is a word: app, skip, input, excluded, outside, not-visited, not-an-environment, nothing, fault.
+	// Rule is one of the words below.
 	Rule Rule `json:"rule"`
 	// Apps are the addresses that came of it.
 	Apps []string `json:"apps,omitempty"`
@@ -209,11 +209,12 @@ func (a Address) String() string {
 }
 
 // ParseAddress reads what String writes. A cluster that is not said stays "".
-// It fails with NameInvalid if a part is not a name.
+// It fails with NameInvalid if a part is not a name. Names may be longer than those of discovery: an App by hand is
+// called what its object is called.
 func ParseAddress(s string) (Address, error) {
 	rest, cluster, at := strings.Cut(s, "@")
 	app, env, slash := strings.Cut(rest, "/")
-	if !isName(app) || slash && !isName(env) || at && !isClusterName(cluster) {
+	if !isLabel(app, maxLabel) || slash && !isLabel(env, maxLabel) || at && !isClusterName(cluster) {
 		return Address{}, fault.New(fault.NameInvalid, "%q is not the address of an app", s).
 			WithNext("write app, app/env or app/env@cluster")
 	}

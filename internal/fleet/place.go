@@ -300,6 +300,10 @@ func (a *App) setNamespace(ofPattern string, bound map[string]string) {
 	}
 	if template == "" {
 		a.Namespace, a.derived = DefaultNamespace(a.App, a.Env), true
+		if !isLabel(a.Namespace, maxLabel) { // only an App by hand has such a name
+			a.Namespace = ""
+			a.failNamespace(fault.New(fault.NameInvalid, "%q is not the name of a namespace", clip(a.App)), place)
+		}
 		return
 	}
 	vars := map[string]string{}
