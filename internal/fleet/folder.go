@@ -114,10 +114,13 @@ func linkedSettings(file string) *fault.Fault {
 		WithNext("write a file: links are not followed")
 }
 
-// skipped is step 1, first half. Defaults at the root may say it too; the app's file wins.
+// skipped is step 1, first half. Defaults at the root may say it too; the app's file wins. What a broken file says is not known.
 func (x *examiner) skipped(dir string, levels ...level) bool {
 	skip, place := x.root.level.settings.Skip, x.root.level.places["skip"]
 	for _, l := range levels {
+		if l.fault != nil {
+			return false
+		}
 		if l.settings.Skip != nil {
 			skip, place = l.settings.Skip, l.places["skip"]
 		}
@@ -138,7 +141,7 @@ func (x *examiner) looksLikeLayout(l listing) bool {
 	parent := path.Dir(l.dir)
 	layout, entry := x.layout(parent)
 	if name == baseFolder {
-		entry = fmt.Sprintf("{path: %s, exclude: true} before %s", l.dir, entry)
+		entry = fmt.Sprintf("{path: %s, exclude: true} before %s", quoted(l.dir), entry)
 	}
 	bad := fault.New(fault.Ambiguous, "is %q an app, or part of the layout %s?", name, layout).
 		WithNext(`say it in spec.apps of the Repo; an app: %s; the layout: %s`, x.asItself(l, name), entry)
@@ -154,7 +157,7 @@ func (x *examiner) asItself(l listing, name string) string {
 			return asGroup(below)
 		}
 	}
-	return fmt.Sprintf("{path: %s, app: %s}", l.dir, name)
+	return entryOf(l.dir, name)
 }
 
 // layout tells whether the environments in a folder are one app's or hold apps, by what renders there.
@@ -162,7 +165,7 @@ func (x *examiner) layout(parent string) (layout, entry string) {
 	layout = path.Join(parent, "{env}", "{app}")
 	l, err := x.reader.list(parent)
 	if err != nil {
-		return layout, fmt.Sprintf("{path: %q}", layout)
+		return layout, entryOf(layout, "")
 	}
 	for _, name := range l.dirs {
 		if !x.root.isEnv(name) {
@@ -174,10 +177,18 @@ func (x *examiner) layout(parent string) (layout, entry string) {
 		}
 		if fits, err := x.reader.fits(sub); err == nil && len(fits) > 0 {
 			layout = path.Join(parent, "{env}")
-			return layout, fmt.Sprintf("{path: %q, app: NAME}", layout)
+			return layout, entryOf(layout, "NAME")
 		}
 	}
-	return layout, fmt.Sprintf("{path: %q}", layout)
+	return layout, entryOf(layout, "")
+}
+
+// entryOf writes an entry of spec.apps.
+func entryOf(dir, app string) string {
+	if app == "" {
+		return fmt.Sprintf("{path: %s}", quoted(dir))
+	}
+	return fmt.Sprintf("{path: %s, app: %s}", quoted(dir), quoted(app))
 }
 
 // environments is step 2: one app per folder of envs/, or overlays/.
@@ -394,16 +405,16 @@ func (x *examiner) asApp(l listing, below []string) string {
 	part := below[0]
 	switch {
 	case x.root.isEnv(path.Base(part)):
-		return fmt.Sprintf(`{path: "%s", app: %s}`, path.Join(path.Dir(part), "{env}"), name)
+		return entryOf(path.Join(path.Dir(part), "{env}"), name)
 	case len(below) == 1:
-		return fmt.Sprintf(`{path: %s, app: %s}`, part, name)
+		return entryOf(part, name)
 	}
-	return fmt.Sprintf(`{path: "%s", app: "%s-{part}"}`, path.Join(path.Dir(part), "{part}"), name)
+	return entryOf(path.Join(path.Dir(part), "{part}"), name+"-{part}")
 }
 
 // asGroup gives the entry under which the folder holds apps.
 func asGroup(below []string) string {
-	return fmt.Sprintf(`{path: "%s"}`, path.Join(path.Dir(below[0]), "{app}"))
+	return entryOf(path.Join(path.Dir(below[0]), "{app}"), "")
 }
 
 var kindWords = map[string]string{Helm: "Helm chart", Kustomize: "Kustomize", Plain: "plain manifests"}
@@ -459,7 +470,7 @@ func (x *examiner) add(t target) {
 	}
 }
 
-// failName records that a folder's name cannot be an app's or an environment's.
+// failName records that a folder's name cannot be an app's, an environment's or a cluster's.
 func (x *examiner) failName(t target, f Fault, name, what string) {
 	f.Fault = invalidName(name, what).At(fault.Place{File: t.at})
 	x.fail(f)

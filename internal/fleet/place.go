@@ -112,7 +112,7 @@ func (p *placer) target(s spot, t target, out *placement) {
 			out.fail(Fault{App: app.App, Env: app.Env, Cluster: cluster, Path: app.Path, Fault: app.Fault}, false)
 		}
 		address := app.Address().String()
-		if app.Settings.Skip != nil && *app.Settings.Skip {
+		if app.Fault == nil && app.Settings.Skip != nil && *app.Settings.Skip {
 			out.explained = append(out.explained, Explanation{Path: folder.dir, Rule: RuleSkip, Why: "skip: true", Place: app.Places["skip"]})
 			continue
 		}
