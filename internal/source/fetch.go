@@ -127,7 +127,8 @@ func (m *Mirror) fetchInto(ctx context.Context, r repo, head Head, seen map[stri
 		err = m.transfer(ctx, r, head.Ref, ref, len(seen) == 0) // an old server gives refs, not ids; it may have moved on since
 	}
 	if isUnadvertised(err) {
-		return fault.New(fault.RevisionNotFound, "%s does not have commit %s any more%w", m.url, head.Commit, quiet{err})
+		return fault.New(fault.RevisionNotFound, "%s does not give commit %s%w", m.url, head.Commit, quiet{err}).
+			WithNext("it is gone from every branch and tag, or the server gives their newest commits only")
 	}
 	if err != nil {
 		return m.failure(err)

@@ -74,6 +74,11 @@ type Mirror struct {
 	seen   map[string]string   // local ref → commit; nil: not read yet
 	state  map[string]*tracked // by revision
 
+	life       context.Context // of work that no caller waits for
+	end        context.CancelFunc
+	background sync.WaitGroup
+	closed     bool
+
 	broken   atomic.Bool // the copy is damaged: the next Fetch makes it anew
 	manyRefs atomic.Bool // the server's list of refs is long
 
@@ -102,12 +107,13 @@ func Open(dir string, r Remote, options Options) (*Mirror, error) {
 	}
 	name := filepath.Join(dir, folderName(address, options.Scope))
 	m := &Mirror{url: address, options: options, path: name + ".git", statePath: name + ".json", lock: newFolderLock(name + ".lock"), cache: newCache(options.CacheBytes)}
+	m.life, m.end = context.WithCancel(context.Background())
 	m.objects = newObjects(m)
 	m.loadState()
 	if err := m.Renew(r); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), options.FetchTimeout)
+	ctx, cancel := context.WithTimeout(m.life, options.FetchTimeout)
 	defer cancel()
 	if err := m.writing(ctx, func(repo) error { return nil }); err != nil {
 		return nil, err
@@ -143,8 +149,27 @@ func (m *Mirror) URL() string { return m.url }
 
 // Close ends the children of the mirror. Snapshots of it cannot be read any more.
 func (m *Mirror) Close() error {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	m.end()
 	m.objects.close()
+	m.background.Wait()
 	return nil
+}
+
+// rest is called when nobody has read for a while.
+func (m *Mirror) rest() {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return
+	}
+	m.background.Add(1)
+	m.mu.Unlock()
+	defer m.background.Done()
+	m.objects.restart()
+	m.tidy(m.life)
 }
 
 func (m *Mirror) repo() repo {

@@ -165,7 +165,7 @@ func (o *objects) start() (err error) {
 // rest lets the git run until nobody has asked for a while. The caller holds the lock.
 func (o *objects) rest() {
 	if o.idle == nil {
-		o.idle = time.AfterFunc(o.m.options.Idle, o.restart)
+		o.idle = time.AfterFunc(o.m.options.Idle, o.m.rest)
 		return
 	}
 	o.idle.Reset(o.m.options.Idle)

@@ -23,6 +23,10 @@ func filteredHTTP(t testing.TB, repo *sourcetest.Repo) source.Remote {
 	return plainHTTP(t, repo.AllowFilter())
 }
 
+func oldHTTP(t testing.TB, repo *sourcetest.Repo) source.Remote {
+	return source.Remote{URL: sourcetest.Serve(t, repo, sourcetest.ServerOptions{Old: true}).URL}
+}
+
 func secureHTTP(t testing.TB, repo *sourcetest.Repo) source.Remote {
 	server := sourcetest.Serve(t, repo.AllowFilter(), sourcetest.ServerOptions{TLS: true, User: "ada", Password: "p:ss wörd"})
 	return source.Remote{URL: server.URL, Username: "ada", Password: "p:ss wörd", CA: server.CA}
@@ -40,6 +44,7 @@ func TestConformance(t *testing.T) {
 		{"local, filtered", localFiltered, source.Options{WholeLimit: -1}},
 		{"http", plainHTTP, source.Options{}},
 		{"http, asked to filter but cannot", plainHTTP, source.Options{WholeLimit: -1}},
+		{"http, protocol 0", oldHTTP, source.Options{}},
 		{"http, filtered", filteredHTTP, source.Options{WholeLimit: -1}},
 		{"https with user and own authority, filtered", secureHTTP, source.Options{WholeLimit: -1}},
 	} {

@@ -28,6 +28,7 @@ type ServerOptions struct {
 	TLS      bool
 	User     string // "" = everybody may read
 	Password string
+	Old      bool // it speaks protocol 0 only, as servers did before 2018
 }
 
 // Serve serves a repository by the real `git http-backend` until the test ends.
@@ -51,6 +52,9 @@ func Serve(t testing.TB, repo *Repo, options ServerOptions) *Server {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 			http.Error(w, "who are you?", http.StatusUnauthorized)
 			return
+		}
+		if options.Old {
+			r.Header.Del("Git-Protocol")
 		}
 		s.backend.ServeHTTP(w, r)
 	})
