@@ -23,9 +23,9 @@ func (m *maker) applyStep(w wish) Step {
 	live, exists := m.in.Picture.Live[w.id]
 	s := Step{
 		ID: w.id, Object: &w.object, Digest: w.object.Digest(), Order: m.applyOrder(w.id),
-		UID: live.UID, Prune: w.marks.prune,
+		UID: live.UID, Prune: w.marks.Prune,
 	}
-	if w.marks.leaveAlone {
+	if w.marks.LeaveAlone {
 		return leave(s, "left alone: reconcile is disabled")
 	}
 	if blocked, ok := m.blocked(s); ok {
@@ -103,7 +103,7 @@ func (m *maker) applyExisting(w wish, s Step, live Live) Step {
 	if live.Terminating {
 		return wait(s, fault.Progressing, "%s is being deleted and can be made again when it is gone", w.id)
 	}
-	if w.marks.createOnly && !m.givenUp(w.id, live) {
+	if w.marks.CreateOnly && !m.givenUp(w.id, live) {
 		return leave(s, "left alone: create-only, and it exists")
 	}
 	ours := recorded && entry.UID != "" && entry.UID == live.UID

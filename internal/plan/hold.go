@@ -92,7 +92,7 @@ func (m *maker) ownHold(id object.ID) (HoldReason, string) {
 	switch {
 	case slices.Contains(protected, id.Kind):
 		return ProtectedKind, fmt.Sprintf("a %s is deleted only with consent", id.Kind)
-	case entry.Prune == pruneConsent:
+	case entry.Prune == object.PruneConsent:
 		return MarkedConsent, "its mark asks for consent"
 	case !entry.Created:
 		return NotCreatedByUs, "Plumb took it over and did not create it"

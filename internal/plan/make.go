@@ -40,7 +40,7 @@ func compareSteps(a, b Step) int {
 type wish struct {
 	object object.Object
 	id     object.ID
-	marks  marks
+	marks  object.Marks
 	target bool // the app's own namespace, which is not in Git
 }
 
@@ -108,7 +108,7 @@ func (m *maker) readDesired() ([]string, *fault.Fault) {
 			return nil, f
 		}
 		warnings = append(warnings, said...)
-		if marks.skip {
+		if marks.Skip {
 			continue
 		}
 		if i > 0 && desired[i-1].ID() == o.ID() {
@@ -196,7 +196,7 @@ func Needs(in Input) []object.ID {
 func Claims(desired []object.Object) []object.ID {
 	var ids []object.ID
 	for _, o := range desired {
-		if marks, _, f := readMarks(o); f == nil && (marks.skip || marks.leaveAlone) {
+		if marks, _, f := readMarks(o); f == nil && (marks.Skip || marks.LeaveAlone) {
 			continue
 		}
 		ids = append(ids, o.ID())

@@ -258,6 +258,12 @@ func TestApply(t *testing.T) {
 		{"create-only is left alone once it exists, whosever it is", configMap("a", annotated(v1alpha1.AnnotationApply, "create-only")),
 			func(in *plan.Input) { in.Picture.Live[cm.ID()] = plan.Live{UID: "x", Owner: other.Owner()} },
 			plan.Step{Action: plan.Leave}},
+		{"create-only of an App that gives it up is claimed once", configMap("a", annotated(v1alpha1.AnnotationApply, "create-only")),
+			func(in *plan.Input) {
+				in.Picture.GivenUp = map[object.ID]string{cm.ID(): other.UID}
+				in.Picture.Live[cm.ID()] = plan.Live{UID: "x", Owner: other.Owner()}
+			},
+			plan.Step{Action: plan.Apply, First: true}},
 		{"reconcile: disabled is left alone", configMap("a", annotated("kustomize.toolkit.fluxcd.io/reconcile", "disabled")),
 			func(in *plan.Input) { have(in, cm) },
 			plan.Step{Action: plan.Leave}},

@@ -72,6 +72,14 @@ func newWorld(t *rapid.T) *world {
 		app := plan.App{Namespace: "plumb-system", Name: name, UID: "uid-" + name, App: name, Target: "team"}
 		w.agents = append(w.agents, &agentOf{app: app, base: -1, decided: -1})
 	}
+	for _, id := range pool {
+		if id == team || rapid.IntRange(0, 3).Draw(t, "was there before") == 0 {
+			w.things[id] = &thing{uid: w.uid(), maker: "person", value: "p", managers: map[string]string{"kubectl-create": "p"}}
+		}
+	}
+	if rapid.Bool().Draw(t, "new cluster") {
+		w.things = map[object.ID]*thing{}
+	}
 	w.commits = []commit{{id: "commit0", parent: -1, wishes: map[string]map[object.ID]string{"a": {}, "b": {}}}}
 	return w
 }

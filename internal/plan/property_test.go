@@ -157,7 +157,7 @@ func (w *world) checkSettled() {
 	for _, a := range w.agents {
 		in := w.input(a)
 		p := plan.Make(in)
-		if !p.Quiet() && !blocked(p) {
+		if !p.Quiet() && !w.blocked(a, p) {
 			w.t.Fatalf("App %s does not come to rest: %s", a.app.Name, strings.Join(plan.Explain(p), "\n"))
 		}
 		if diff := cmp.Diff(p, plan.Make(shuffled(in))); diff != "" {
@@ -170,13 +170,6 @@ func (w *world) checkSettled() {
 }
 
 func (w *world) checkAtRest(a *agentOf, s plan.Step) {
-	rival := false
-	for _, b := range w.agents {
-		_, wants := w.commits[w.head].wishes[b.app.App][s.ID]
-		rival = rival || b != a && wants
-		_, wantsSpace := w.commits[w.head].wishes[b.app.App][team]
-		rival = rival || b != a && wantsSpace
-	}
 	switch {
 	case s.Action == plan.Unchanged:
 		if th := w.things[s.ID]; th == nil || th.value != valueOf(*s.Object) {
@@ -187,7 +180,7 @@ func (w *world) checkAtRest(a *agentOf, s plan.Step) {
 			w.t.Fatalf("%s is desired and held: %s", s.ID, s.Why)
 		}
 	case s.Action == plan.Delete: // blocked
-	case (s.Action == plan.Refuse || s.Action == plan.Wait) && rival:
+	case w.contested(a, s.ID): // by two Apps: one of them is refused or waits
 	default:
 		w.t.Fatalf("%s of %s at rest: %s %s", s.ID, a.app.Name, s.Action, s.Why)
 	}
@@ -216,12 +209,32 @@ func (w *world) checkAllowed() {
 	}
 }
 
-// blocked tells whether the plan's deletions wait for an apply that is refused.
-func blocked(p plan.Plan) bool {
-	n := actions(p)
-	return n[plan.Apply] == 0 && n[plan.Release] == 0 && slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-		return s.Object != nil && (s.Action == plan.Refuse || s.Action == plan.Wait)
-	})
+// blocked tells whether all that the plan still wants to send is refused by the API server, because another App that
+// wants the object too has fields of it, or waits for an apply that is refused.
+func (w *world) blocked(a *agentOf, p plan.Plan) bool {
+	refused := false
+	for _, s := range p.Steps {
+		switch {
+		case s.Action == plan.Release, s.Action == plan.Apply && !w.contested(a, s.ID):
+			return false
+		case s.Object != nil && s.Action != plan.Unchanged:
+			refused = true
+		}
+	}
+	return refused
+}
+
+// contested tells whether another App wants the object, or the namespace that it is in.
+func (w *world) contested(a *agentOf, id object.ID) bool {
+	for _, b := range w.agents {
+		wishes := w.commits[w.head].wishes[b.app.App]
+		_, wanted := wishes[id]
+		_, space := wishes[team]
+		if b != a && (wanted || space) {
+			return true
+		}
+	}
+	return false
 }
 
 func shuffled(in plan.Input) plan.Input {

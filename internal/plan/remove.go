@@ -10,12 +10,6 @@ import (
 	"plumb.dev/plumb/internal/object"
 )
 
-// The wishes of an object about being deleted (annotation plumb.dev/prune, recorded in its Inventory entry).
-const (
-	pruneNever   = "never"
-	pruneConsent = "consent"
-)
-
 // removalSteps decides the step of every Inventory entry that Git does not have: first each by itself, then those that
 // may be deleted together, because what holds a deletion is also how many there are and what else stays.
 func (m *maker) removalSteps() []Step {
@@ -88,7 +82,7 @@ func (m *maker) handOver(s Step, live Live) (Step, bool) {
 // mayDelete gives the step of an object that nobody else wants.
 func (m *maker) mayDelete(s Step, e v1alpha1.InventoryEntry, live Live) Step {
 	switch {
-	case e.Prune == pruneNever:
+	case e.Prune == object.PruneNever:
 		return keep(s, "no longer in Git, and kept: its mark says never")
 	case !m.in.Policy.Prune:
 		return keep(s, "no longer in Git, and kept: prune is off for this app")

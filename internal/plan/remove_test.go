@@ -478,6 +478,24 @@ func TestTheAppIsRefused(t *testing.T) {
 			}
 		})
 	}
+	for key, value := range map[string]string{
+		"argocd.argoproj.io/hook": "PreSync", "argocd.argoproj.io/sync-wave": "-1", "helm.sh/hook": "pre-install,post-upgrade",
+	} {
+		p := plan.Make(input(configMap("a", annotated(key, value))))
+		if p.Fault == nil || p.Fault.Reason != fault.Unsupported || !strings.Contains(p.Fault.Message, key+": "+value) {
+			t.Errorf("%s: %s: got %v", key, value, p.Fault)
+		}
+	}
+	if p := plan.Make(input(configMap("a", annotated(v1alpha1.AnnotationWave, "one")))); p.Fault == nil || p.Fault.Reason != fault.InvalidObject {
+		t.Errorf("a wave that is no number: %v", p.Fault)
+	}
+	later := plan.Make(input(configMap("a", annotated("argocd.argoproj.io/hook", "PreDelete"))))
+	if later.Fault != nil || len(later.Steps) != 0 || len(later.Warnings) != 1 {
+		t.Errorf("a hook around deletion is left out with a warning: %v %q %q", later.Fault, plan.Explain(later), later.Warnings)
+	}
+	if p := plan.Make(input(configMap("a", annotated("helm.sh/hook", "test")))); p.Fault != nil || len(p.Steps) != 0 {
+		t.Errorf("a test of Helm has no step: %q", plan.Explain(p))
+	}
 	skip := configMap("a", annotated(v1alpha1.AnnotationHook, "Skip"))
 	if p := plan.Make(input(skip)); p.Fault != nil || len(p.Steps) != 0 {
 		t.Errorf("a hook to skip has no step: %q", plan.Explain(p))

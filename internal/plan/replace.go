@@ -49,7 +49,7 @@ func (m *maker) mayReplace(w wish, created bool) bool {
 }
 
 func (m *maker) listedForReplace(w wish) bool {
-	return !slices.Contains(neverReplaced, w.id.Kind) && (w.marks.replace || listed(m.in.Policy.Replace, w.id))
+	return !slices.Contains(neverReplaced, w.id.Kind) && (w.marks.ReplaceAllowed || listed(m.in.Policy.Replace, w.id))
 }
 
 // listed tells whether a list of kinds and names has the object. A kind may be written as group/Kind; a name or a
