@@ -350,7 +350,7 @@ func (x *examiner) itself(l listing) (done bool, err error) {
 }
 
 // valuesEnvironments is step 3: values-<env>.yaml makes the environment, where <env> is declared or well known.
-func (x *examiner) valuesEnvironments(l listing, base target) (any bool) {
+func (x *examiner) valuesEnvironments(l listing, base target) (made bool) {
 	for _, file := range l.files {
 		env, ok := strings.CutPrefix(strings.TrimSuffix(file, ".yaml"), "values-")
 		if !ok || !strings.HasSuffix(file, ".yaml") {
@@ -367,9 +367,9 @@ func (x *examiner) valuesEnvironments(l listing, base target) (any bool) {
 		t.inputs = slices.Clone(base.inputs)
 		t.setValues(l, valuesFile, file)
 		x.add(t)
-		any = true
+		made = true
 	}
-	return any
+	return made
 }
 
 // group is steps 5 and 6: nothing renders here. Below a folder that a pattern matched nobody looks.

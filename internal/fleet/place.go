@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -108,7 +109,8 @@ func (p *placer) target(s spot, t target, out *placement) {
 	for _, cluster := range clusters {
 		folder := t.folderOf(cluster)
 		app := p.app(s, t, cluster, folder)
-		if p.bound(s, t, &app); app.Fault != nil && !out.has(app.Fault) {
+		p.checkBound(s, t, &app)
+		if app.Fault != nil {
 			out.fail(Fault{App: app.App, Env: app.Env, Cluster: cluster, Path: app.Path, Fault: app.Fault}, false)
 		}
 		address := app.Address().String()
@@ -119,7 +121,7 @@ func (p *placer) target(s spot, t target, out *placement) {
 		out.apps = append(out.apps, app)
 		if folder != nil {
 			out.explained = append(out.explained, Explanation{Path: folder.dir, Rule: RuleApp, Apps: []string{address},
-				Why: "cluster folder, " + cmpWords(folder.kind)})
+				Why: "cluster folder, " + cmp.Or(kindWords[folder.kind], "settings only")})
 			continue
 		}
 		made = append(made, address)
@@ -127,13 +129,6 @@ func (p *placer) target(s spot, t target, out *placement) {
 	if len(made) > 0 && t.fault == nil {
 		out.explained = append(out.explained, Explanation{Path: t.at, Rule: RuleApp, Apps: made, Why: t.why})
 	}
-}
-
-func cmpWords(kind string) string {
-	if kind == "" {
-		return "settings only"
-	}
-	return kindWords[kind]
 }
 
 // clustersOf gives the clusters of a target, and faults for an environment without any and for cluster folders of others.
@@ -172,8 +167,8 @@ func (p *placer) unselected(t target, c clusterFolder) *fault.Fault {
 		WithNext("let the environment select the cluster, or remove the folder")
 }
 
-// bound checks a cluster that the path of a pattern named.
-func (p *placer) bound(s spot, t target, app *App) {
+// checkBound looks at a cluster that the path of a pattern named.
+func (p *placer) checkBound(s spot, t target, app *App) {
 	name := s.cluster()
 	if name == "" || app.Fault != nil || p.offline {
 		return

@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,8 +14,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"plumb.dev/plumb/api/v1alpha1"
-
-	"os"
 )
 
 // TestRules runs one file of testdata/rules for each rule of resources.md §4 to §6. The comment is the reason; input.yaml

@@ -92,11 +92,11 @@ func (s *scanner) unit(l listing) (*unit, error) {
 		if err != nil {
 			return nil, err
 		}
-		any, err := s.environments(envs, &u)
+		ofEnvs, err := s.environments(envs, &u)
 		if err != nil {
 			return nil, err
 		}
-		renders = renders || any
+		renders = renders || ofEnvs
 	}
 	if !renders {
 		return nil, nil
@@ -104,25 +104,26 @@ func (s *scanner) unit(l listing) (*unit, error) {
 	return &u, nil
 }
 
-func (s *scanner) environments(envs listing, u *unit) (any bool, err error) {
+// environments tells whether a folder of environments holds one that renders.
+func (s *scanner) environments(envs listing, u *unit) (render bool, err error) {
 	for _, name := range envs.dirs {
 		env, err := s.reader.sub(envs, name)
 		if err != nil {
-			return any, err
+			return false, err
 		}
 		fits, err := s.reader.fits(env)
 		if err != nil {
-			return any, err
+			return false, err
 		}
 		if len(fits) > 0 && u.kind == "" {
 			u.kind = fits[0]
 		}
-		any = any || len(fits) > 0
+		render = render || len(fits) > 0
 		if err := s.refer(env, u); err != nil {
-			return any, err
+			return false, err
 		}
 	}
-	return any, nil
+	return render, nil
 }
 
 // refer notes the folders that a kustomization is made of.
