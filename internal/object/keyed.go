@@ -146,7 +146,7 @@ func itemStep(e any, keys []string) (Step, bool) {
 		if !scalar(v) || v == "" || v == nil {
 			return Step{}, false
 		}
-		found = append(found, Key{k, textOf(v)})
+		found = append(found, Key{k, Text(v)})
 	}
 	return Item(found...), true
 }

@@ -153,8 +153,8 @@ func text(n *yaml.Node, key string) string {
 	return ""
 }
 
-// textOf gives a JSON scalar as the text that a path names it by.
-func textOf(v any) string {
+// Text gives a JSON scalar as the text that a path names it by.
+func Text(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v

@@ -39,14 +39,18 @@ type normaliser struct {
 
 func (n *normaliser) refuse(code, format string, args ...any) *fault.Fault {
 	f := invalid(code, n.o.Place, format, args...)
-	f.Message = n.o.Kind() + " " + n.o.Name() + ": " + f.Message
+	f.Message = n.prefix() + f.Message
 	return f
 }
 
 func (n *normaliser) warn(code, format string, args ...any) {
 	w := warning(code, n.o.Place, format, args...)
-	w.Message = n.o.Kind() + " " + n.o.Name() + ": " + w.Message
+	w.Message = n.prefix() + w.Message
 	n.warnings = append(n.warnings, w)
+}
+
+func (n *normaliser) prefix() string {
+	return strings.TrimSpace(n.o.Kind()+" "+n.o.Name()) + ": "
 }
 
 // metadata checks the shapes that every later step relies on.

@@ -54,7 +54,7 @@ func Item(keys ...Key) Step {
 func Index(i int) Step { return Step{kind: stepIndex, index: i} }
 
 // Element is a step to the entry of a set of scalars that equals the value.
-func Element(value any) Step { return Step{kind: stepElement, field: textOf(value)} }
+func Element(value any) Step { return Step{kind: stepElement, field: Text(value)} }
 
 // Any is a step to each entry of a list, or each value of a map.
 func Any() Step { return Step{kind: stepAny} }
@@ -401,7 +401,7 @@ func (s Step) matches(entry any, index int) bool {
 	case stepIndex:
 		return s.index == index
 	case stepElement:
-		return scalar(entry) && textOf(entry) == s.field
+		return scalar(entry) && Text(entry) == s.field
 	case stepItem:
 		m, ok := entry.(map[string]any)
 		return ok && matchesKeys(m, s.keys)
@@ -425,7 +425,7 @@ func matchesKeys(m map[string]any, keys []Key) bool {
 		if !ok && k.Value != "" && k.Value == defaultKey(k.Name) {
 			continue
 		}
-		if !ok || !scalar(v) || textOf(v) != k.Value {
+		if !ok || !scalar(v) || Text(v) != k.Value {
 			return false
 		}
 	}
