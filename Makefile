@@ -25,7 +25,7 @@ commit  := $(shell git rev-parse HEAD 2>/dev/null)
 ldflags := -s -w -X $(cli).release=$(release) -X $(cli).commit=$(commit)
 
 # The stages of `make test`, in order. The playground is built beside the first of them.
-STAGES := fmt-check build generated lint unit scripts race vet upstream e2e corpus
+STAGES := fmt-check build generated unit scripts race vet lint upstream e2e corpus
 
 # Tests of these names belong to a stage of their own: what they need is slow or is not in the tree.
 apart := ^Test(Script|Corpus|Upstream|Page)
@@ -77,10 +77,11 @@ vet: playground ## go vet, both modules
 	go vet ./...
 	go -C dev vet ./...
 
-lint: ## staticcheck, both modules
+lint: playground ## staticcheck, both modules
 	@mkdir -p $(BIN)
 	go -C dev build -o $(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
 	$(BIN)/staticcheck ./...
+	cd dev && $(BIN)/staticcheck ./...
 
 generated: ## The generated files are those that the generator writes
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
