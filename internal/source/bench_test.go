@@ -52,7 +52,7 @@ func pull(b *testing.B, m *source.Mirror) *source.Snapshot {
 
 // BenchmarkResolve asks what main means, when nothing has changed.
 func BenchmarkResolve(b *testing.B) {
-	for name, transport := range map[string]sourcetest.Transport{"file": local, "http": plainHTTP} {
+	for name, transport := range map[string]sourcetest.Transport{"file": local, "http": plainHTTP, "https": secureHTTP} {
 		b.Run(name, func(b *testing.B) {
 			m := openMirror(b, transport(b, monorepo(b, 10, 10)), source.Options{})
 			pull(b, m)

@@ -116,7 +116,7 @@ func TestServerFaults(t *testing.T) {
 		{"a page", page, fault.FetchFailed, "", "as a Git server does", "a login page with status 200"},
 		{"a page with lines", pageLines, fault.FetchFailed, "", "as a Git server does", "the same, longer"},
 		{"a page that claims to be Git", liar, fault.FetchFailed, "", "", "garbage of the right type"},
-		{"silence", silent, fault.FetchFailed, source.CodeDeadline, "no complete answer within 700ms", "it accepts and says nothing"},
+		{"silence", silent, fault.FetchFailed, source.CodeDeadline, "no complete answer within 2s", "it accepts and says nothing"},
 		{"a drip", drip, fault.FetchFailed, source.CodeDeadline, "no complete answer", "a byte now and then"},
 		{"a flood", flood, fault.FetchFailed, source.CodeDeadline, "", "refs without end"},
 		{"half a pack", truncated, fault.FetchFailed, "", "", "the connection breaks in mid-transfer"},
@@ -124,7 +124,13 @@ func TestServerFaults(t *testing.T) {
 		{"another object", corrupting, fault.FetchFailed, "", "", "bits flip on the way"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newScene(t, source.Options{AskTimeout: 700 * time.Millisecond, FetchTimeout: 900 * time.Millisecond})
+			s := newScene(t, source.Options{})
+			s.mirror.Close()
+			if test.code == source.CodeDeadline {
+				s.open(source.Options{AskTimeout: 2 * time.Second, FetchTimeout: 2 * time.Second})
+			} else {
+				s.open(source.Options{})
+			}
 			s.repo.Commit("main", "second", sourcetest.File("a", "second"))
 			s.server.Break(test.broken(s))
 			start := time.Now()

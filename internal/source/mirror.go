@@ -178,10 +178,11 @@ func (m *Mirror) repo() repo {
 	return repo{dir: m.path, git: m.options.Git, remote: m.remote}
 }
 
-// Files in the mirror's folder that are marks, and the end of the name of the folder that will replace a damaged one.
+// Files in the mirror's folder that are marks, a folder that stays empty, and the end of the name of the folder that will replace a damaged one.
 const (
 	damagedFile  = "plumb-damaged"  // some object cannot be read
 	filteredFile = "plumb-filtered" // blobs were left on the server
+	emptyFolder  = "plumb-empty"
 	freshSuffix  = ".fresh"
 )
 
@@ -230,7 +231,7 @@ func prepare(r repo) error {
 
 // folders and constant files are what makes a folder a repository of this package. Everything else is objects and refs.
 var (
-	folders  = []string{"", "objects", "objects/pack", "objects/info", "refs", "refs/plumb", seenPrefix, guardPrefix}
+	folders  = []string{"", emptyFolder, "objects", "objects/pack", "objects/info", "refs", "refs/plumb", seenPrefix, guardPrefix}
 	constant = map[string]string{
 		"HEAD":   "ref: refs/heads/none\n",
 		"config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",

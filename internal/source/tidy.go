@@ -9,7 +9,7 @@ import (
 
 // Every fetch brings a pack. From this many on they are made into fewer: a whole copy by rolling up its small ones, which is
 // cheap; a filtered one as a whole, because git 2.39 keeps what it must know of promised blobs only so.
-const (
+var (
 	manyPacks         = 50
 	manyFilteredPacks = 400
 )

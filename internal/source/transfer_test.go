@@ -50,10 +50,10 @@ func slowly(server *sourcetest.Server) http.HandlerFunc {
 func TestWholeOrFiltered(t *testing.T) {
 	repo := sourcetest.NewRepo(t).AllowFilter()
 	var changes []sourcetest.Change
-	for i := range 12 {
+	for i := range 4 {
 		changes = append(changes, sourcetest.File(fmt.Sprintf("dir/f%02d", i), noise(1<<20, i)))
 	}
-	repo.Commit("main", "12 MiB", changes...)
+	repo.Commit("main", "4 MiB", changes...)
 	server := sourcetest.Serve(t, repo, sourcetest.ServerOptions{})
 	server.Break(slowly(server))
 	for _, test := range []struct {
@@ -62,7 +62,7 @@ func TestWholeOrFiltered(t *testing.T) {
 		filtered bool
 	}{
 		{"below the limit: whole", source.Options{WholeLimit: 100 << 20}, false},
-		{"above it: without blobs", source.Options{WholeLimit: 2 << 20}, true},
+		{"above it: without blobs", source.Options{WholeLimit: 512 << 10}, true},
 	} {
 		cache := t.TempDir()
 		m, err := source.Open(cache, source.Remote{URL: server.URL}, test.options)
@@ -105,7 +105,7 @@ func TestWholeOrFiltered(t *testing.T) {
 		t.Errorf("a filtered copy is within the bound of a transfer: %v", err)
 	}
 	if err := m.Complete(t.Context(), head.Commit, []string{"."}); !fault.Is(err, fault.FetchFailed) || fault.Of(err, "").Code != source.CodePackTooLarge {
-		t.Errorf("12 MiB of blobs against a bound of 2: %v", err)
+		t.Errorf("4 MiB of blobs against a bound of 2: %v", err)
 	}
 	if err := m.Complete(t.Context(), head.Commit, []string{"dir/f00"}); err != nil {
 		t.Errorf("one of them is within: %v", err)
@@ -204,22 +204,22 @@ func TestMissWhileUnreachable(t *testing.T) {
 
 // TestTidy: many fetches do not leave many packs, in either kind of copy, and nothing is lost.
 func TestTidy(t *testing.T) {
+	const rounds, many = 12, 6
+	source.SetManyPacks(t, many)
 	for _, test := range []struct {
-		name   string
-		limit  int64
-		rounds int
-		packs  int
-	}{{"whole", 0, 55, 20}, {"filtered", -1, 210, 60}} {
+		name  string
+		limit int64
+	}{{"whole", 0}, {"filtered", -1}} {
 		t.Run(test.name, func(t *testing.T) {
 			repo := sourcetest.NewRepo(t).AllowFilter()
 			cache := t.TempDir()
-			m, err := source.Open(cache, source.Remote{URL: repo.URL(), AllowLocal: true}, source.Options{WholeLimit: test.limit, Idle: 20 * time.Millisecond})
+			m, err := source.Open(cache, source.Remote{URL: repo.URL(), AllowLocal: true}, source.Options{WholeLimit: test.limit, Idle: 50 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer m.Close()
 			var heads []source.Head
-			for i := range test.rounds {
+			for i := range rounds {
 				id := repo.Commit("main", "x", sourcetest.File("a", fmt.Sprint(i)))
 				heads = append(heads, source.Head{Commit: id, Ref: "refs/heads/main", Kind: source.Branch})
 				if err := m.Fetch(t.Context(), heads[i]); err != nil {
@@ -231,7 +231,7 @@ func TestTidy(t *testing.T) {
 			}
 			eventually(t, "few packs", func() bool {
 				packs, _ := filepath.Glob(filepath.Join(cache, "*.git", "objects", "pack", "*.pack"))
-				return len(packs) <= test.packs
+				return len(packs) < many
 			})
 			for i, head := range heads {
 				snapshot, err := m.Snapshot(t.Context(), head.Commit)
