@@ -63,6 +63,7 @@ type app struct {
 	faults    []*fault.Fault // of the last apply
 	planned   *plan.Plan     // of the last apply, without objects
 	fights    map[object.ID]*fight
+	accepted  map[object.ID]string // digests of additions that are none, after a closer look
 	progress  progress
 	times     times
 	synced    string // last sync token carried out
@@ -145,7 +146,7 @@ func (ag *Agent) putApp(o *v1alpha1.App) {
 	ag.mu.Lock()
 	a, ok := ag.apps[key]
 	if !ok {
-		a = &app{key: key, fights: map[object.ID]*fight{}}
+		a = &app{key: key, fights: map[object.ID]*fight{}, accepted: map[object.ID]string{}}
 		ag.apps[key] = a
 	}
 	ag.mu.Unlock()
@@ -199,4 +200,11 @@ func (a *app) shownState() v1alpha1.State {
 		return a.object.Status.State
 	}
 	return a.state
+}
+
+// isCarried tells whether the newest commit was decided.
+func (a *app) isCarried() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.carried
 }

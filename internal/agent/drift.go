@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
-	"plumb.dev/plumb/internal/apply"
 	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/diff"
 	"plumb.dev/plumb/internal/object"
@@ -84,14 +83,59 @@ func (t *turn) hideDrift() {
 	}
 }
 
-// evidence reads each drifted object once, before it is healed: who wrote what when is gone afterwards.
-func (t *turn) evidence(ctx context.Context) {
+// exam is one look at a drifted object, before it is healed: who wrote what when is gone afterwards.
+type exam struct {
+	live    object.Object
+	gone    bool
+	changes []diff.Change
+	added   []diff.Added
+}
+
+// examine looks once at each object that is about to be healed. What only seemed to be added is accepted from then on.
+func (t *turn) examine(ctx context.Context) {
+	t.exams = map[object.ID]exam{}
+	for i := range t.plan.Steps {
+		s := &t.plan.Steps[i]
+		if s.Action != plan.Apply || s.First && s.Drift == "" || s.Drift == "" && len(s.Takes) == 0 {
+			continue
+		}
+		live, entries, err := t.client.Get(ctx, s.ID, s.Object.Version())
+		if err != nil {
+			t.exams[s.ID] = exam{gone: cluster.IsGone(err)}
+			continue
+		}
+		e := exam{live: live, changes: diff.Drift(*s.Object, live, entries, t.manager())}
+		e.added = slices.DeleteFunc(diff.Foreign(*s.Object, entries, t.manager()), func(a diff.Added) bool {
+			return t.ignored(s.ID, a)
+		})
+		t.exams[s.ID] = e
+		if !s.First {
+			s.Takes = nil // additions are taken out one by one: what a tool wrote into metadata stays
+		}
+		if fact, ok := t.agent.facts.Get(s.ID); ok && len(e.added) == 0 {
+			t.app.accepted[s.ID] = fact.Added
+		}
+		if s.Drift == "added" && len(e.added) == 0 {
+			s.Action, s.Drift, s.Why = plan.Unchanged, "", "as in Git"
+		}
+	}
+}
+
+// ignored tells whether an ignore rule covers an addition.
+func (t *turn) ignored(id object.ID, a diff.Added) bool {
+	return slices.ContainsFunc(t.offer.placement.Settings.Ignore, func(rule v1alpha1.IgnoreRule) bool {
+		return matches(rule, id) && covers(rule, a.Manager, a.Path.String())
+	})
+}
+
+// evidence keeps what was found in the app's status, for what is healed and for what is only shown.
+func (t *turn) evidence() {
 	now := time.Now()
 	for _, s := range t.plan.Steps {
 		if s.Drift == "" || s.Action != plan.Apply {
 			continue
 		}
-		rows := t.driftOf(ctx, s, now)
+		rows := t.rows(s, now)
 		for i := range rows {
 			rows[i].Healed = stamp(now)
 		}
@@ -99,7 +143,7 @@ func (t *turn) evidence(ctx context.Context) {
 		t.healing(s.ID, rows, now)
 	}
 	for _, s := range t.hidden {
-		t.app.addDrift(t.driftOf(ctx, s, now))
+		t.app.addDrift(t.rows(s, now))
 	}
 }
 
@@ -118,23 +162,16 @@ func (t *turn) healing(id object.ID, rows []v1alpha1.Drift, now time.Time) {
 	t.log.Info("drift is undone", "object", id.String(), "by", manager, "fields", len(rows))
 }
 
-// driftOf compares a live object with what was applied. Values of Secrets never get in.
-func (t *turn) driftOf(ctx context.Context, s plan.Step, now time.Time) []v1alpha1.Drift {
+// rows tells what drifted. Values of Secrets never get in: package diff gives their marker.
+func (t *turn) rows(s plan.Step, now time.Time) []v1alpha1.Drift {
 	row := v1alpha1.Drift{Object: s.ID.String(), Kind: s.Drift, Seen: stamp(now)}
-	live, entries, err := t.client.Get(ctx, s.ID, s.Object.Version())
-	if cluster.IsGone(err) {
+	e := t.exams[s.ID]
+	if e.gone {
 		row.Kind = "missing"
 		return []v1alpha1.Drift{row}
 	}
-	if err != nil {
-		return []v1alpha1.Drift{row}
-	}
 	var rows []v1alpha1.Drift
-	changes := diff.Drift(*s.Object, live, entries, t.manager())
-	if added := diff.Foreign(entries, t.manager()); len(added) > 0 {
-		changes = append(changes, diff.AddedChanges(live, added)...)
-	}
-	for _, c := range changes {
+	for _, c := range append(slices.Clone(e.changes), diff.AddedChanges(e.live, e.added)...) {
 		rows = append(rows, driftRow(row, c))
 	}
 	if len(rows) == 0 {
@@ -163,19 +200,19 @@ func (a *app) addDrift(rows []v1alpha1.Drift) {
 }
 
 // strip removes what people's tools have added to drifted objects, before the apply restores the rest.
-func (t *turn) strip(ctx context.Context, run apply.Run) {
+func (t *turn) strip(ctx context.Context) {
 	for i := range t.plan.Steps {
 		s := &t.plan.Steps[i]
-		if s.Drift == "" || s.Action != plan.Apply {
+		e := t.exams[s.ID]
+		if s.Action != plan.Apply || len(e.added) == 0 {
 			continue
 		}
-		s.Takes = nil
-		fact, ok := t.agent.facts.Get(s.ID)
-		if ok && fact.Added == "" {
-			continue
+		patch, err := diff.RemovalPatch(e.live, e.added)
+		if err == nil && patch != nil {
+			_, err = t.client.Patch(ctx, s.ID, s.Object.Version(), patch, t.manager())
 		}
-		if _, _, err := run.Strip(ctx, s.ID, s.Object.Version()); err != nil && !cluster.IsGone(err) {
-			t.log.Warn("an addition was not removed", "object", s.ID.String(), "error", err)
+		if err != nil && !cluster.IsGone(err) {
+			t.log.Warn("an addition was not removed; it is tried again", "object", s.ID.String(), "error", err)
 		}
 	}
 }
@@ -217,16 +254,7 @@ func (t *turn) ignore(ctx context.Context) error {
 func release(o, live object.Object, entries []metav1.ManagedFieldsEntry, manager string, rules []v1alpha1.IgnoreRule) (object.Object, error) {
 	for _, change := range diff.Drift(o, live, entries, manager) {
 		for _, rule := range rules {
-			covered := rule.Manager != "" && rule.Manager == change.Manager
-			if rule.Field != "" {
-				path, err := object.ParsePath(rule.Field)
-				if err != nil {
-					return o, err
-				}
-				field, err := object.ParsePath(change.Field)
-				covered = err == nil && path.Covers(field)
-			}
-			if !covered {
+			if !covers(rule, change.Manager, change.Field) {
 				continue
 			}
 			field, err := object.ParsePath(change.Field)
@@ -237,6 +265,20 @@ func release(o, live object.Object, entries []metav1.ManagedFieldsEntry, manager
 		}
 	}
 	return o, nil
+}
+
+// covers tells whether a rule is about a field of a manager. A rule that cannot be read covers nothing; it is refused
+// when the settings are read.
+func covers(rule v1alpha1.IgnoreRule, manager, field string) bool {
+	if rule.Manager != "" {
+		return rule.Manager == manager
+	}
+	wide, err := object.ParsePath(rule.Field)
+	if err != nil {
+		return false
+	}
+	narrow, err := object.ParsePath(field)
+	return err == nil && wide.Covers(narrow)
 }
 
 func matches(rule v1alpha1.IgnoreRule, id object.ID) bool {

@@ -91,7 +91,7 @@ func (t *turn) fromFacts(id object.ID) (plan.Live, bool) {
 		UID: fact.UID, Version: fact.Version, Owner: fact.Owner, Managed: fact.Managed, Owned: fact.Owned,
 		Terminating: fact.Terminating,
 	}
-	if fact.Added != "" {
+	if fact.Added != "" && fact.Added != t.app.accepted[id] {
 		live.Added = strings.Split(diff.AddedManagers(fact.Added), ",")
 	}
 	return live, true

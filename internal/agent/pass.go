@@ -34,6 +34,7 @@ type turn struct {
 	applied  bool         // a plan was carried out completely
 	hidden   []plan.Step  // drift that is shown and not undone
 	rules    *plan.Policy
+	exams    map[object.ID]exam
 }
 
 // pass takes one app through the stages: render, look, plan, apply, observe, record.
@@ -195,7 +196,7 @@ func (t *turn) unmoved() bool {
 			return a.left[id]
 		}
 		fact, ok := t.agent.facts.Get(id)
-		if !ok || fact.UID != entry.UID || fact.Owned != entry.Owned || !fact.Managed || fact.Terminating || fact.Added != "" {
+		if !ok || fact.UID != entry.UID || fact.Owned != entry.Owned || !fact.Managed || fact.Terminating || fact.Added != a.accepted[id] {
 			return false
 		}
 		if fact.Owner != owner && !(id.Kind == "Namespace" && fact.Owner == "") {
@@ -251,9 +252,11 @@ func (t *turn) remember(in plan.Input) {
 
 // carryOut makes the Plan so: inventory ahead, apply, inventory after.
 func (t *turn) carryOut(ctx context.Context) {
+	t.examine(ctx)
 	t.hideDrift()
-	if t.plan.Quiet() && len(t.hidden) == 0 {
+	if t.plan.Quiet() {
 		t.outcomes = apply.Run{}.Do(ctx, *t.plan)
+		t.evidence()
 		t.finish(ctx, time.Now())
 		return
 	}
@@ -261,13 +264,13 @@ func (t *turn) carryOut(ctx context.Context) {
 		t.fail(fault.Of(err, fault.ApplyFailed))
 		return
 	}
-	t.evidence(ctx)
+	t.evidence()
 	begun := time.Now()
 	run := apply.Run{
 		Target: t.client, Manager: t.manager(), Policy: t.policyOf(), Versions: t.versions(),
 		Slots: t.agent.slots, Superseded: t.newest, Served: t.agent.cluster.Mapper().Invalidate,
 	}
-	t.strip(ctx, run)
+	t.strip(ctx)
 	t.outcomes = run.Do(ctx, *t.plan)
 	t.finish(ctx, begun)
 }

@@ -26,6 +26,7 @@ type metrics struct {
 	heals    prometheus.Counter
 	passes   prometheus.Counter
 	states   *prometheus.GaugeVec
+	verified prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -35,8 +36,9 @@ func newMetrics() *metrics {
 		heals:    prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_heals_total", Help: "Objects whose drift was undone."}),
 		passes:   prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_passes_total", Help: "Passes of apps through the stages."}),
 		states:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "plumb_apps", Help: "Apps by state."}, []string{"state"}),
+		verified: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumb_apps_verified", Help: "Apps that this process has compared with Git and the cluster at the newest commit."}),
 	}
-	m.registry.MustRegister(m.renders, m.heals, m.passes, m.states)
+	m.registry.MustRegister(m.renders, m.heals, m.passes, m.states, m.verified)
 	return m
 }
 
@@ -135,10 +137,17 @@ func (ag *Agent) ancestor(ctx context.Context, name, ancestor, commit string) (b
 // collected brings the gauges up to date whenever they are read.
 func (ag *Agent) collected() prometheus.Gatherer {
 	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
-		counts := map[v1alpha1.State]int{}
-		for _, a := range ag.Apps() {
-			counts[a.Status.State]++
+		ag.mu.Lock()
+		apps := slices.Collect(maps.Values(ag.apps))
+		ag.mu.Unlock()
+		counts, verified := map[v1alpha1.State]int{}, 0
+		for _, a := range apps {
+			counts[a.shownState()]++
+			if a.isCarried() {
+				verified++
+			}
 		}
+		ag.metrics.verified.Set(float64(verified))
 		for _, s := range v1alpha1.States {
 			ag.metrics.states.WithLabelValues(string(s)).Set(float64(counts[s]))
 		}

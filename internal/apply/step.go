@@ -144,25 +144,6 @@ func (r Run) surrender(ctx context.Context, step plan.Step) error {
 	return err
 }
 
-// Strip removes from a live object what people's tools have added to it (DESIGN: drift of the kind added). It gives
-// what it removed.
-func (r Run) Strip(ctx context.Context, id object.ID, version string) ([]diff.Change, cluster.Applied, error) {
-	live, entries, err := r.Target.Get(ctx, id, version)
-	if err != nil {
-		return nil, cluster.Applied{}, err
-	}
-	added := diff.Foreign(entries, r.Manager)
-	if len(added) == 0 {
-		return nil, cluster.Applied{}, nil
-	}
-	patch, err := diff.RemovalPatch(live, added)
-	if err != nil || patch == nil {
-		return nil, cluster.Applied{}, err
-	}
-	applied, err := r.Target.Patch(ctx, id, version, patch, r.Manager)
-	return diff.AddedChanges(live, added), applied, err
-}
-
 // establish waits until the CustomResourceDefinitions of an order are served, so that the next order finds their kinds.
 func (r Run) establish(ctx context.Context, outcomes []Outcome) {
 	any := false
