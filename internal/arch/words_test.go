@@ -153,3 +153,28 @@ func TestVerbsAreInTheReference(t *testing.T) {
 		})
 	}
 }
+
+// Every flag of the command is in the reference.
+func TestFlagsAreInTheReference(t *testing.T) {
+	docs := text(t, "docs/reference/cli.md")
+	for _, s := range theTree(t).packages["internal/cli"].sources {
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || s.test || len(call.Args) < 4 {
+				return true
+			}
+			method, isMethod := call.Fun.(*ast.SelectorExpr)
+			name, isText := call.Args[1].(*ast.BasicLit)
+			if !isMethod || !isText || !flagMethod.MatchString(method.Sel.Name) {
+				return true
+			}
+			flag, _ := strconv.Unquote(name.Value)
+			if flag != "output" && !regexp.MustCompile(`--`+regexp.QuoteMeta(flag)+`\b`).MatchString(docs) {
+				t.Errorf("%s: docs/reference/cli.md does not have the flag --%s", s.name, flag)
+			}
+			return true
+		})
+	}
+}
+
+var flagMethod = regexp.MustCompile(`^[A-Z]\w*Var(P)?$`)
