@@ -53,7 +53,7 @@ func Serve(ctx context.Context, o Options, ready func(Ready)) error {
 		Kubeconfig: d.kubeconfig(), Server: plan.server, Pid: os.Getpid(), Dir: dir, Nodes: o.Nodes, AuditLog: o.AuditLog, Resumed: d.hasState(),
 	}
 	return plan.run(ctx, func() {
-		found.ReadySec = time.Since(began).Round(time.Millisecond).Seconds()
+		found.ReadySec = float64(time.Since(began).Milliseconds()) / 1000
 		ready(found)
 	})
 }

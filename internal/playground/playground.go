@@ -168,7 +168,7 @@ func (p *playground) announce(ctx context.Context) error {
 	r := Ready{
 		URL: p.agent.url(), Token: p.state.Token, Kubeconfig: p.state.kubeconfig(), Repo: p.git.dir, Remote: p.git.url,
 		Dir: p.state.dir, Pid: pid(), AgentPid: p.agent.pid(), Simulated: p.Context == "", Resumed: p.state.resumed,
-		ReadySec: time.Since(p.began).Round(time.Millisecond).Seconds(),
+		ReadySec: float64(time.Since(p.began).Milliseconds()) / 1000,
 	}
 	if p.JSON {
 		return p.screen.json(r)
