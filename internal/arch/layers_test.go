@@ -174,6 +174,11 @@ var impure = []string{
 	"crypto/rand", "golang.org/x/sys", "k8s.io/client-go", "sigs.k8s.io/controller-runtime", "helm.sh/helm", "sigs.k8s.io/kustomize/api",
 }
 
+// pureEnough are imports that look impure and are not, by package and import, each with the reason.
+var pureEnough = map[[2]string]string{
+	{"internal/redact", "log/slog"}: "a secret says what stands for it in a log (slog.LogValuer); nothing is logged",
+}
+
 // clock are the functions of package time that look at the clock or wait.
 var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 
@@ -185,7 +190,8 @@ func TestThoughtIsPure(t *testing.T) {
 			continue
 		}
 		for imported, file := range p.imports() {
-			if slices.ContainsFunc(impure, func(i string) bool { return within(imported, i) }) {
+			_, argued := pureEnough[[2]string{p.dir, imported}]
+			if !argued && slices.ContainsFunc(impure, func(i string) bool { return within(imported, i) }) {
 				t.Errorf("%s imports %s: %s does no I/O and has no clock, log or context", file, imported, r.layer)
 			}
 		}
