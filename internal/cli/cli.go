@@ -35,6 +35,7 @@ type Env struct {
 	Dir    string // where plumb was called; relative paths start here
 	IsTTY  bool   // Stdout is a terminal
 	Width  int    // columns of that terminal; 0 is not known
+	Height int    // lines of that terminal; 0 is not known
 	Now    func() time.Time
 }
 
@@ -47,7 +48,7 @@ func OS() Env {
 	env.Dir, _ = os.Getwd()
 	fd := int(os.Stdout.Fd())
 	if env.IsTTY = term.IsTerminal(fd); env.IsTTY {
-		env.Width, _, _ = term.GetSize(fd)
+		env.Width, env.Height, _ = term.GetSize(fd)
 	}
 	return env
 }
@@ -115,6 +116,13 @@ const (
 // verbs lists the verbs in the order of the help. A verb whose backing is not linked in is nil.
 func verbs(env Env) []*cobra.Command {
 	return []*cobra.Command{
+		newStatusCommand(env),
+		newWhyCommand(env),
+		newAppsCommand(env),
+		newSyncCommand(env),
+		newWaitCommand(env),
+		newPauseCommand(env),
+		newResumeCommand(env),
 		newUpCommand(env),
 		newVersionCommand(env),
 		newCompletionCommand(env),

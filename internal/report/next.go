@@ -20,7 +20,7 @@ func (t Target) Next() string {
 	case t.State == v1alpha1.StateOK:
 		return ""
 	case heldCount(st) > 0:
-		return "commit to the branch (an empty commit will do) with the line:  Plumb-Allow-Delete: " + address
+		return "commit to the branch (an empty commit will do) with the line:  " + t.ConsentLines()[0]
 	}
 	if next := nextOfReason(t.Reason(), address, t.App); next != "" {
 		return next

@@ -200,3 +200,26 @@ func (s Style) cutPlain(line string) string {
 	}
 	return s.cut(Plain(line), s.Width)
 }
+
+// Apps lists targets one by one, without environments across: address, state, commit, where from, where to.
+func (s Style) Apps(targets []Target, now time.Time) []string {
+	if len(targets) == 0 {
+		return []string{"No apps here yet."}
+	}
+	head := []string{"APP", "STATE", "REV", "REPO", "PATH", "SINCE"}
+	cells := [][]cell{nil}
+	for _, title := range head {
+		cells[0] = append(cells[0], cell{text: title, head: true})
+	}
+	for _, t := range targets {
+		since := "-"
+		if at := timeOf(t.App.Status.AsOf); !at.IsZero() {
+			since = ago(at, now)
+		}
+		cells = append(cells, []cell{
+			{text: Clean(t.Address())}, {text: s.sign(t.State) + " " + Word(t.State), state: t.State},
+			{text: cmp.Or(short(ShownRevision(t)), "-")}, {text: Clean(t.App.Spec.Repo)}, {text: Clean(t.App.Spec.Path)}, {text: since},
+		})
+	}
+	return s.grid(cells)
+}
