@@ -40,7 +40,7 @@ func entryAhead(s Step) v1alpha1.InventoryEntry {
 type Done struct {
 	UID   string // of the object; of Apply and Replace
 	Owned string // digest of our entry in its managedFields; of Apply and Replace
-	Taken bool   // it existed before, although the plan expected to create it: it is not recorded as made by us
+	Taken bool   // it existed, although the plan expected to create it (Step.UID is ""): it is not recorded as made by us
 }
 
 // After gives the Inventory to write after the plan was carried out as far as it was: done holds what was answered, by

@@ -277,6 +277,7 @@ func (w *world) apply(a *agentOf, s plan.Step, manager string, done map[object.I
 		return false
 	}
 	th := w.things[s.ID]
+	surprise := th != nil && s.UID == "" // 200, where the plan expected 201
 	if th == nil {
 		th = &thing{uid: w.uid(), maker: a.app.UID, managers: map[string]string{}}
 		w.things[s.ID] = th
@@ -293,7 +294,7 @@ func (w *world) apply(a *agentOf, s plan.Step, manager string, done map[object.I
 	delete(th.managers, "kubectl-edit")
 	th.value, th.managed, th.owner = valueOf(*s.Object), true, s.Object.Annotation(v1alpha1.AnnotationOwner)
 	th.managers[manager] = "all of " + s.Digest
-	done[s.ID] = plan.Done{UID: th.uid, Owned: th.managers[manager], Taken: s.Created && th.maker != a.app.UID}
+	done[s.ID] = plan.Done{UID: th.uid, Owned: th.managers[manager], Taken: surprise}
 	return true
 }
 
