@@ -47,6 +47,7 @@ type app struct {
 	sourceFault *fault.Fault   // the repository of an App by hand cannot be read
 	state       v1alpha1.State // as last judged
 	blocked     bool           // the last plan waits for another app
+	sync        string         // the sync token that may be carried out: its repository was asked after it
 
 	// in hand
 	begun     bool
@@ -81,6 +82,7 @@ type app struct {
 	troubleAt      time.Time // when the pods of the blocking object were asked last
 	troubles       map[object.ID]string
 	troubleSince   time.Time
+	rollingSince   time.Time // when the state became rolling and that was not written yet
 }
 
 // wish is what the app wants of one object, without its fields: those are read from the render cache when needed.
@@ -207,4 +209,19 @@ func (a *app) isCarried() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.carried
+}
+
+// readySync lets the sync that is asked for now be carried out.
+func (a *app) readySync() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.object != nil {
+		a.sync = a.object.Annotations[v1alpha1.AnnotationSync]
+	}
+}
+
+func (a *app) mayStart(token string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sync == token
 }

@@ -26,6 +26,9 @@ const (
 	troubleLongest = 5 * time.Minute
 )
 
+// rollingGrace is how long the word "rolling" is held back.
+const rollingGrace = 500 * time.Millisecond
+
 // historyKept is how many revisions an App's status shows.
 const historyKept = 10
 
@@ -65,8 +68,11 @@ func (t *turn) judge(ctx context.Context) {
 func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 	a := t.app
 	f := state.Facts{
-		Fault: t.fault, Faults: a.faults, Pause: t.object.Spec.Pause, Revision: a.status.Revision, Target: a.target,
-		Generation: t.object.Generation, Shown: a.shown, Attempts: a.attempts, Manual: t.offer != nil && t.manual(),
+		Fault: t.fault, Faults: a.faults, Revision: a.status.Revision, Target: a.target,
+		Generation: t.object.Generation, Shown: a.shown, Attempts: a.attempts, Manual: t.needsSync,
+	}
+	if t.paused() {
+		f.Pause = t.object.Spec.Pause
 	}
 	if t.offer == nil {
 		return f
@@ -245,7 +251,7 @@ func (t *turn) write(ctx context.Context, status *v1alpha1.AppStatus) {
 	if a.statusWritten == "" && bytes.Equal(canonical, object.Canonical(toJSON(t.object.Status))) {
 		a.statusWritten = string(canonical)
 	}
-	if string(canonical) == a.statusWritten {
+	if string(canonical) == a.statusWritten || t.soonHealthy(status) {
 		return
 	}
 	if err := t.agent.ledger.PutAppStatus(ctx, t.object.Namespace, t.object.Name, t.object.UID, status); err != nil {
@@ -256,6 +262,21 @@ func (t *turn) write(ctx context.Context, status *v1alpha1.AppStatus) {
 		return
 	}
 	a.statusWritten = string(canonical)
+}
+
+// soonHealthy holds back the word "rolling" for a moment after an apply: what becomes healthy meanwhile is one
+// transition, and one write.
+func (t *turn) soonHealthy(status *v1alpha1.AppStatus) bool {
+	a := t.app
+	if status.State != v1alpha1.StateRolling {
+		a.rollingSince = time.Time{}
+		return false
+	}
+	if a.rollingSince.IsZero() {
+		a.rollingSince = time.Now()
+		t.agent.queue.AddAfter(a.key, rollingGrace+time.Millisecond)
+	}
+	return time.Since(a.rollingSince) < rollingGrace
 }
 
 // wakeAt has the app looked at again when time alone would change its state.

@@ -26,15 +26,16 @@ type turn struct {
 	client *cluster.Client
 	log    *slog.Logger
 
-	objects  []object.Object // desired, with our marks; loaded only when something is to be planned
-	plan     *plan.Plan
-	outcomes []apply.Outcome
-	fault    *fault.Fault // stops the app
-	asked    bool         // plumb sync asked for this pass
-	applied  bool         // a plan was carried out completely
-	hidden   []plan.Step  // drift that is shown and not undone
-	rules    *plan.Policy
-	exams    map[object.ID]exam
+	objects   []object.Object // desired, with our marks; loaded only when something is to be planned
+	plan      *plan.Plan
+	outcomes  []apply.Outcome
+	fault     *fault.Fault // stops the app
+	asked     bool         // plumb sync asked for this pass
+	applied   bool         // a plan was carried out completely
+	needsSync bool         // sync: manual, and somebody must ask
+	hidden    []plan.Step  // drift that is shown and not undone
+	rules     *plan.Policy
+	exams     map[object.ID]exam
 }
 
 // pass takes one app through the stages: render, look, plan, apply, observe, record.
@@ -58,6 +59,9 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	if t.prepare(ctx) {
 		t.act(ctx)
 	}
+	if t.asked {
+		a.synced = o.Annotations[v1alpha1.AnnotationSync] // tried; the state says how it went
+	}
 	t.judge(ctx)
 	t.settle()
 }
@@ -74,7 +78,7 @@ func (t *turn) begin() {
 		a.inventory, a.chunks = t.agent.takeInventory(t.object)
 		t.agent.own(a.key, a.inventory)
 	}
-	if token != a.synced {
+	if token != a.synced && a.mayStart(token) {
 		t.asked = true
 		a.attempts, a.retryAt = 0, time.Time{}
 	}
@@ -139,7 +143,8 @@ func (t *turn) act(ctx context.Context) {
 		t.fault = t.plan.Fault
 		return
 	}
-	if t.manual() && !t.asked && sendsAnything(t.plan) {
+	if t.manual() && !t.asked && !t.plan.Quiet() {
+		t.needsSync = true
 		return
 	}
 	t.carryOut(ctx)
@@ -318,7 +323,6 @@ func (t *turn) conclude() {
 		return
 	}
 	a.attempts, a.retryAt = 0, time.Time{}
-	a.synced = t.object.Annotations[v1alpha1.AnnotationSync]
 }
 
 func (t *turn) identity() plan.App {
@@ -345,16 +349,6 @@ func idSet(ids []object.ID) map[object.ID]bool {
 		set[id] = true
 	}
 	return set
-}
-
-func sendsAnything(p *plan.Plan) bool {
-	for _, s := range p.Steps {
-		switch s.Action {
-		case plan.Apply, plan.Replace, plan.Delete, plan.Release:
-			return true
-		}
-	}
-	return false
 }
 
 func stamp(t time.Time) *metav1.Time {

@@ -32,7 +32,8 @@ type repo struct {
 	pending    map[types.NamespacedName]bool // apps that have not decided on the observed commit
 	status     v1alpha1.RepoStatus           // as it should be
 	written    []byte                        // as it was written, canonical
-	timer      *time.Timer
+	timer      *time.Timer                   // a write of the status is due
+	calm       bool                          // it is due soon
 	fault      *fault.Fault
 }
 
@@ -169,6 +170,9 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) {
 	if r.fault == nil && len(result.Apps) == 0 {
 		r.fault = nothingFound(result)
 	}
+	if r.fault == nil {
+		r.fault = ag.duplicates(o, result)
+	}
 	r.mu.Unlock()
 	for key, of := range offers {
 		ag.claims.offer(key, of.commit)
@@ -180,14 +184,30 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) {
 	ag.repoChanged(r)
 }
 
+// duplicates is the fault of a commit with an app whose App object somebody else has made. The other apps go on.
+func (ag *Agent) duplicates(o *v1alpha1.Repo, result fleet.Result) *fault.Fault {
+	for _, placed := range result.Apps {
+		if other := ag.madeByOther(types.NamespacedName{Namespace: o.Namespace, Name: placed.Name}, o); other != "" {
+			return fault.New(fault.DuplicateApp, "%s would be App %s, which %s has made", placed.Path, placed.Name, other).
+				WithNext("rename one of the two, or give this Repo an app template in spec.apps")
+		}
+	}
+	return nil
+}
+
 // offersOf gives every app of a Repo its offer: those that were found, and those that are known from before and that
 // the commit does not have, or cannot be read for.
 func (ag *Agent) offersOf(r *repo, o *v1alpha1.Repo, result fleet.Result, found offer) map[types.NamespacedName]*offer {
 	offers := map[types.NamespacedName]*offer{}
 	for _, placed := range result.Apps {
+		key := types.NamespacedName{Namespace: o.Namespace, Name: placed.Name}
+		if other := ag.madeByOther(key, o); other != "" {
+			ag.log.Error("an App of this name exists already and is left alone", "app", key.String(), "repo", o.Name, "other", other)
+			continue
+		}
 		of := found
 		of.placement, of.fault = placed, placed.Fault
-		offers[types.NamespacedName{Namespace: o.Namespace, Name: placed.Name}] = &of
+		offers[key] = &of
 	}
 	for key, known := range ag.appsOf(o) {
 		if offers[key] != nil {
@@ -221,6 +241,9 @@ func (ag *Agent) appsOf(o *v1alpha1.Repo) map[types.NamespacedName]*v1alpha1.App
 func (ag *Agent) makeApps(ctx context.Context, o *v1alpha1.Repo, result fleet.Result) {
 	yes := true
 	for _, placed := range result.Apps {
+		if ag.madeByOther(types.NamespacedName{Namespace: o.Namespace, Name: placed.Name}, o) != "" {
+			continue
+		}
 		want := &v1alpha1.App{
 			ObjectMeta: metav1.ObjectMeta{
 				Name: placed.Name, Namespace: o.Namespace, Labels: placed.Labels,
@@ -233,7 +256,7 @@ func (ag *Agent) makeApps(ctx context.Context, o *v1alpha1.Repo, result fleet.Re
 				ServiceAccount: orDefault(o.Spec.ServiceAccount, defaultAccount),
 			},
 		}
-		if ag.hasApp(want) {
+		if ag.hasApp(want) || placed.Fault != nil && ag.knows(types.NamespacedName{Namespace: want.Namespace, Name: want.Name}) {
 			continue
 		}
 		if err := ag.ledger.PutApp(ctx, want); err != nil {
@@ -262,6 +285,28 @@ func (ag *Agent) hasApp(want *v1alpha1.App) bool {
 	}
 	return spec.Repo == want.Spec.Repo && spec.Path == want.Spec.Path && spec.App == want.Spec.App && spec.Env == want.Spec.Env &&
 		spec.Cluster == want.Spec.Cluster && spec.Namespace == want.Spec.Namespace && spec.ServiceAccount == want.Spec.ServiceAccount
+}
+
+// madeByOther names who made an App that a Repo would make too: another Repo, or a person. "" if nobody did.
+func (ag *Agent) madeByOther(key types.NamespacedName, o *v1alpha1.Repo) string {
+	ag.mu.Lock()
+	a := ag.apps[key]
+	ag.mu.Unlock()
+	if a == nil {
+		return ""
+	}
+	known, _, _ := a.mailbox()
+	if known == nil {
+		return ""
+	}
+	owner := metav1.GetControllerOf(known)
+	switch {
+	case owner == nil || owner.Kind != "Repo":
+		return "a person"
+	case owner.UID != o.UID && owner.Name != o.Name:
+		return "Repo " + owner.Name
+	}
+	return ""
 }
 
 func (ag *Agent) knows(key types.NamespacedName) bool {
@@ -372,6 +417,7 @@ func (ag *Agent) place(a *app, found offer) {
 
 // sourceFailed notes that a user's revision cannot be read. The last good state stays.
 func (ag *Agent) sourceFailed(u user, f *fault.Fault, since time.Time) {
+	ag.syncReady(u)
 	if u.repo != nil {
 		u.repo.mu.Lock()
 		stale := metav1.NewTime(since.Truncate(time.Second))
@@ -388,6 +434,9 @@ func (ag *Agent) sourceFailed(u user, f *fault.Fault, since time.Time) {
 }
 
 func (ag *Agent) sourceFresh(u user, head source.Head, by string, news bool) {
+	if by == string(trigger.Sync) {
+		ag.syncReady(u)
+	}
 	if u.repo == nil {
 		u.app.mu.Lock()
 		changed := u.app.sourceFault != nil
@@ -417,6 +466,28 @@ func (ag *Agent) sourceFresh(u user, head source.Head, by string, news bool) {
 	r.mu.Unlock()
 	if news || wasStale || asked {
 		ag.repoChanged(r)
+	}
+}
+
+// syncReady lets the apps of a user carry out the sync that a person asked for: their repository was asked after it.
+func (ag *Agent) syncReady(u user) {
+	if u.app != nil {
+		u.app.readySync()
+		ag.queue.Add(u.app.key)
+		return
+	}
+	o, _ := u.repo.bound()
+	for key, known := range ag.appsOf(o) {
+		if known.Annotations[v1alpha1.AnnotationSync] == known.Status.Handled.Sync {
+			continue
+		}
+		ag.mu.Lock()
+		a := ag.apps[key]
+		ag.mu.Unlock()
+		if a != nil {
+			a.readySync()
+			ag.queue.Add(key)
+		}
 	}
 }
 

@@ -19,8 +19,12 @@ import (
 	"plumb.dev/plumb/internal/object"
 )
 
-// repoDelay gathers the transitions of a Repo's apps into one write of its status.
-const repoDelay = 300 * time.Millisecond
+// The transitions of a Repo's apps are gathered into one write of its status: for repoBusy while apps decide, for
+// repoCalm when all have, since people wait for that.
+const (
+	repoBusy = 2 * time.Second
+	repoCalm = 200 * time.Millisecond
+)
 
 // decidingShown is how many undecided apps a Repo's status names.
 const decidingShown = 20
@@ -29,10 +33,16 @@ const decidingShown = 20
 func (ag *Agent) repoChanged(r *repo) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.timer != nil {
-		return
+	calm := len(r.pending) == 0
+	if r.timer != nil && (r.calm || !calm || !r.timer.Stop()) {
+		return // it is written soon enough
 	}
-	r.timer = time.AfterFunc(repoDelay, func() {
+	delay := repoBusy
+	if calm {
+		delay = repoCalm
+	}
+	r.calm = calm
+	r.timer = time.AfterFunc(delay, func() {
 		r.mu.Lock()
 		r.timer = nil
 		r.mu.Unlock()
