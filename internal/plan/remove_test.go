@@ -373,6 +373,11 @@ func TestTheAppsNamespace(t *testing.T) {
 			t.Errorf("of a removed app: %s %s", s.Action, s.Why)
 		}
 	})
+}
+
+func TestTheAppsNamespaceOfAnother(t *testing.T) {
+	ns := object.ID{Kind: "Namespace", Name: "web-dev"}
+	cm := configMap("a")
 	t.Run("that another App took over is struck off", func(t *testing.T) {
 		in := input(cm)
 		absent(&in, cm)
