@@ -69,7 +69,7 @@ func (s *Snapshot) beside(where string, n node) []string {
 	if err != nil || folder.mode != modeFolder {
 		return blobs
 	}
-	nodes, err := s.tree(context.Background(), where, folder.id)
+	nodes, err := s.tree(s.m.life, where, folder.id)
 	if err != nil {
 		return blobs
 	}

@@ -60,7 +60,7 @@ var patterns = []pattern{
 	{regexp.MustCompile(`(?i)returned error: 404|repository '[^']*' not found|does not appear to be a git repository`),
 		fault.FetchFailed, "has no such repository, or does not show it to these credentials", "check the address; a private repository needs `secret`"},
 	{regexp.MustCompile(`returned error: 30\d|unable to update url base from redirection`),
-		fault.FetchFailed, "answers with a redirect, which is not followed", "write the address that it redirects to"},
+		fault.FetchFailed, "answers with a redirect, which is not followed", "write the address that it redirects to, often the same with .git at its end"},
 	{regexp.MustCompile(`returned error: 429`),
 		fault.FetchFailed, "says that it is asked too often", "use a webhook and a longer `poll`"},
 	{regexp.MustCompile(`(?i)SSL certificate problem|server certificate verification failed|unable to get local issuer`),

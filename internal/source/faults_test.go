@@ -545,3 +545,59 @@ func TestDamagedAndUnreachable(t *testing.T) {
 	}
 	s.reads(s.first, "first")
 }
+
+// TestOldGit: a git that cannot do what is needed is refused at once, by name.
+func TestOldGit(t *testing.T) {
+	for name, script := range map[string]string{"old": "echo git version 2.30.2", "other": "echo hub", "broken": "exit 3"} {
+		git := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(git, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		_, err := source.Open(t.TempDir(), source.Remote{URL: "https://git.example.com/x"}, source.Options{Git: git})
+		if f := fault.Of(err, ""); f == nil || f.Reason != fault.FetchFailed || !strings.Contains(f.Next, "2.39") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := source.Open(t.TempDir(), source.Remote{URL: "https://git.example.com/x"}, source.Options{Git: "no-such-git"}); !fault.Is(err, fault.FetchFailed) {
+		t.Errorf("no git: %v", err)
+	}
+}
+
+// TestOpen: what is wrong with a Remote is said before anything is made.
+func TestOpen(t *testing.T) {
+	for _, test := range []struct {
+		remote source.Remote
+		want   fault.Reason
+		reason string
+	}{
+		{source.Remote{URL: "ext::id"}, fault.UnsafeURL, "a program"},
+		{source.Remote{URL: "file:///srv/x"}, fault.UnsafeURL, "a local repository where none is allowed"},
+		{source.Remote{URL: "https://git.example.com/x", CA: []byte("no PEM")}, fault.InvalidSettings, "a CA that is none"},
+	} {
+		cache := filepath.Join(t.TempDir(), "cache")
+		if _, err := source.Open(cache, test.remote, source.Options{}); !fault.Is(err, test.want) {
+			t.Errorf("%s: %v, want %s", test.reason, err, test.want)
+		}
+		if made, _ := filepath.Glob(filepath.Join(cache, "*")); len(made) > 0 {
+			t.Errorf("%s: %q was made", test.reason, made)
+		}
+	}
+	m, err := source.Open(t.TempDir(), source.Remote{URL: "https://git.example.com/x"}, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.Renew(source.Remote{URL: "https://git.example.com/y"}); !fault.Is(err, fault.UnsafeURL) {
+		t.Errorf("another repository: %v", err)
+	}
+	cache := t.TempDir()
+	private, err := source.Open(cache, source.Remote{URL: "https://git.example.com/x"}, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer private.Close()
+	found, _ := filepath.Glob(filepath.Join(cache, "*.git"))
+	if info, err := os.Stat(found[0]); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the mirror can be read by others: %v", info.Mode())
+	}
+}

@@ -82,7 +82,7 @@ func (s *Snapshot) walk(path string, follow bool) (node, error) {
 
 // child finds a name in the last folder of the way.
 func (s *Snapshot) child(way []step, name, path string) (node, error) {
-	nodes, err := s.tree(context.Background(), path, way[len(way)-1].id)
+	nodes, err := s.tree(s.m.life, path, way[len(way)-1].id)
 	if err != nil {
 		return node{}, err
 	}
@@ -110,7 +110,7 @@ func (s *Snapshot) redirect(path string, link node, rest []string) ([]string, er
 
 // target reads the text of a symlink.
 func (s *Snapshot) target(path string, link node) (string, error) {
-	text, err := s.m.blob(context.Background(), s, link, path, maxTarget)
+	text, err := s.m.blob(s.m.life, s, link, path, maxTarget)
 	return string(text), err
 }
 

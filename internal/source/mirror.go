@@ -96,8 +96,8 @@ func Open(dir string, r Remote, options Options) (*Mirror, error) {
 		return nil, err
 	}
 	options = options.withDefaults()
-	if options.Git, err = exec.LookPath(options.Git); err != nil {
-		return nil, fault.New(fault.FetchFailed, "git is not installed: %w", err).WithNext("install git 2.39 or newer")
+	if options.Git, err = findGit(options.Git); err != nil {
+		return nil, err
 	}
 	if dir, err = filepath.Abs(dir); err == nil {
 		err = os.MkdirAll(dir, 0o700)
@@ -122,6 +122,32 @@ func Open(dir string, r Remote, options Options) (*Mirror, error) {
 	m.broken.Store(err == nil)
 	return m, nil
 }
+
+// findGit gives the full path of git, if it is new enough. Each is asked for its version once in the life of the process.
+func findGit(name string) (string, error) {
+	const next = "install git 2.39 or newer"
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fault.New(fault.FetchFailed, "git is not installed: %w", err).WithNext(next)
+	}
+	if _, ok := goodGits.Load(path); ok {
+		return path, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readDeadline)
+	defer cancel()
+	said, err := repo{dir: "/", git: path}.exec(ctx, run{args: []string{"version"}, maxStdout: maxStderr})
+	if err != nil {
+		return "", fault.New(fault.FetchFailed, "git does not run: %w", err).WithNext(next)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(string(said), "git version %d.%d", &major, &minor); err != nil || major < 2 || major == 2 && minor < 39 {
+		return "", fault.New(fault.FetchFailed, "%s is %q, which is too old", path, clip(clean(string(said)))).WithNext(next)
+	}
+	goodGits.Store(path, true)
+	return path, nil
+}
+
+var goodGits sync.Map // path → true
 
 // Renew takes new credentials and CA for the same repository, as when a Secret changed. Work under way keeps the old ones.
 //

@@ -34,7 +34,7 @@ var (
 )
 
 // Snapshot gives the tree of a commit that is here: see Fetch and Complete. The context bounds this call only; reads of the
-// Snapshot have deadlines of their own.
+// Snapshot have deadlines of their own, and end with the mirror.
 //
 // Errors: RevisionNotFound if the commit is not here; FetchFailed if the local copy is damaged.
 func (m *Mirror) Snapshot(ctx context.Context, commit string) (*Snapshot, error) {
@@ -143,7 +143,7 @@ func (s *Snapshot) entries(op, path string, n node) ([]fs.DirEntry, error) {
 	if n.mode != modeFolder {
 		return nil, &fs.PathError{Op: op, Path: path, Err: errors.New("not a folder")}
 	}
-	nodes, err := s.tree(context.Background(), path, n.id)
+	nodes, err := s.tree(s.m.life, path, n.id)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: path, Err: err}
 	}
@@ -164,7 +164,7 @@ func (s *Snapshot) describe(op, path string, n node) (fs.FileInfo, error) {
 			return fileInfo{n, int64(len(content))}, nil
 		}
 	}
-	found, err := s.m.blobInfo(context.Background(), s, n, path)
+	found, err := s.m.blobInfo(s.m.life, s, n, path)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: path, Err: err}
 	}
@@ -179,7 +179,7 @@ func (s *Snapshot) read(op, path string, n node) ([]byte, error) {
 	case modeSubmodule:
 		return nil, &fs.PathError{Op: op, Path: path, Err: submodule(path)}
 	}
-	content, err := s.m.blob(context.Background(), s, n, path, s.m.options.MaxFile)
+	content, err := s.m.blob(s.m.life, s, n, path, s.m.options.MaxFile)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: path, Err: err}
 	}

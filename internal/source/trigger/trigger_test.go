@@ -120,6 +120,7 @@ func TestFailuresBackOffAndNeverGiveUp(t *testing.T) {
 	p := passes{err: errors.New("no")}
 	watch(t, &p, func(w *Watch) {
 		time.Sleep(30 * m)
+		synctest.Wait()
 		if last := p.at[len(p.at)-1] - p.at[len(p.at)-2]; last != longestRetry {
 			t.Errorf("the longest pause is %s", last)
 		}
