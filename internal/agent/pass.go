@@ -272,7 +272,7 @@ func (t *turn) carryOut(ctx context.Context) {
 	t.evidence()
 	begun := time.Now()
 	run := apply.Run{
-		Target: t.client, Manager: t.manager(), Policy: t.policyOf(), Versions: t.versions(),
+		Target: t.client, Manager: t.manager(), Owner: t.identity().Owner(), Policy: t.policyOf(), Versions: t.versions(),
 		Slots: t.agent.slots, Superseded: t.newest, Served: t.agent.cluster.Mapper().Invalidate,
 	}
 	t.strip(ctx)

@@ -110,7 +110,7 @@ func (t *turn) note(begun time.Time) {
 		id := out.Step.ID
 		t.plan.Steps[i] = out.Step
 		answer := plan.Done{UID: string(out.Applied.UID), Owned: diff.Owned(out.Applied.ManagedFields, t.manager())}
-		answer.Taken = out.Step.Action == plan.Apply && out.Step.First && !out.Applied.Created
+		answer.Taken = out.Step.UID == "" && !out.Applied.Created
 		done[id] = answer
 		a.times.changed++
 		a.times.took = append(a.times.took, out.Took...)

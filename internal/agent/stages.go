@@ -135,13 +135,13 @@ func (t *turn) cacheKey() string {
 // target. Where that cannot be told, it is the offered commit.
 func (t *turn) changes(ctx context.Context, recorded *render.Recorded) {
 	a := t.app
+	from, before := a.status.Revision, a.target
 	a.target, a.changedBy = t.offer.commit, []string{t.offer.commit}
-	from := a.status.Revision
 	if from == "" || recorded == nil || from == t.offer.commit {
 		return
 	}
 	log, err := t.offer.mirror.Log(ctx, from, t.offer.commit, logLimit)
-	if err != nil || len(log) == 0 || len(log) == logLimit {
+	if err != nil || len(log) == logLimit {
 		return
 	}
 	var changed []string
@@ -151,6 +151,7 @@ func (t *turn) changes(ctx context.Context, recorded *render.Recorded) {
 		}
 	}
 	if len(changed) == 0 {
+		a.target, a.changedBy = orDefault(before, from), a.status.ChangedBy // the cluster answered differently, not Git
 		return
 	}
 	a.target = changed[0]

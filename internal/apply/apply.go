@@ -15,6 +15,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
@@ -31,7 +32,7 @@ type Reader interface {
 type Writer interface {
 	Apply(ctx context.Context, o object.Object, opts cluster.ApplyOptions) (cluster.Applied, error)
 	Patch(ctx context.Context, id object.ID, version string, patch []byte, manager string) (cluster.Applied, error)
-	Delete(ctx context.Context, id object.ID, version, uid string) error
+	Delete(ctx context.Context, id object.ID, version string, exact cluster.Exactly) error
 }
 
 // Target is where a Plan is carried out.
@@ -55,6 +56,7 @@ type Outcome struct {
 type Run struct {
 	Target  Target
 	Manager string
+	Owner   string // the app's claim: what does not bear it is never deleted
 	Policy  plan.Policy
 	// Versions is the API version at which an object that is no longer in Git was applied, from the Inventory.
 	Versions map[object.ID]string
@@ -136,19 +138,28 @@ func (r Run) step(ctx context.Context, out *Outcome) error {
 	return nil
 }
 
-// remove deletes an object. It is done when the object is gone, or another by now; while finalizers hold it, it is
+// remove deletes an object if it is as it was just now, with our claim on it. It is done when the object is gone, or another by now; while finalizers hold it, it is
 // asked for and not done, and the watch tells when it went.
 func (r Run) remove(ctx context.Context, out *Outcome) error {
 	step := out.Step
-	err := r.Target.Delete(ctx, step.ID, r.version(step), step.UID)
-	if cluster.IsGone(err) || cluster.IsOther(err) {
+	live, err := r.Target.GetMetadata(ctx, step.ID, r.version(step))
+	if cluster.IsGone(err) || err == nil && string(live.UID) != step.UID {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	meta, err := r.Target.GetMetadata(ctx, step.ID, r.version(step))
-	out.Pending = err == nil && string(meta.UID) == step.UID
+	if claim := live.Annotations[v1alpha1.AnnotationOwner]; claim != r.Owner && (claim != "" || step.ID.Kind != "Namespace") {
+		return fault.New(fault.OwnedByOther, "%s is not deleted: it does not bear this app's claim any more", step.ID)
+	}
+	if live.DeletionTimestamp == nil {
+		exact := cluster.Exactly{UID: step.UID, Version: live.ResourceVersion}
+		if err := r.Target.Delete(ctx, step.ID, r.version(step), exact); err != nil && !cluster.IsGone(err) {
+			return err
+		}
+		live, err = r.Target.GetMetadata(ctx, step.ID, r.version(step))
+	}
+	out.Pending = err == nil && string(live.UID) == step.UID
 	return nil
 }
 

@@ -66,7 +66,7 @@ func (r Run) replace(ctx context.Context, out *Outcome) error {
 		}
 		step.UID = string(meta.UID)
 	}
-	if err := r.Target.Delete(ctx, step.ID, step.Object.Version(), step.UID); err != nil && !cluster.IsGone(err) {
+	if err := r.Target.Delete(ctx, step.ID, step.Object.Version(), cluster.Exactly{UID: step.UID}); err != nil && !cluster.IsGone(err) {
 		return err
 	}
 	if err := r.gone(ctx, step); err != nil {

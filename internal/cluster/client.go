@@ -127,9 +127,15 @@ func (c *Client) ListMetadata(ctx context.Context, kind Kind, namespace string, 
 	return items, list.Continue == "", nil
 }
 
-// Delete removes an object if it still is the one with this UID; what hangs on it goes in the background.
-func (c *Client) Delete(ctx context.Context, id object.ID, version, uid string) error {
-	if uid == "" {
+// Exactly is the precondition of a delete.
+type Exactly struct {
+	UID     string // required
+	Version string // resourceVersion; "" is any
+}
+
+// Delete removes an object if it still is exactly this one; what hangs on it goes in the background.
+func (c *Client) Delete(ctx context.Context, id object.ID, version string, exact Exactly) error {
+	if exact.UID == "" {
 		return fault.New(fault.ApplyFailed, "refused to delete %s without its UID", id)
 	}
 	req, err := c.on(ctx, http.MethodDelete, id, version)
@@ -137,10 +143,14 @@ func (c *Client) Delete(ctx context.Context, id object.ID, version, uid string) 
 		return err
 	}
 	background := metav1.DeletePropagationBackground
-	exact := types.UID(uid)
+	uid := types.UID(exact.UID)
+	preconditions := &metav1.Preconditions{UID: &uid}
+	if exact.Version != "" {
+		preconditions.ResourceVersion = &exact.Version
+	}
 	body, err := json.Marshal(metav1.DeleteOptions{
 		TypeMeta:          metav1.TypeMeta{APIVersion: "v1", Kind: "DeleteOptions"},
-		Preconditions:     &metav1.Preconditions{UID: &exact},
+		Preconditions:     preconditions,
 		PropagationPolicy: &background,
 	})
 	if err != nil {
