@@ -11,8 +11,9 @@ package redact
 
 import (
 	"encoding/base64"
-	"fmt"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -133,28 +134,35 @@ func Text(s string, known ...Secret) string {
 	for _, k := range known {
 		forms = append(forms, formsOf(k.value)...)
 	}
+	forms = slices.DeleteFunc(forms, func(form string) bool { return strings.Contains(Marker, form) })
 	sort.Slice(forms, func(i, j int) bool { return len(forms[i]) > len(forms[j]) })
-	for again := true; again; {
-		again = false
+	for range maxRounds { // a replacement can complete another form with what stands beside it
+		found := false
 		for _, form := range forms {
 			if strings.Contains(s, form) {
-				s, again = strings.ReplaceAll(s, form, Marker), true
+				s, found = strings.ReplaceAll(s, form, Marker), true
 			}
 		}
+		if !found {
+			return s
+		}
 	}
-	return s
+	return Marker
 }
+
+// maxRounds is how often Text goes over a text; one made to need more is hidden whole.
+const maxRounds = 8
 
 // formsOf gives the texts that betray a value.
 func formsOf(value string) []string {
 	var forms []string
 	for _, part := range append([]string{value}, strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' })...) {
 		part = strings.TrimSpace(part)
-		if len(part) < MinNeedle || strings.Contains(Marker, part) {
+		if len(part) < MinNeedle {
 			continue
 		}
-		quoted := fmt.Sprintf("%q", part)
-		forms = append(forms, part, quoted[1:len(quoted)-1], string(object.Canonical(strings.ToValidUTF8(part, "\ufffd"))))
+		asGo, asJSON := strconv.Quote(part), string(object.Canonical(strings.ToValidUTF8(part, "\ufffd")))
+		forms = append(forms, part, asGo[1:len(asGo)-1], asJSON[1:len(asJSON)-1])
 		forms = append(forms, base64Forms(part)...)
 	}
 	return forms
