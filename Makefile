@@ -27,8 +27,8 @@ ldflags := -s -w -X $(cli).release=$(release) -X $(cli).commit=$(commit)
 # The stages of `make test`, in order. The playground is built beside the first of them.
 STAGES := fmt-check build generated unit scripts race vet lint upstream e2e corpus
 
-# Tests of these names belong to a stage of their own: what they need is slow or is not in the tree.
-apart := ^Test(Script|Corpus|Upstream|Page)
+# Tests of these names belong to a stage of their own: what they need is slow or is not in the tree. internal/arch knows them too.
+apart := ^Test(Script|Corpus|Upstream|Browser)
 
 # $(call having,DIR,NAME): the packages below DIR that have a test whose name begins with NAME.
 having = $(shell cd $(1) && grep -rlE --include='*_test.go' --exclude-dir=dev '^func $(2)' . 2>/dev/null | xargs -r -n1 dirname | sort -u)
@@ -89,8 +89,8 @@ generated: ## The generated files are those that the generator writes
 	diff -u api/v1alpha1/zz_generated.deepcopy.go $$out/zz_generated.deepcopy.go && diff -ru api/v1alpha1/crds $$out/crds || \
 	{ echo "run: make generate"; exit 1; }
 
-unit: build ## Tests of the root module
-	$(call tally,unit,$(call gotest,.,-timeout 10m -skip '$(apart)',./...))
+unit: build ## Tests of the root module that need no control plane
+	$(call tally,unit,$(call gotest,.,-timeout 10m -skip '$(apart)',$(filter-out %/internal/playground,$(shell go list ./...))))
 
 arch: ## Layers, borders, budgets, documentation
 	go test -count=1 -v ./internal/arch
@@ -102,10 +102,11 @@ race: need-gcc ## The race detector, on all that links neither Helm nor Kustomiz
 	$(call tally,race,CGO_ENABLED=1 $(call gotest,.,-race -timeout 15m -skip '$(apart)',$(light)))
 
 light = $(shell go list -test -f '{{if .ForTest}}{{.ForTest}} {{join .Deps " "}}{{end}}' ./internal/... 2>/dev/null | \
-	grep -vE 'helm.sh/helm|sigs.k8s.io/kustomize/api|^plumb.dev/plumb/internal/arch' | cut -d' ' -f1 | sort -u)
+	grep -vE 'helm.sh/helm|sigs.k8s.io/kustomize/api|^plumb.dev/plumb/internal/(arch|playground)' | cut -d' ' -f1 | sort -u)
 
 e2e: build playground ## End to end, on the playground's control plane
-	$(call tally,e2e,$(call devtest,-timeout 40m -skip '$(apart)',./...))
+	$(call tally,e2e,$(call gotest,.,-count=1 -timeout 20m -skip '$(apart)',./internal/playground) \
+		$(call devtest,-timeout 40m -skip '$(apart)',./...))
 
 corpus: build playground ## The applications of ../shared/corpus: found, and deployed
 	$(call tally,corpus,$(call gotest,.,-count=1 -timeout 10m -run '^TestCorpus',$(call having,.,TestCorpus)) \
@@ -116,7 +117,7 @@ upstream: build ## The corpus rendered as the upstream kustomize and helm render
 
 page: build playground ## The page in a real browser
 	@scripts/need chromium
-	$(call tally,page,$(call devtest,-timeout 20m -run '^TestPage',$(call having,dev,TestPage)))
+	$(call tally,page,$(call devtest,-timeout 20m -run '^TestBrowser',$(call having,dev,TestBrowser)))
 
 ##@ Help
 

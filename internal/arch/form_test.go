@@ -180,3 +180,23 @@ func TestSentences(t *testing.T) {
 		}
 	}
 }
+
+// The stages that run tests by their names (Makefile, apart) look for them in certain modules: elsewhere nobody would run them.
+func TestNamesBelongToStages(t *testing.T) {
+	inRoot, inDev := regexp.MustCompile(`^Test(Script|Corpus)`), regexp.MustCompile(`^Test(Corpus|Upstream|Browser)`)
+	apart := regexp.MustCompile(`^Test(Script|Corpus|Upstream|Browser)`)
+	for _, p := range theTree(t).sorted() {
+		looked := inRoot
+		if within(p.dir, "dev") {
+			looked = inDev
+		}
+		for _, s := range p.sources {
+			for _, declaration := range s.ast.Decls {
+				f, ok := declaration.(*ast.FuncDecl)
+				if ok && f.Recv == nil && apart.MatchString(f.Name.Name) && !looked.MatchString(f.Name.Name) {
+					t.Errorf("%s: no stage runs %s here", s.name, f.Name.Name)
+				}
+			}
+		}
+	}
+}
