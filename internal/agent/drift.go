@@ -207,12 +207,32 @@ func (t *turn) strip(ctx context.Context) {
 		if s.Action != plan.Apply || len(e.added) == 0 {
 			continue
 		}
-		patch, err := diff.RemovalPatch(e.live, e.added)
-		if err == nil && patch != nil {
-			_, err = t.client.Patch(ctx, s.ID, s.Object.Version(), patch, t.manager())
-		}
-		if err != nil && !cluster.IsGone(err) {
+		if err := t.stripOne(ctx, *s, e); err != nil && !cluster.IsGone(err) {
 			t.log.Warn("an addition was not removed; it is tried again", "object", s.ID.String(), "error", err)
+		}
+	}
+}
+
+// stripOne sends the patch that takes additions out. It holds only for the version that was read, so a controller that
+// writes status at the same time makes it fail: then it is made anew.
+func (t *turn) stripOne(ctx context.Context, s plan.Step, e exam) error {
+	for try := 0; ; try++ {
+		patch, err := diff.RemovalPatch(e.live, e.added)
+		if err != nil || patch == nil {
+			return err
+		}
+		_, err = t.client.Patch(ctx, s.ID, s.Object.Version(), patch, t.manager())
+		if err == nil || try == 4 {
+			return err
+		}
+		live, entries, readErr := t.client.Get(ctx, s.ID, s.Object.Version())
+		if readErr != nil {
+			return readErr
+		}
+		e.live = live
+		e.added = slices.DeleteFunc(diff.Foreign(*s.Object, entries, t.manager()), func(a diff.Added) bool { return t.ignored(s.ID, a) })
+		if len(e.added) == 0 {
+			return nil
 		}
 	}
 }
