@@ -6,7 +6,10 @@ import "slices"
 const KubeVersionDefault = "v1.37.2"
 
 // builtin answers as `helm template` does: a version, and the API versions that the client library knows.
-type builtin struct{ version string }
+type builtin struct {
+	version string
+	more    []string // API versions served besides
+}
 
 func (b builtin) KubeVersion() string {
 	if b.version == "" {
@@ -15,7 +18,9 @@ func (b builtin) KubeVersion() string {
 	return b.version
 }
 
-func (builtin) Has(name string) bool { return slices.Contains(known, name) }
+func (b builtin) Has(name string) bool {
+	return slices.Contains(known, name) || slices.Contains(b.more, name)
+}
 
 // known is what helm v4.3.1 answers without a cluster: the kinds compiled into its client library.
 var known = []string{

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 func newRenderer(t testing.TB, options render.Options) *render.Renderer {
 	t.Helper()
 	if options.Command == nil {
-		options.Command = []string{childProgram}
+		options.Command = []string{childProgram, render.ChildCommand}
 	}
 	r, err := render.New(options)
 	if err != nil {

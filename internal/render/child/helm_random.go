@@ -41,8 +41,12 @@ func newRandom(h *helm) *random { return &random{h: h, calls: map[string]int{}} 
 
 // stream gives the bytes for one call.
 func (r *random) stream(function string, args ...any) io.Reader {
-	r.h.s.warn(render.WarnRandom, "the chart uses "+function+": its value is made from a seed and is the same in each render", fault.Place{File: r.h.s.req.Path})
+	r.warn(function)
 	return r.quietly(function, args...)
+}
+
+func (r *random) warn(function string) {
+	r.h.s.warn(render.WarnRandom, "the chart uses "+function+": its value is made from a seed and is the same in each render", fault.Place{File: r.h.s.req.Path})
 }
 
 func (r *random) quietly(function string, args ...any) io.Reader {
@@ -214,6 +218,7 @@ func moment(date any) time.Time {
 
 // privateKey makes a key as PEM, of the kinds that upstream makes but DSA, which is broken.
 func (r *random) privateKey(kind string) (string, error) {
+	r.warn("genPrivateKey")
 	key, err := r.key(kind, 4096)
 	if err != nil {
 		return "", err
@@ -226,7 +231,7 @@ func (r *random) privateKey(kind string) (string, error) {
 }
 
 func (r *random) key(kind string, bits int) (crypto.Signer, error) {
-	stream := r.stream("genPrivateKey", kind, bits)
+	stream := r.quietly("genPrivateKey", kind, bits)
 	switch kind {
 	case "", "rsa":
 		return rsaKey(stream, bits)

@@ -40,16 +40,9 @@ func (r repository) inside(name string) (string, error) {
 	if below, ok := strings.CutPrefix(name, root+"/"); ok {
 		return below, nil
 	}
-	return "", r.k.refuse(fault.New(fault.PathEscape, "%s lies outside of the repository", outsideName(name)).
-		At(fault.Place{File: r.k.entering}).WithNext("a kustomization can use what lies in its repository only"))
-}
-
-// outsideName names a path outside of the repository as its kustomization did, nearly.
-func outsideName(name string) string {
-	if rest, ok := strings.CutPrefix(name, "/"); ok && !strings.HasPrefix(name, root) {
-		return "/" + rest
-	}
-	return name
+	// The scan has refused what a kustomization names itself; this is for the files that those name.
+	return "", r.k.refuse(fault.New(fault.PathEscape, "a path leads out of the repository, to %s", path.Base(name)).
+		At(fault.Place{File: r.k.entering}).WithNext("a kustomization can use what lies in its own repository only"))
 }
 
 // refuse keeps the first reason why a file was kept from upstream.

@@ -11,8 +11,8 @@ import (
 
 // written is an object as it stands in a file.
 type written struct {
-	kind, name string
-	place      fault.Place
+	apiVersion, kind, name string
+	place                  fault.Place
 }
 
 // index finds the objects in the files that were read, by their lines: kind at the margin, name below metadata. Upstream
@@ -54,8 +54,11 @@ func objectsIn(file string, data []byte) []written {
 			if current.place.Line == 0 {
 				current.place = fault.Place{File: file, Line: number + 1}
 			}
-			if key == "kind" {
+			switch key {
+			case "kind":
 				current.kind = value
+			case "apiVersion":
+				current.apiVersion = value
 			}
 		case inMetadata && strings.TrimSpace(key) == "name" && current.name == "" && len(key)-len(strings.TrimLeft(key, " ")) <= 4:
 			current.name = value
@@ -84,14 +87,19 @@ func (k *kustomization) places() places {
 // longer, if there is only one; else nothing.
 func (p places) find(o object.Object) fault.Place {
 	name := o.Name()
-	var inner []written
+	var exact, inner []written
 	for _, w := range p.byKind[o.Kind()] {
-		if w.name == name {
+		switch {
+		case w.name == name && w.apiVersion == o.APIVersion():
 			return w.place
-		}
-		if strings.Contains(name, w.name) {
+		case w.name == name:
+			exact = append(exact, w)
+		case strings.Contains(name, w.name):
 			inner = append(inner, w)
 		}
+	}
+	if len(exact) > 0 {
+		return exact[0].place
 	}
 	slices.SortFunc(inner, func(a, b written) int { return len(b.name) - len(a.name) })
 	if len(inner) == 1 || len(inner) > 1 && len(inner[0].name) > len(inner[1].name) {

@@ -54,10 +54,13 @@ func (k *kustomization) preload(found *scan) error {
 	var files []wire.File
 	var entries []entry
 	for _, e := range found.entries {
-		if at, ok := e.target(found.file); ok {
-			files = append(files, wire.File{Path: at})
-			entries = append(entries, e)
+		at, ok := e.target(found.file)
+		if !ok {
+			return fault.New(fault.PathEscape, "%s names %s, which lies outside of the repository", e.field, e.path).At(e.place).
+				WithNext("a kustomization can use what lies in its own repository only")
 		}
+		files = append(files, wire.File{Path: at})
+		entries = append(entries, e)
 	}
 	if err := k.s.load(files); err != nil {
 		return err
@@ -86,7 +89,7 @@ func placed(err error, at fault.Place) error {
 	return f.At(at)
 }
 
-// target gives the path in the repository that an entry names. Not ok: it is outside, which upstream's own reading finds.
+// target gives the path in the repository that an entry names. Not ok: it is outside.
 func (e entry) target(file string) (string, bool) {
 	if path.IsAbs(e.path) {
 		return "", false
