@@ -90,7 +90,6 @@ func (f *fields) inside(from, to any, path object.Path) bool {
 // the list: it can matter, as for init containers.
 func (f *fields) lists(before, after []any, keys []string, path object.Path) {
 	start := len(f.changes)
-	kept := 0
 	inOrder, last := true, -1
 	for _, to := range after {
 		s := itemStep(to, keys)
@@ -99,7 +98,7 @@ func (f *fields) lists(before, after []any, keys []string, path object.Path) {
 			f.values(nil, to, false, true, path.Join(s))
 			continue
 		}
-		inOrder, last, kept = inOrder && i > last, i, kept+1
+		inOrder, last = inOrder && i > last, i
 		f.values(before[i], to, true, true, path.Join(s))
 	}
 	for _, from := range before {

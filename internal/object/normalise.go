@@ -12,8 +12,9 @@ import (
 // with it:
 //
 //   - Fields that the server alone writes are taken out: status, and of metadata managedFields, uid, resourceVersion,
-//     generation, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds and selfLink. Empty ones, and the
-//     status of a CustomResourceDefinition, which generators write, go without a Warning.
+//     generation, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds and selfLink; and the annotation
+//     last-applied-configuration, which holds a copy of the object as kubectl knew it. Empty ones, and the status of a
+//     CustomResourceDefinition, which generators write, go without a Warning.
 //   - Fields that are null are taken out of metadata and of built-in kinds, where null means not set. In custom
 //     resources they stay: there null can be a value.
 //   - Secret: stringData becomes data in base64 and wins over it; base64 is written in its one canonical form.
@@ -120,6 +121,8 @@ func (n *normaliser) labels() map[string]any {
 	return labels
 }
 
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
 // serverMetadata are the fields of metadata that the API server alone writes.
 var serverMetadata = []string{"managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"}
 
@@ -134,6 +137,10 @@ func (n *normaliser) serverFields() error {
 			}
 		}
 	}
+	if annotations, _ := metadata["annotations"].(map[string]any); annotations[lastApplied] != nil {
+		delete(annotations, lastApplied)
+		gone = append(gone, "the annotation "+lastApplied)
+	}
 	if status, ok := n.o.Fields["status"]; ok {
 		delete(n.o.Fields, "status")
 		if !empty(status) && n.o.Kind() != "CustomResourceDefinition" {
@@ -141,7 +148,7 @@ func (n *normaliser) serverFields() error {
 		}
 	}
 	if len(gone) > 0 {
-		n.warn("SERVER_FIELD", "%s left out, the API server writes %s", strings.Join(gone, ", "), map[bool]string{true: "it", false: "them"}[len(gone) == 1])
+		n.warn("SERVER_FIELD", "left out, not for Git to write: %s", strings.Join(gone, ", "))
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ func TestNormalise(t *testing.T) {
 			"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: aGVsbG8=}\n", nil},
 		{"what kubectl get -o yaml adds goes, with a warning", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, uid: u, resourceVersion: \"1\", creationTimestamp: \"2020-01-01T00:00:00Z\", generation: 1, managedFields: [{manager: x}]}\nstatus: {a: b}\n",
 			configMap, []string{"metadata.managedFields, metadata.uid, metadata.resourceVersion, metadata.generation, metadata.creationTimestamp, status"}},
+		{"kubectl's copy of the object, which may hold a Secret's values", "apiVersion: v1\nkind: Secret\nmetadata: {name: a, annotations: {kubectl.kubernetes.io/last-applied-configuration: '{}'}}\n",
+			"apiVersion: v1\nkind: Secret\nmetadata: {name: a, annotations: {}}\n", []string{"last-applied-configuration"}},
 		{"what generators write empty goes without a word", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, creationTimestamp: null}\nstatus: {}\n", configMap, nil},
 		{"the status of a CRD too", "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\nstatus: {conditions: [], storedVersions: [v1]}\n",
 			"apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\n", nil},
