@@ -93,6 +93,10 @@ func (v *values) await(ctx context.Context, namespace, value string) (time.Time,
 	}
 }
 
+// apart is the time between commits: what is measured is a commit that comes by itself. The agent takes a storm of them
+// as one.
+const apart = 1500 * time.Millisecond
+
 // commits measures from the start of git push to the changed object's event, each on another app with another value.
 func commits(ctx context.Context, o options, p *plane, git *fleet, a *agent, f *Figures) error {
 	v, err := watchValues(ctx, p)
@@ -101,7 +105,10 @@ func commits(ctx context.Context, o options, p *plane, git *fleet, a *agent, f *
 	}
 	defer v.stop()
 	var sample []float64
+	pace := time.NewTicker(apart)
+	defer pace.Stop()
 	for i := range o.samples {
+		<-pace.C
 		app := i % o.apps
 		value := "commit-" + strconv.Itoa(i)
 		if err := git.change(app, value); err != nil {

@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -154,7 +155,7 @@ func (a *Agent) begin(ctx context.Context) error {
 		key := types.NamespacedName{Namespace: inventory.Namespace, Name: inventory.App}
 		a.inventories[key] = append(a.inventories[key], inventory)
 	}
-	if a.renderer, err = render.New(render.Options{Secret: []byte(a.uid)}); err != nil {
+	if a.renderer, err = render.New(render.Options{Secret: []byte(a.uid), Children: renderers()}); err != nil {
 		return err
 	}
 	if a.sandbox, err = a.renderer.Sandbox(ctx); err != nil {
@@ -258,6 +259,10 @@ func (a *Agent) healthRules(id object.ID) []health.Compiled {
 	}
 	return app.healthRules()
 }
+
+// renderers is how many renders run at once: half of the processors. A child costs about 50 MiB, and the API server, not
+// the renders, is what a first sync waits for.
+func renderers() int { return max(1, min(4, runtime.GOMAXPROCS(0)/2)) }
 
 // jitter gives a number in [0, 1).
 func jitter() float64 { return rand.Float64() }

@@ -127,8 +127,9 @@ func (t *turn) verdict(id object.ID, w wish) health.Verdict {
 	return fact.Health
 }
 
-// askPods puts what the pods say in the place of what their workload says, for workloads in trouble. They are asked
-// with growing pauses.
+// askPods puts what the pods say in the place of what their workload says, for workloads that are not healthy: a pod
+// that gets no image or crashes is trouble now, not when the workload's deadline is over. They are asked with growing
+// pauses.
 func (t *turn) askPods(ctx context.Context, verdicts map[object.ID]health.Verdict, now time.Time) {
 	a := t.app
 	var bad []object.ID
@@ -153,7 +154,7 @@ func (t *turn) askPods(ctx context.Context, verdicts map[object.ID]health.Verdic
 	}
 	for id, message := range a.troubles {
 		if v, ok := verdicts[id]; ok && message != "" {
-			v.Message = message
+			v.Health, v.Message = v1alpha1.Degraded, message
 			verdicts[id] = v
 		}
 	}
