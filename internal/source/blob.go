@@ -83,10 +83,10 @@ func (s *Snapshot) beside(where string, n node) []string {
 
 func (n node) isBlob() bool { return n.mode != modeFolder && n.mode != modeSubmodule }
 
-// blobsUnder gives the ids of all blobs under some paths, each once. What a symlink points to is not included: it has a path
-// of its own, and a read of it is answered then.
-func (s *Snapshot) blobsUnder(ctx context.Context, paths []string) ([]string, error) {
-	w := walker{s: s, ctx: ctx, seen: map[string]bool{}}
+// blobsUnder collects the blobs under some paths that may be missing, each once. What a symlink points to is not included: it
+// has a path of its own, and a read of it is answered then.
+func (s *Snapshot) blobsUnder(ctx context.Context, paths []string) (*walker, error) {
+	w := &walker{s: s, ctx: ctx, seen: map[string]bool{}}
 	for _, written := range paths {
 		clean, err := CleanPath(written)
 		if err != nil {
@@ -103,19 +103,20 @@ func (s *Snapshot) blobsUnder(ctx context.Context, paths []string) ([]string, er
 			return nil, err
 		}
 	}
-	return w.blobs, nil
+	return w, nil
 }
 
 // maxBlobs bounds how many blobs one Complete asks for.
 const maxBlobs = 1_000_000
 
-// walker collects blobs. Trees and blobs that were met already are passed over, so that a tree that names itself many times
-// costs no more than its objects.
+// walker collects blobs. Trees and blobs that were met already are passed over, so that a tree that names one other many
+// times costs no more than its objects; so are trees that are known to be complete.
 type walker struct {
 	s     *Snapshot
 	ctx   context.Context
 	seen  map[string]bool
 	blobs []string
+	trees []string // walked
 }
 
 func (w *walker) add(where string, n node, depth int) error {
@@ -132,7 +133,10 @@ func (w *walker) add(where string, n node, depth int) error {
 		return nil
 	case depth > w.s.m.options.MaxDepth:
 		return tooDeep(where, w.s.m.options.MaxDepth)
+	case w.s.m.isComplete(n.id):
+		return nil
 	}
+	w.trees = append(w.trees, n.id)
 	nodes, err := w.s.tree(w.ctx, where, n.id)
 	if err != nil {
 		return err

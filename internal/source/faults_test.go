@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -599,5 +600,70 @@ func TestOpen(t *testing.T) {
 	found, _ := filepath.Glob(filepath.Join(cache, "*.git"))
 	if info, err := os.Stat(found[0]); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the mirror can be read by others: %v", info.Mode())
+	}
+}
+
+// TestKilledAgent: the whole process is killed while it fetches. Its git dies with it, and the next process goes on.
+func TestKilledAgent(t *testing.T) {
+	if folder := os.Getenv("PLUMB_TEST_FETCH"); folder != "" {
+		fetchForever(t, folder)
+		return
+	}
+	s := newScene(t, source.Options{})
+	s.mirror.Close()
+	id := s.repo.Commit("main", "second", sourcetest.File("a", "second"))
+	reached := make(chan struct{}, 16)
+	s.server.Break(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			reached <- struct{}{}
+			sourcetest.Hang(w, r)
+			return
+		}
+		s.server.Truth(w, r)
+	})
+	agent := exec.Command(os.Args[0], "-test.run=^TestKilledAgent$")
+	agent.Env = append(os.Environ(), "PLUMB_TEST_FETCH="+s.cache, "PLUMB_TEST_URL="+s.server.URL, "PLUMB_TEST_COMMIT="+id)
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-reached
+	if err := agent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = agent.Wait() // killed
+	s.server.Mend()
+	s.open(source.Options{})
+	s.reads(s.first, "first")
+	head, err := s.pull()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.reads(head, "second")
+}
+
+func fetchForever(t *testing.T, cache string) {
+	m, err := source.Open(cache, source.Remote{URL: os.Getenv("PLUMB_TEST_URL"), Token: token}, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Fatal(m.Fetch(t.Context(), source.Head{Commit: os.Getenv("PLUMB_TEST_COMMIT"), Ref: "refs/heads/main", Kind: source.Branch}))
+}
+
+// TestSHA256: a repository of another hash is refused by name, not misread.
+func TestSHA256(t *testing.T) {
+	repo := sourcetest.NewRepo(t)
+	repo.Git("init", "--quiet", "--bare", "--object-format=sha256", "other.git")
+	other := *repo
+	other.Dir = filepath.Join(repo.Dir, "other.git")
+	other.Commit("main", "x", sourcetest.File("a", "1"))
+	for name, transport := range map[string]sourcetest.Transport{"local": local, "http": plainHTTP} {
+		m, err := source.Open(t.TempDir(), transport(t, &other), source.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if _, err := m.Resolve(t.Context(), "main"); !fault.Is(err, fault.Unsupported) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

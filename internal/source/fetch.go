@@ -283,11 +283,39 @@ func (m *Mirror) Complete(ctx context.Context, commit string, paths []string) er
 	if err != nil {
 		return err
 	}
-	return m.fetchMissing(ctx, wanted)
+	if err := m.fetchMissing(ctx, wanted.blobs); err != nil {
+		return err
+	}
+	m.noteComplete(wanted.trees)
+	return nil
+}
+
+// maxComplete bounds how many folders are remembered as complete.
+const maxComplete = 20_000
+
+// noteComplete remembers folders of which every blob is here, so that the next commit costs a walk of what it changed.
+func (m *Mirror) noteComplete(trees []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.complete == nil || len(m.complete)+len(trees) > maxComplete {
+		m.complete = map[string]bool{}
+	}
+	for _, id := range trees[:min(len(trees), maxComplete)] {
+		m.complete[id] = true
+	}
+}
+
+func (m *Mirror) isComplete(tree string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.complete[tree]
 }
 
 // fetchMissing fetches those of the blobs that are not here, in one request.
 func (m *Mirror) fetchMissing(ctx context.Context, blobs []string) error {
+	if len(blobs) == 0 {
+		return nil
+	}
 	missing, err := m.objects.missing(ctx, blobs)
 	if err != nil || len(missing) == 0 {
 		return err

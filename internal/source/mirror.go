@@ -74,6 +74,8 @@ type Mirror struct {
 	seen   map[string]string   // local ref → commit; nil: not read yet
 	state  map[string]*tracked // by revision
 
+	complete map[string]bool // folders of a filtered copy, by tree id, of which every blob is here
+
 	life       context.Context // of work that no caller waits for
 	end        context.CancelFunc
 	background sync.WaitGroup

@@ -53,9 +53,16 @@ func (m *Mirror) rebuild(ctx context.Context, old repo, head Head) error {
 		return fault.New(fault.FetchFailed, "the local copy of %s cannot be replaced: %w", m.url, err)
 	}
 	m.broken.Store(false)
-	m.setSeen(nil)
+	m.forget()
 	m.objects.restart()
 	return m.requireCommit(ctx, head)
+}
+
+// forget drops what was known of the copy that was replaced.
+func (m *Mirror) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen, m.complete = nil, nil
 }
 
 // rescueGuards brings the guarded commits into a fresh copy, each by itself, so that one that is lost takes no other along.

@@ -3,6 +3,7 @@ package source_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -26,22 +27,17 @@ func noise(n, seed int) string {
 	return b.String()[:n]
 }
 
-// slowly answers truthfully, a piece every few milliseconds.
-func slowly(server *sourcetest.Server) http.HandlerFunc {
+// upTo answers truthfully, but of a long answer gives the first n bytes only, and then waits until the client hangs up.
+func upTo(server *sourcetest.Server, n int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		recorder := httptest.NewRecorder()
 		server.Truth(recorder, r)
-		for name, values := range recorder.Header() {
-			w.Header()[name] = values
-		}
-		w.WriteHeader(recorder.Code)
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for body := recorder.Body; body.Len() > 0; <-tick.C {
-			if _, err := w.Write(body.Next(64 << 10)); err != nil {
-				return
-			}
+		maps.Copy(w.Header(), recorder.Header())
+		body := recorder.Body.Bytes()
+		_, _ = w.Write(body[:min(n, len(body))])
+		if len(body) > n {
 			_ = http.NewResponseController(w).Flush()
+			sourcetest.Hang(w, r)
 		}
 	}
 }
@@ -51,19 +47,21 @@ func TestWholeOrFiltered(t *testing.T) {
 	repo := sourcetest.NewRepo(t).AllowFilter()
 	var changes []sourcetest.Change
 	for i := range 4 {
-		changes = append(changes, sourcetest.File(fmt.Sprintf("dir/f%02d", i), noise(1<<20, i)))
+		changes = append(changes, sourcetest.File(fmt.Sprintf("dir/f%02d", i), noise(2<<20, i)))
 	}
-	repo.Commit("main", "4 MiB", changes...)
+	repo.Commit("main", "8 MiB", changes...)
 	server := sourcetest.Serve(t, repo, sourcetest.ServerOptions{})
-	server.Break(slowly(server))
 	for _, test := range []struct {
 		reason   string
 		options  source.Options
 		filtered bool
 	}{
 		{"below the limit: whole", source.Options{WholeLimit: 100 << 20}, false},
-		{"above it: without blobs", source.Options{WholeLimit: 512 << 10}, true},
+		{"above it: stopped, and begun again without blobs", source.Options{WholeLimit: 512 << 10}, true},
 	} {
+		if test.filtered {
+			server.Break(upTo(server, 3<<20))
+		}
 		cache := t.TempDir()
 		m, err := source.Open(cache, source.Remote{URL: server.URL}, test.options)
 		if err != nil {
@@ -105,7 +103,7 @@ func TestWholeOrFiltered(t *testing.T) {
 		t.Errorf("a filtered copy is within the bound of a transfer: %v", err)
 	}
 	if err := m.Complete(t.Context(), head.Commit, []string{"."}); !fault.Is(err, fault.FetchFailed) || fault.Of(err, "").Code != source.CodePackTooLarge {
-		t.Errorf("4 MiB of blobs against a bound of 2: %v", err)
+		t.Errorf("8 MiB of blobs against a bound of 2: %v", err)
 	}
 	if err := m.Complete(t.Context(), head.Commit, []string{"dir/f00"}); err != nil {
 		t.Errorf("one of them is within: %v", err)
