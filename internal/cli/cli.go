@@ -119,6 +119,8 @@ func verbs(env Env) []*cobra.Command {
 		newStatusCommand(env),
 		newWhyCommand(env),
 		newAppsCommand(env),
+		newRenderCommand(env),
+		newDiffCommand(env),
 		newSyncCommand(env),
 		newWaitCommand(env),
 		newPauseCommand(env),

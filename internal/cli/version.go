@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"plumb.dev/plumb/internal/render"
 )
 
 // Set by the linker: -ldflags "-X plumb.dev/plumb/internal/cli.release=v0.1.0 -X plumb.dev/plumb/internal/cli.commit=…".
@@ -19,6 +22,7 @@ type versionAnswer struct {
 	Commit     string            `json:"commit,omitempty"`
 	Go         string            `json:"go"`
 	Platform   string            `json:"platform"`
+	Sandbox    *render.Sandbox   `json:"sandbox,omitempty"` // what locks the rendering child on this kernel
 	Renderers  map[string]string `json:"renderers"`
 }
 
@@ -31,6 +35,7 @@ func newVersionCommand(env Env) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			answer, out := versionOf(), screenOf(env, cmd)
+			answer.Sandbox = sandboxHere(cmd.Context())
 			if format != "text" {
 				return out.machine(format, answer)
 			}
@@ -82,5 +87,27 @@ func (v versionAnswer) text() []string {
 			lines = append(lines, fmt.Sprintf("  renders     %s %s", name, version))
 		}
 	}
+	switch {
+	case v.Sandbox == nil:
+		lines = append(lines, "  sandbox     no rendering child can be started here")
+	case v.Sandbox.Weakness != "":
+		lines = append(lines, "  sandbox     weak: "+v.Sandbox.Weakness)
+	default:
+		lines = append(lines, "  sandbox     complete")
+	}
 	return lines
+}
+
+// sandboxHere starts a rendering child and asks what really locks it; nil if none can be started.
+func sandboxHere(ctx context.Context) *render.Sandbox {
+	renderer, err := render.New(render.Options{Children: 1})
+	if err != nil {
+		return nil
+	}
+	defer renderer.Close()
+	sandbox, err := renderer.Sandbox(ctx)
+	if err != nil {
+		return nil
+	}
+	return &sandbox
 }

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"io/fs"
+
+	"golang.org/x/sync/errgroup"
+
+	"plumb.dev/plumb/internal/diff"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/fleet"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/report"
+)
+
+// comparer renders apps on two sides.
+type comparer struct {
+	env           Env
+	options       diffOptions
+	renderer      *render.Renderer
+	cache         *render.Cache
+	before, after fs.FS
+}
+
+// all compares every pair; those that do not differ are left out.
+func (c *comparer) all(ctx context.Context, pairs []pair) ([]report.AppDiff, error) {
+	results := make([]*report.AppDiff, len(pairs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2) // the renderer has two children
+	for i, p := range pairs {
+		group.Go(func() error {
+			var err error
+			results[i], err = c.compare(ctx, p)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var out []report.AppDiff
+	for _, r := range results {
+		if r != nil {
+			out = append(out, *r)
+		}
+	}
+	return out, nil
+}
+
+// compare gives what differs in one app; nil if nothing does. What the base read is recorded: if the working tree answers
+// the same there is nothing to render.
+func (c *comparer) compare(ctx context.Context, p pair) (*report.AppDiff, error) {
+	old, err := c.old(ctx, p.before)
+	if err != nil {
+		return nil, err
+	}
+	if p.after == nil {
+		d := &report.AppDiff{Address: p.before.Address().String(), Notes: []string{"the app goes: its deletions are held until a commit consents"}}
+		d.Objects = objectDiffs(old.objects, nil)
+		return d, nil
+	}
+	d := &report.AppDiff{Address: p.after.Address().String(), Before: old.failure}
+	if p.after.Fault != nil {
+		d.Fault = p.after.Fault
+		return d, nil
+	}
+	req, closer, err := c.request(c.after, *p.after, p.before != nil)
+	if err != nil {
+		return nil, err
+	}
+	defer closer()
+	if p.before == nil {
+		d.Notes = append(d.Notes, "a new app, in namespace "+p.after.Namespace)
+	} else if p.before.Namespace != p.after.Namespace {
+		d.Notes = append(d.Notes, "the namespace changes from "+p.before.Namespace+" to "+p.after.Namespace+": a new copy there, the old one is held")
+	}
+	if old.recorded != nil && old.recorded.Unchanged(req) && len(d.Notes) == 0 {
+		return nil, nil
+	}
+	manifest, err := c.renderer.Render(ctx, req)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		d.Fault = fault.Of(err, fault.RenderFailed)
+		return d, nil
+	}
+	d.Objects = objectDiffs(old.objects, manifest.Objects)
+	if len(d.Objects)+len(d.Notes) == 0 && old.failure == nil {
+		return nil, nil
+	}
+	return d, nil
+}
+
+// side is the base's render of an app.
+type side struct {
+	objects  []object.Object
+	recorded *render.Recorded
+	failure  *fault.Fault
+}
+
+func (c *comparer) old(ctx context.Context, app *fleet.App) (side, error) {
+	switch {
+	case app == nil:
+		return side{}, nil
+	case app.Fault != nil:
+		return side{failure: app.Fault}, nil
+	}
+	req, closer, err := c.request(c.before, *app, true)
+	if err != nil {
+		return side{}, err
+	}
+	defer closer()
+	rec, ok := c.cache.Load(app.Name)
+	if !ok || !rec.Unchanged(req) {
+		manifest, err := c.renderer.Render(ctx, req)
+		switch {
+		case ctx.Err() != nil:
+			return side{}, ctx.Err()
+		case err != nil:
+			rec = render.RecordFailure(req, manifest, err)
+			if rec == nil {
+				return side{failure: fault.Of(err, fault.RenderFailed)}, nil
+			}
+		default:
+			rec = render.Record(req, manifest)
+		}
+		_ = c.cache.Store(app.Name, rec) // without the cache the next diff only renders again
+	}
+	return side{objects: rec.Manifest.Objects, recorded: rec, failure: rec.Failure}, nil
+}
+
+func (c *comparer) request(tree fs.FS, app fleet.App, upgrade bool) (render.Request, func(), error) {
+	req := requestOf(tree, app)
+	req.Upgrade, req.Set = upgrade, c.options.set
+	if c.options.namespace != "" {
+		req.Namespace = c.options.namespace
+	}
+	return withValues(c.env, req, c.options.values)
+}
+
+// objectDiffs compares objects by identity: what came or changed in the order of the new side, then what went.
+func objectDiffs(before, after []object.Object) []report.ObjectDiff {
+	old := map[object.ID]object.Object{}
+	for _, o := range before {
+		old[o.ID()] = o
+	}
+	var out []report.ObjectDiff
+	for _, o := range after {
+		previous, ok := old[o.ID()]
+		delete(old, o.ID())
+		if !ok {
+			out = append(out, report.ObjectDiff{Change: report.ObjectAdded, Object: o.ID()})
+			continue
+		}
+		if fields := diff.Fields(previous, o); len(fields) > 0 {
+			out = append(out, report.ObjectDiff{Change: report.ObjectChanged, Object: o.ID(), Fields: fields})
+		}
+	}
+	for _, o := range before {
+		if _, gone := old[o.ID()]; gone {
+			out = append(out, report.ObjectDiff{Change: report.ObjectDeleted, Object: o.ID()})
+		}
+	}
+	return out
+}
