@@ -98,6 +98,8 @@ func status(code int) http.HandlerFunc {
 	}
 }
 
+const anyCode = "*"
+
 // TestServerFaults: whatever a server does, the error says what, in bounded and clean words without the credential, the last
 // good state stays readable, and the next pass over a mended server succeeds.
 func TestServerFaults(t *testing.T) {
@@ -119,7 +121,7 @@ func TestServerFaults(t *testing.T) {
 		{"a page that claims to be Git", liar, fault.FetchFailed, "", "", "garbage of the right type"},
 		{"silence", silent, fault.FetchFailed, source.CodeDeadline, "no complete answer within 2s", "it accepts and says nothing"},
 		{"a drip", drip, fault.FetchFailed, source.CodeDeadline, "no complete answer", "a byte now and then"},
-		{"a flood", flood, fault.FetchFailed, source.CodeDeadline, "", "refs without end"},
+		{"a flood", flood, fault.FetchFailed, anyCode, "", "refs without end: memory or time ends it"},
 		{"half a pack", truncated, fault.FetchFailed, "", "", "the connection breaks in mid-transfer"},
 		{"silence in mid-fetch", silentPost, fault.FetchFailed, source.CodeDeadline, "no complete answer", "it hangs after the refs"},
 		{"another object", corrupting, fault.FetchFailed, "", "", "bits flip on the way"},
@@ -127,7 +129,7 @@ func TestServerFaults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newScene(t, source.Options{})
 			s.mirror.Close()
-			if test.code == source.CodeDeadline {
+			if test.code == source.CodeDeadline || test.code == anyCode {
 				s.open(source.Options{AskTimeout: 2 * time.Second, FetchTimeout: 2 * time.Second})
 			} else {
 				s.open(source.Options{})
@@ -137,7 +139,7 @@ func TestServerFaults(t *testing.T) {
 			start := time.Now()
 			_, err := s.pull()
 			f := fault.Of(err, "")
-			if f == nil || f.Reason != test.want || f.Code != test.code || !strings.Contains(f.Error(), test.text) {
+			if f == nil || f.Reason != test.want || test.code != anyCode && f.Code != test.code || !strings.Contains(f.Error(), test.text) {
 				t.Errorf("%s: the error is %v, want %s %s with %q", test.reason, err, test.want, test.code, test.text)
 			}
 			if said := fmt.Sprintf("%v %+v", err, f); len(f.Error()) > 900 || strings.Contains(said, token) || strings.Contains(said, encoded) || strings.Contains(said, "\x1b") {

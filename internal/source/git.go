@@ -20,8 +20,9 @@ import (
 
 // Bounds of one run of git. The memory bound is per process; packs are mapped, not loaded, and do not count.
 const (
-	maxGitMemory = 1 << 30 // bytes of private memory
-	maxStderr    = 8 << 10 // bytes of what git says, the end of it
+	maxGitMemory = 1 << 30   // bytes of private memory
+	maxAskMemory = 256 << 20 // the same, to list refs: git keeps all of them before it prints one
+	maxStderr    = 8 << 10   // bytes of what git says, the end of it
 	killGrace    = 2 * time.Second
 )
 
@@ -39,6 +40,7 @@ type run struct {
 	maxStdout int           // bytes; more kills the command. 0: nothing is expected
 	stdout    io.Writer     // instead of the result of exec; not bounded
 	deadline  time.Duration // hard; 0: that of the context
+	memory    uint64        // bytes of private memory; 0: maxGitMemory
 	trace     string        // file that git writes its packets to; "": none
 	settings  []setting     // besides those of every run
 	network   bool          // give it the credential and the CA bundle
@@ -89,7 +91,7 @@ func (r repo) exec(ctx context.Context, do run) ([]byte, error) {
 		cmd.Stdout = do.stdout
 	}
 	if err = cmd.Start(); err == nil {
-		limitMemory(cmd.Process.Pid)
+		limitMemory(cmd.Process.Pid, or(do.memory, maxGitMemory))
 		err = cmd.Wait()
 	}
 	switch {
@@ -286,8 +288,8 @@ func memoryFile(content string) (*os.File, error) {
 
 // limitMemory bounds a git that was just started, and all that it starts: an object of a few bytes can unfold to gigabytes.
 // It comes after exec, microseconds before git has read its configuration. A kernel that refuses leaves git unbounded.
-func limitMemory(pid int) {
-	bound := unix.Rlimit{Cur: maxGitMemory, Max: maxGitMemory}
+func limitMemory(pid int, bytes uint64) {
+	bound := unix.Rlimit{Cur: bytes, Max: bytes}
 	_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &bound, nil)
 	none := unix.Rlimit{}
 	_ = unix.Prlimit(pid, unix.RLIMIT_CORE, &none, nil) // a core would hold the credential

@@ -227,7 +227,7 @@ func startReader(r repo) (*reader, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	limitMemory(cmd.Process.Pid)
+	limitMemory(cmd.Process.Pid, maxGitMemory)
 	return started, nil
 }
 

@@ -32,7 +32,7 @@ func (m *Mirror) resolve(ctx context.Context, revision string) (Head, error) {
 	if err := checkRevision(revision); err != nil {
 		return Head{}, err
 	}
-	do := run{args: []string{"ls-remote", "--quiet", "--symref", "--", "origin"}, maxStdout: maxAdvert, deadline: m.options.AskTimeout, network: true}
+	do := run{args: []string{"ls-remote", "--quiet", "--symref", "--", "origin"}, maxStdout: maxAdvert, memory: maxAskMemory, deadline: m.options.AskTimeout, network: true}
 	named := revision != "" && revision != "HEAD" && !strings.HasPrefix(revision, "refs/")
 	if named && m.manyRefs.Load() {
 		do.args = []string{"ls-remote", "--quiet", "--heads", "--tags", "--", "origin"}
