@@ -53,7 +53,7 @@ func newStatusCommand(env Env) *cobra.Command {
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "go on showing changes: repaint on a terminal, a line for each change in a pipe")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with 1 unless everything shown is ok")
 	cmd.Flags().BoolVar(&o.all, "all", false, "list everything, also what is ok everywhere")
-	outputFlag(cmd, &o.format, "table", "json", "yaml", "name")
+	outputFlag(cmd, &o.format, "table", "wide", "json", "yaml", "name")
 	cmd.ValidArgsFunction = completeNames(env, &o.kubeFlags)
 	return cmd
 }
@@ -67,12 +67,15 @@ func first(args []string) string {
 }
 
 func runStatus(ctx context.Context, env Env, out screen, o statusOptions, name string) error {
+	if o.format == "wide" {
+		out.style.Width = 0 // nothing is cut
+	}
 	k, err := o.connect(env)
 	if err != nil {
 		return err
 	}
 	if o.watch {
-		return watchStatus(ctx, env, out, o, k, name)
+		return k.follow(ctx, env, watchStatus(env, out, o, name))
 	}
 	f, err := k.fleet(ctx, env.Now)
 	if err != nil {
@@ -146,19 +149,19 @@ func (s screen) names(targets []report.Target) {
 }
 
 // watchStatus repaints on a terminal; elsewhere it tells each change once, as a line or as JSON.
-func watchStatus(ctx context.Context, env Env, out screen, o statusOptions, k *kube, name string) error {
+func watchStatus(env Env, out screen, o statusOptions, name string) func(report.Fleet) (bool, error) {
 	log := changeLog{out: out, json: o.format == "json", last: map[string]string{}}
-	return k.follow(ctx, env, func(f report.Fleet) (bool, error) {
+	return func(f report.Fleet) (bool, error) {
 		f, err := only(f, name)
 		if err != nil {
 			return false, err
 		}
-		if !out.tty || o.format != "table" {
+		if !out.tty || o.format != "table" && o.format != "wide" {
 			return false, log.tell(f)
 		}
 		out.repaint(env, out.style.Status(f, o.all || name != ""))
 		return false, nil
-	})
+	}
 }
 
 // repaint draws lines over the last ones, as many as fit, and clears what is left of those.

@@ -69,15 +69,22 @@ func (v *view) run(ctx context.Context, k *kube, env Env, changes <-chan change,
 			v.apply(c, env)
 			settle.Reset(settleWindow)
 		case <-lease.C:
-			if agent := k.agent(ctx); agent.Why == "" || v.agent.Heard.IsZero() {
-				v.agent = agent
-			}
+			v.hear(ctx, k)
 			settle.Reset(0)
 		case <-settle.C:
 			if done, err := see(v.fleet(env.Now())); done || err != nil {
 				return err
 			}
 		}
+	}
+}
+
+// hear reads the Lease. While it cannot be read the last time stands, and grows old.
+func (v *view) hear(ctx context.Context, k *kube) {
+	ctx, cancel := context.WithTimeout(ctx, leasePause)
+	defer cancel()
+	if agent := k.agent(ctx); agent.Why == "" || v.agent.Heard.IsZero() {
+		v.agent = agent
 	}
 }
 

@@ -19,6 +19,8 @@ type Trouble struct {
 	Who   string
 	Text  string
 	Next  string
+	// The App object that it is about; empty where it is about the agent or a Repo.
+	Namespace, Name string
 }
 
 // Troubles lists what is not ok, in the order in which people want to know: the agent's silence, repositories, then the
@@ -28,7 +30,7 @@ func (f Fleet) Troubles() []Trouble {
 		if len(f.Apps)+len(f.Repos) == 0 {
 			return nil
 		}
-		return []Trouble{{v1alpha1.StateUnknown, "agent", silent + "; every state is unknown", nextOfSilence}}
+		return []Trouble{{State: v1alpha1.StateUnknown, Who: "agent", Text: silent + "; every state is unknown", Next: nextOfSilence}}
 	}
 	var out []Trouble
 	for _, r := range f.Repos {
@@ -70,7 +72,7 @@ func troubleOfRepo(r v1alpha1.Repo, now time.Time) *Trouble {
 	if text == "" {
 		return nil
 	}
-	return &Trouble{v1alpha1.StateFailed, "repo " + repoName(r), text, "plumb sync"}
+	return &Trouble{State: v1alpha1.StateFailed, Who: "repo " + repoName(r), Text: text, Next: "plumb sync"}
 }
 
 // isOfRepo tells the reasons that speak of the repository itself from those that only count its apps, which have lines
@@ -92,7 +94,10 @@ func repoName(r v1alpha1.Repo) string {
 }
 
 func troubleOfTarget(t Target, now time.Time) Trouble {
-	out := Trouble{State: t.State, Who: t.Address(), Text: t.Summary(), Next: "plumb why " + t.Address()}
+	out := Trouble{
+		State: t.State, Who: t.Address(), Text: t.Summary(), Next: "plumb why " + t.Address(),
+		Namespace: t.App.Namespace, Name: t.App.Name,
+	}
 	status := t.App.Status
 	switch t.State {
 	case v1alpha1.StateFailed:
