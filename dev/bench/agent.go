@@ -30,8 +30,9 @@ type agent struct {
 	listen string
 	done   chan struct{}
 
-	mu   sync.Mutex
-	peak int64 // bytes
+	mu    sync.Mutex
+	peak  int64     // bytes
+	parts []float64 // MiB of each process at the peak
 }
 
 const token = "bench-token"
@@ -146,11 +147,15 @@ func (a *agent) sample(pid int, done <-chan struct{}) {
 		case <-tick.C:
 		}
 		var sum int64
+		parts := []float64{}
 		for _, p := range family(pid) {
 			sum += resident(p)
+			parts = append(parts, float64(resident(p)>>10)/1024)
 		}
 		a.mu.Lock()
-		a.peak = max(a.peak, sum)
+		if sum > a.peak {
+			a.peak, a.parts = sum, parts
+		}
 		a.mu.Unlock()
 	}
 }

@@ -39,7 +39,8 @@ type Figures struct {
 	IdleMinutes    float64            `json:"idle_min"`
 	Restart        Restart            `json:"restart"`
 	RSS            float64            `json:"rss_mib"` // peak of the sum over the agent and its children
-	CPU            float64            `json:"cpu_s"`   // of the first sync, likewise the sum
+	RSSParts       []float64          `json:"rss_parts_mib"`
+	CPU            float64            `json:"cpu_s"` // of the first sync, likewise the sum
 }
 
 // Restart is what kill -9 and a start with the same cache cost.
@@ -138,7 +139,7 @@ func run(ctx context.Context, o options, dir string) (*Figures, error) {
 			return nil, fmt.Errorf("measure %s: %w\n%s", step.name, err, a.lastLog())
 		}
 	}
-	f.RSS = a.peakMiB()
+	f.RSS, f.RSSParts = a.peakMiB(), a.parts
 	return f, nil
 }
 

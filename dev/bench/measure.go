@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -187,6 +188,7 @@ func idle(ctx context.Context, o options, p *plane, _ *fleet, a *agent, f *Figur
 		f.IdleByKind[r.kindOf()] += 1 / f.IdleMinutes
 		if r.kindOf() != "watch" && r.kindOf() != "lease" {
 			f.IdleRequests += 1 / f.IdleMinutes
+			fmt.Fprintf(os.Stderr, "  while idle: %s %s %s/%s at %s\n", r.Verb, r.Object.Resource, r.Object.Namespace, r.Object.Name, r.At.Format(time.TimeOnly))
 		}
 	}
 	return nil

@@ -27,7 +27,7 @@ const (
 )
 
 // rollingGrace is how long the word "rolling" is held back.
-const rollingGrace = 500 * time.Millisecond
+const rollingGrace = 1500 * time.Millisecond
 
 // historyKept is how many revisions an App's status shows.
 const historyKept = 10
@@ -144,7 +144,7 @@ func (t *turn) askPods(ctx context.Context, verdicts map[object.ID]health.Verdic
 	}
 	slices.SortFunc(bad, object.ID.Compare)
 	if a.troubleSince.IsZero() {
-		a.troubleSince = now
+		a.troubleSince, a.troubleAt = now, now // most are healthy before the first pause is over
 	}
 	if now.Sub(a.troubleAt) >= t.troublePause(now) {
 		a.troubleAt, a.troubles = now, map[object.ID]string{}

@@ -158,6 +158,7 @@ func (t *turn) live(meta *metav1.ObjectMeta) plan.Live {
 		UID: string(meta.UID), Version: meta.ResourceVersion, Owner: meta.Annotations[v1alpha1.AnnotationOwner],
 		Managed: meta.Labels[v1alpha1.LabelManaged] == "true", Owned: diff.Owned(meta.ManagedFields, t.manager()),
 		Tool: trackingMark(meta), Terminating: meta.DeletionTimestamp != nil,
+		Former: diff.Former(meta.ManagedFields, meta.Labels),
 	}
 	for _, e := range meta.ManagedFields {
 		live.Managers = append(live.Managers, plan.Manager{Name: e.Manager, Operation: string(e.Operation), Subresource: e.Subresource})

@@ -53,7 +53,7 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	t := &turn{agent: ag, app: a, object: o, offer: of, newest: newest, log: ag.log.With("app", key.String())}
 	t.begin()
 	if of == nil {
-		t.judge(ctx)
+		t.unread(ctx)
 		return
 	}
 	if t.prepare(ctx) {
@@ -64,6 +64,17 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	}
 	t.judge(ctx)
 	t.settle()
+}
+
+// unread is the turn of an app that no commit was offered to yet: there is nothing to say, unless its repository cannot
+// be read.
+func (t *turn) unread(ctx context.Context) {
+	t.app.mu.Lock()
+	t.fault = t.app.sourceFault
+	t.app.mu.Unlock()
+	if t.fault != nil {
+		t.judge(ctx)
+	}
 }
 
 // begin takes up what a former life of the agent recorded.

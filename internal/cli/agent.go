@@ -33,6 +33,9 @@ type agentFlags struct {
 	workers, slots      int
 }
 
+// softLimit is where the agent begins to collect garbage harder, in bytes. A fleet that needs more gets it.
+const softLimit = 64 << 20
+
 // newAgentCommand gives the daemon's verb: the process that keeps a cluster true to Git.
 func newAgentCommand(env Env) *cobra.Command {
 	var f agentFlags
@@ -59,7 +62,8 @@ func newAgentCommand(env Env) *cobra.Command {
 }
 
 func runAgent(ctx context.Context, env Env, f agentFlags) error {
-	debug.SetGCPercent(50) // memory is the agent's budget, and it is idle most of the time
+	debug.SetGCPercent(50)          // memory is the agent's budget, and it is idle most of the time
+	debug.SetMemoryLimit(softLimit) // it collects harder before it grows beyond
 	config, err := agentConfig(f)
 	if err != nil {
 		return err

@@ -50,7 +50,8 @@ type Live struct {
 	Managed     bool      `json:"managed"`         // bears the label plumb.dev/managed
 	Owned       string    `json:"owned,omitempty"` // digest of our own entry in managedFields; "" if there is none
 	Managers    []Manager `json:"managers,omitempty"`
-	Tool        string    `json:"tool,omitempty"` // another tool's tracking mark, for example "Argo CD application guestbook"
+	Former      []string  `json:"former,omitempty"` // managers of tools that made it: what they own moves to us at our first claim
+	Tool        string    `json:"tool,omitempty"`   // another tool's tracking mark, for example "Argo CD application guestbook"
 	Terminating bool      `json:"terminating,omitempty"`
 	// Field managers of persons' tools that have added fields to the spec of an object of ours: drift of the kind added.
 	Added []string `json:"added,omitempty"`
