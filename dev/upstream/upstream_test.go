@@ -53,7 +53,7 @@ type settings struct {
 }
 
 var chartSettings = map[string]settings{
-	"rancher-fleet/charts/fleet-agent": {release: "fleet-agent", namespace: "cattle-fleet-system", set: []string{"apiServerURL=https://example.com"}},
+	"rancher-fleet/charts/fleet-agent": {release: "fleet-agent", namespace: "cattle-fleet-system", set: []string{"apiServerURL=https://example.com", "tokenName=t"}},
 	"kargo/charts/kargo": {set: []string{
 		"api.adminAccount.passwordHash=$2a$10$abcdefghijklmnopqrstuv", "api.adminAccount.tokenSigningKey=key",
 	}},

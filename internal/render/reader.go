@@ -127,7 +127,7 @@ func (r *reader) resolve(at location) (location, thing, error) {
 		return at, thing{}, outside(at.path)
 	}
 	if strings.Count(at.path, "/") >= r.limits.Depth {
-		return at, thing{}, fault.New(fault.RenderLimit, "%s lies more than %d folders deep", at.path, r.limits.Depth).WithCode(CodeTreeTooDeep)
+		return at, thing{}, fault.New(fault.RenderLimit, "%s lies more than %d folders deep", shortened(at.path), r.limits.Depth).WithCode(CodeTreeTooDeep)
 	}
 	linked, ok := source.FS.(fs.ReadLinkFS)
 	if !ok {
@@ -165,6 +165,14 @@ func (r *reader) follow(source fs.ReadLinkFS, at location) (location, thing, err
 			done, rest = here.path, more
 		}
 	}
+}
+
+// shortened gives the beginning of a long path.
+func shortened(p string) string {
+	if parts := strings.Split(p, "/"); len(parts) > 6 {
+		return strings.Join(parts[:6], "/") + "/…"
+	}
+	return p
 }
 
 // target gives where a symlink points, as a path from the root of the source.

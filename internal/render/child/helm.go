@@ -3,7 +3,6 @@ package child
 import (
 	"bytes"
 	"context"
-	"errors"
 	"path"
 	"slices"
 	"sort"
@@ -84,7 +83,7 @@ func loadChart(s *session) (*helm, error) {
 		return nil, err
 	}
 	if h.chart, err = loader.LoadFiles(files); err != nil {
-		return nil, h.explain(err)
+		return nil, h.explainLoad(err)
 	}
 	if kind := h.chart.Metadata.Type; kind != "" && kind != "application" {
 		return nil, fault.New(fault.RenderFailed, "this is a %s chart, which only other charts can use", kind).At(h.at(chartName))
@@ -140,7 +139,7 @@ func (h *helm) values() (map[string]any, error) {
 		}
 		current, err := loader.LoadValues(bytes.NewReader(data))
 		if err != nil {
-			return nil, yamlFault(f.Path, lastCause(err))
+			return nil, yamlFault(f.Path, data)
 		}
 		values = loader.MergeMaps(values, current)
 	}
@@ -153,9 +152,11 @@ func (h *helm) values() (map[string]any, error) {
 	}
 	for _, line := range h.s.req.Set {
 		if err := strvals.ParseInto(line, values); err != nil {
-			key, _, _ := strings.Cut(line, "=")
-			return nil, fault.New(fault.InvalidSettings, "the value that is set for %q cannot be read", key).
-				WithNext("write it as for `helm --set`")
+			key, _, ok := strings.Cut(line, "=")
+			if !ok { // what stands there may be a value
+				return nil, fault.New(fault.InvalidSettings, "a value is set without a key").WithNext("write key=value, as for `helm --set`")
+			}
+			return nil, fault.New(fault.InvalidSettings, "the value that is set for %q cannot be read", key).WithNext("write it as for `helm --set`")
 		}
 	}
 	return values, nil
@@ -384,11 +385,4 @@ func (h *helm) nearestFile(below string) string {
 		}
 	}
 	return below
-}
-
-func lastCause(err error) error {
-	for errors.Unwrap(err) != nil {
-		err = errors.Unwrap(err)
-	}
-	return err
 }

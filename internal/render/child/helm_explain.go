@@ -46,6 +46,17 @@ func (h *helm) explain(err error) error {
 	return f
 }
 
+// loadText is how upstream names the file of the chart that it cannot read.
+var loadText = regexp.MustCompile(`^cannot load ([\w.]+): `)
+
+// explainLoad gives an error of loading the place in the file that cannot be read.
+func (h *helm) explainLoad(err error) error {
+	if m := loadText.FindStringSubmatch(err.Error()); m != nil && h.names[m[1]] {
+		return yamlFault(path.Join(h.s.req.Path, m[1]), h.data(m[1]))
+	}
+	return h.explain(err)
+}
+
 var (
 	tplText    = regexp.MustCompile(`(?s)(error during tpl function execution for|cannot parse template) ".*?[^\\]": `)
 	prefixes   = regexp.MustCompile(`^(parse error at|execution error at|execution error in|parse error in) \([^)]*\): `)

@@ -34,6 +34,12 @@ func (k *kustomization) explain(err error) error {
 		return fault.New(fault.RenderFailed, "%s names a folder that it is part of", "resources").WithCode(render.CodeCycle).At(k.cycle(place)).
 			WithNext("a base cannot lie above its overlay, and cannot use it")
 	}
+	if strings.Contains(text, "loading KV pairs") { // the rest quotes literals, or lines of files
+		return fault.New(fault.RenderFailed, "a generator has a literal or a line of a file that is not key=value").At(k.generatorPlace(place))
+	}
+	if f := k.unknownField(text); f != nil {
+		return f
+	}
 	if f := k.noTarget(text); f != nil {
 		return f
 	}
@@ -93,6 +99,14 @@ func (k *kustomization) pluginPlace(otherwise fault.Place) fault.Place {
 	return otherwise
 }
 
+// generatorPlace finds the field of generators of the kustomization that was loaded last.
+func (k *kustomization) generatorPlace(otherwise fault.Place) fault.Place {
+	if found := k.scanned[k.entering]; found != nil && len(found.sources) > 0 {
+		return found.sources[0]
+	}
+	return otherwise
+}
+
 // cycle finds an entry that names a folder above its own kustomization, or one that was entered before.
 func (k *kustomization) cycle(otherwise fault.Place) fault.Place {
 	found := k.scanned[k.entering]
@@ -120,6 +134,25 @@ func (k *kustomization) entered(folder string) bool {
 		}
 	}
 	return false
+}
+
+var unknownText = regexp.MustCompile(`unknown field "(\w+)"`)
+
+// unknownField finds a field that no kustomization has.
+func (k *kustomization) unknownField(text string) error {
+	m := unknownText.FindStringSubmatch(text)
+	if m == nil {
+		return nil
+	}
+	place := fault.Place{File: k.entering}
+	if found := k.scanned[k.entering]; found != nil {
+		place.Line = found.fields[m[1]]
+	}
+	f := fault.New(fault.RenderFailed, "a kustomization has no field %q", m[1]).At(place)
+	if near := nearest(m[1], slices.Concat(pathFields, eitherFields, itemFields, sourceFields, otherFields)); near != "" {
+		return f.WithNext("did you mean %s?", near)
+	}
+	return f
 }
 
 // noTargetText is how upstream says that a patch has no target: kind, name.

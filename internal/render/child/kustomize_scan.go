@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/render/wire"
 )
@@ -20,6 +21,8 @@ type scan struct {
 	file    string
 	entries []entry
 	schema  bool
+	fields  map[string]int // the lines of its fields
+	sources []fault.Place  // of the generators of ConfigMaps and Secrets
 }
 
 // entry is one path that a kustomization names.
@@ -65,6 +68,7 @@ func (k *kustomization) preload(found *scan) error {
 	if err := k.s.load(files); err != nil {
 		return err
 	}
+	var bases []entry
 	var deeper []wire.File
 	for i, f := range files {
 		a := k.s.files[f]
@@ -78,9 +82,19 @@ func (k *kustomization) preload(found *scan) error {
 			for _, name := range kustomizationNames {
 				deeper = append(deeper, wire.File{Path: path.Join(a.Path, name)})
 			}
+			bases = append(bases, entries[i])
 		}
 	}
-	return k.s.load(deeper)
+	if err := k.s.load(deeper); err != nil {
+		return err
+	}
+	for i, e := range bases {
+		if !slices.ContainsFunc(deeper[3*i:3*i+3], func(f wire.File) bool { return k.s.files[f].Status != wire.ItIsNot }) {
+			return fault.New(fault.RenderFailed, "%s names %s, a folder without kustomization.yaml", e.field, e.path).At(e.place).
+				WithNext("add one to it, or name its files")
+		}
+	}
+	return nil
 }
 
 // placed gives a fault the place of the entry that led to it, if that says more.
@@ -127,6 +141,7 @@ var (
 	itemFields   = []string{"patches", "patchesJson6902", "replacements"} // lists of maps with a path
 	sourceFields = []string{"configMapGenerator", "secretGenerator"}      // lists of maps with files, envs and env
 	chartFields  = []string{"helmCharts", "helmChartInflationGenerator", "helmGlobals"}
+	otherFields  = []string{"namespace", "namePrefix", "nameSuffix", "labels", "commonAnnotations", "images", "replicas", "generatorOptions", "sortOptions"}
 	oldFields    = map[string]string{
 		"bases": "resources", "commonLabels": "labels", "imageTags": "images", "patchesJson6902": "patches",
 		"patchesStrategicMerge": "patches", "vars": "replacements",
@@ -138,9 +153,9 @@ var (
 func scanKustomization(file string, data []byte) (*scan, []wire.Warning, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(data, &document); err != nil {
-		return nil, nil, yamlFault(file, err)
+		return nil, nil, yamlFault(file, data)
 	}
-	found := &scan{file: file}
+	found := &scan{file: file, fields: map[string]int{}}
 	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
 		return found, nil, nil // upstream has a good message for it
 	}
@@ -151,6 +166,7 @@ func scanKustomization(file string, data []byte) (*scan, []wire.Warning, error) 
 	var warnings []wire.Warning
 	for i := 0; i+1 < len(top.Content); i += 2 {
 		key, value := top.Content[i], resolved(top.Content[i+1])
+		found.fields[key.Value] = key.Line
 		if instead, old := oldFields[key.Value]; old {
 			warnings = append(warnings, wire.Warning{
 				Code: render.WarnDeprecated, Place: fault.Place{File: file, Line: key.Line},
@@ -185,6 +201,7 @@ func (found *scan) field(key, value *yaml.Node) error {
 			return found.add(name+".path", valueOf(item, "path"))
 		})
 	case slices.Contains(sourceFields, name):
+		found.sources = append(found.sources, fault.Place{File: found.file, Line: key.Line})
 		return found.each(name, value, found.addSources)
 	case name == "openapi":
 		found.schema = true
@@ -303,15 +320,12 @@ func valueOf(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+): `)
-
-// yamlFault gives a YAML error its place. The parser's messages quote no values.
-func yamlFault(file string, err error) error {
-	text := strings.TrimPrefix(strings.Split(err.Error(), "\n")[0], "yaml: ")
-	place := fault.Place{File: file}
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		fmt.Sscan(m[1], &place.Line)
-		text = strings.Replace(text, m[0], "", 1)
+// yamlFault says what keeps a file from being YAML, and where. Its words quote no values.
+func yamlFault(file string, data []byte) error {
+	_, _, err := object.Parse(data, file)
+	if f := fault.Of(err, fault.RenderFailed); f != nil && f.Code != "OBJECT_MALFORMED" && f.Code != "NOT_AN_OBJECT" {
+		f.Reason = fault.RenderFailed
+		return f
 	}
-	return fault.New(fault.RenderFailed, "not YAML: %s", text).WithCode("YAML_SYNTAX").At(place)
+	return fault.New(fault.RenderFailed, "not YAML that can be read").WithCode("YAML_SYNTAX").At(fault.Place{File: file})
 }
