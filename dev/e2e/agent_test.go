@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+const token = "e2e-token"
+
+// agent is the product's agent as a process of its own.
+type agent struct {
+	plumb      string
+	kubeconfig string
+	dir        string
+
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	listen string
+}
+
+// start starts the agent with the cache that is there, and waits until it runs.
+func (a *agent) start(flags ...string) error {
+	if err := os.MkdirAll(a.dir, 0o755); err != nil {
+		return err
+	}
+	file := filepath.Join(a.dir, "token")
+	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(a.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	a.cmd = exec.Command(a.plumb, append([]string{"agent", "--kubeconfig", a.kubeconfig, "--cache-dir", a.cache(),
+		"--listen", "127.0.0.1:0", "--token-file", file, "--announce"}, flags...)...)
+	a.cmd.Stderr = log
+	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := a.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if a.stdin, err = a.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	if err := a.cmd.Start(); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		a.kill()
+		return fmt.Errorf("the agent ended before it ran: %w\n%s", err, a.said("", 20))
+	}
+	var ready struct{ Listen string }
+	if err := json.Unmarshal(line, &ready); err != nil {
+		return err
+	}
+	a.listen = ready.Listen
+	return nil
+}
+
+func (a *agent) log() string   { return filepath.Join(a.dir, "agent.log") }
+func (a *agent) cache() string { return filepath.Join(a.dir, "cache") }
+
+// kill is kill -9.
+func (a *agent) kill() {
+	if a.cmd == nil {
+		return
+	}
+	_ = a.cmd.Process.Kill()
+	_ = a.cmd.Wait()
+	a.stdin.Close()
+	a.cmd = nil
+}
+
+// said gives the last lines of the log that have a text in them.
+func (a *agent) said(text string, n int) string {
+	data, err := os.ReadFile(a.log())
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for line := range bytes.Lines(data) {
+		if bytes.Contains(line, []byte(text)) {
+			lines = append(lines, strings.TrimSpace(string(line)))
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// metric reads one number from /metrics.
+func (a *agent) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.listen+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			value, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return value
+		}
+	}
+	t.Fatalf("there is no metric %s (HTTP %s)", name, resp.Status)
+	return 0
+}
+
+// hook delivers a webhook for a Repo and gives the HTTP status.
+func (a *agent) hook(repo, body, signature string) (int, error) {
+	req, err := http.NewRequest(http.MethodPost, "http://"+a.listen+"/hooks/"+system+"/"+repo, strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("X-Plumb-Signature-256", signature)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// result is what a command did.
+type result struct {
+	code   int
+	stdout string
+	stderr string
+}
+
+// command runs a verb of plumb against the world's cluster.
+func (a *agent) command(t *testing.T, dir string, arguments ...string) result {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), a.plumb, arguments...)
+	cmd.Dir = dir
+	cmd.Env = []string{"KUBECONFIG=" + a.kubeconfig, "HOME=" + a.dir, "PATH=" + os.Getenv("PATH"), "NO_COLOR=1", "TZ=UTC",
+		"PLUMB_URL=http://" + a.listen, "PLUMB_TOKEN=" + token}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
+}
