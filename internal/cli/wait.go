@@ -164,6 +164,9 @@ func knownCommits(f report.Fleet) []string {
 	for _, a := range f.Apps {
 		ids = append(ids, a.Status.Revision, a.Status.Target)
 		ids = append(ids, a.Status.ChangedBy...)
+		for _, h := range a.Status.History {
+			ids = append(ids, h.Revision)
+		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)

@@ -240,14 +240,25 @@ func (w *whyPage) warnings(list []string) {
 	}
 }
 
-// conditions shows those that say more than the state word does.
+// conditions shows those that say more than the state word does, each text once.
 func (w *whyPage) conditions(list []metav1.Condition) {
-	label := "because"
+	label, told := "because", map[string]bool{}
 	for _, c := range list {
-		if c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionTrue {
+		if c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionTrue || told[c.Message] {
 			continue
 		}
-		w.section(label, Clean(fmt.Sprintf("%s (%s): %s", c.Reason, c.Type, c.Message)))
+		told[c.Message] = true
+		w.section(label, Clean(c.Reason+": "+c.Message)+w.stalled(c, list))
 		label = ""
 	}
+}
+
+// stalled says of a reason that no retry will help, where that is so.
+func (w *whyPage) stalled(of metav1.Condition, list []metav1.Condition) string {
+	for _, c := range list {
+		if c.Type == v1alpha1.ConditionStalled && c.Status == metav1.ConditionTrue && c.Message == of.Message {
+			return " (no retry will help)"
+		}
+	}
+	return ""
 }
