@@ -49,7 +49,7 @@ func (a *agent) start(ctx context.Context) (time.Time, error) {
 	}
 	defer log.Close()
 	a.cmd = exec.CommandContext(ctx, a.plumb, "agent", "--kubeconfig", a.plane.kubeconfig, "--cache-dir", filepath.Join(a.dir, "cache"),
-		"--listen", "127.0.0.1:0", "--token-file", file, "--announce")
+		"--listen", "127.0.0.1:0", "--token-file", file, "--announce", "--verbose")
 	a.cmd.Stderr = log
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := a.cmd.StdoutPipe()
@@ -149,6 +149,9 @@ func (a *agent) sample(pid int, done <-chan struct{}) {
 		var sum int64
 		parts := []float64{}
 		for _, p := range family(pid) {
+			if p != pid && unstarted(p, pid) {
+				continue
+			}
 			sum += resident(p)
 			parts = append(parts, float64(resident(p)>>10)/1024)
 		}
@@ -190,6 +193,13 @@ func family(pid int) []int {
 		}
 	}
 	return all
+}
+
+// unstarted tells whether a child is between clone and exec: it shares its parent's memory, which is counted already.
+func unstarted(child, parent int) bool {
+	a, errA := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", child))
+	b, errB := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", parent))
+	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
 func resident(pid int) int64 {

@@ -85,7 +85,7 @@ func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 	a.progress.observe(state.Fingerprint(f.Verdicts), now)
 	f.ProgressSince = a.progress.since
 	f.Fights = t.fights(now)
-	if t.plan == nil && f.Fault == nil && len(f.Faults) == 0 && a.planned == nil && t.unmoved() && a.wishes != nil {
+	if t.plan == nil && f.Fault == nil && len(f.Faults) == 0 && a.planned == nil && a.wishes != nil && t.moved() == "" {
 		f.Quiet = true
 	}
 	return f

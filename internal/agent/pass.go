@@ -139,9 +139,11 @@ func (t *turn) act(ctx context.Context) {
 	if t.paused() || time.Now().Before(a.retryAt) {
 		return
 	}
-	if !t.asked && t.quiet() {
+	moved, quiet := t.quiet()
+	if quiet && !t.asked {
 		return
 	}
+	t.log.Debug("a pass plans", "because", moved, "asked", t.asked)
 	if err := t.agent.requireAccount(ctx, t.object.Namespace, t.offer.account); err != nil {
 		t.fail(fault.Of(err, fault.ServiceAccountMissing))
 		return
@@ -189,37 +191,62 @@ func (t *turn) heals() bool {
 }
 
 // quiet tells whether everything in the cluster is as recorded and as wished: the usual case, and no request is made.
-func (t *turn) quiet() bool {
+// Where it is not, it says what moved first.
+func (t *turn) quiet() (moved string, quiet bool) {
 	a := t.app
-	if a.wishes == nil || t.plan != nil || len(a.faults) > 0 {
-		return false
+	switch {
+	case a.wishes == nil:
+		return "a new render", false
+	case len(a.faults) > 0:
+		return "a fault is tried again", false
 	}
 	for id := range a.inventory {
-		if _, wished := a.wishes[id]; !wished {
-			return a.consentedAt == t.offer.commit && t.unmoved()
+		if _, wished := a.wishes[id]; !wished && a.consentedAt != t.offer.commit {
+			return id.String() + " is not in Git, and a new commit may allow its deletion", false
 		}
 	}
-	return t.unmoved()
+	moved = t.moved()
+	return moved, moved == ""
 }
 
-// unmoved tells whether every wish is in the Inventory and its object as it was left.
-func (t *turn) unmoved() bool {
-	a := t.app
+// moved says what is not as it was left, "" if everything is.
+func (t *turn) moved() string {
 	owner := t.identity().Owner()
-	for id, w := range a.wishes {
-		entry, ok := a.inventory[id]
-		if !ok || entry.UID == "" || entry.Desired != w.digest {
-			return a.left[id]
-		}
-		fact, ok := t.agent.facts.Get(id)
-		if !ok || fact.UID != entry.UID || fact.Owned != entry.Owned || !fact.Managed || fact.Terminating || fact.Added != a.accepted[id] {
-			return false
-		}
-		if fact.Owner != owner && !(id.Kind == "Namespace" && fact.Owner == "") {
-			return false
+	for id, w := range t.app.wishes {
+		if why := t.movedObject(id, w, owner); why != "" {
+			return id.String() + " " + why
 		}
 	}
-	return true
+	return ""
+}
+
+func (t *turn) movedObject(id object.ID, w wish, owner string) string {
+	a := t.app
+	entry, ok := a.inventory[id]
+	if !ok || entry.UID == "" || entry.Desired != w.digest {
+		if a.left[id] {
+			return ""
+		}
+		return "is not applied"
+	}
+	fact, ok := t.agent.facts.Get(id)
+	switch {
+	case !ok:
+		return "is not seen"
+	case fact.UID != entry.UID:
+		return "is another object"
+	case fact.Owned != entry.Owned:
+		return "lost fields of ours"
+	case !fact.Managed:
+		return "lost our label"
+	case fact.Terminating:
+		return "is being deleted"
+	case fact.Added != a.accepted[id]:
+		return "got fields of others"
+	case fact.Owner != owner && !(id.Kind == "Namespace" && fact.Owner == ""):
+		return "lost our claim"
+	}
+	return ""
 }
 
 // makePlan looks at the cluster and decides.
