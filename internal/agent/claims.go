@@ -97,6 +97,19 @@ func (c *claims) decide(key types.NamespacedName, commit string, ids map[object.
 	return news
 }
 
+// still notes that an app wants at a commit what it wanted before. It tells whether that is news.
+func (c *claims) still(key types.NamespacedName, commit string) (news bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	have, ok := c.apps[key]
+	if !ok || have.decided == "" {
+		return false
+	}
+	news = have.decided != commit
+	have.decided, have.offered = commit, commit
+	return news
+}
+
 // done notes that all of an app's wishes were applied. It tells whether that is news.
 func (c *claims) done(key types.NamespacedName, applied bool) (news bool) {
 	c.mu.Lock()

@@ -141,6 +141,9 @@ func (t *turn) act(ctx context.Context) {
 	}
 	moved, quiet := t.quiet()
 	if quiet && !t.asked {
+		if t.agent.claims.still(a.key, t.offer.commit) {
+			t.agent.wakeWaiting(a.key)
+		}
 		return
 	}
 	t.log.Debug("a pass plans", "because", moved, "asked", t.asked)
@@ -263,7 +266,9 @@ func (t *turn) makePlan(ctx context.Context) error {
 		return err
 	}
 	in.Policy = policy
-	t.agent.claims.decide(t.app.key, t.offer.commit, idSet(plan.Claims(t.objects)))
+	if t.agent.claims.decide(t.app.key, t.offer.commit, idSet(plan.Claims(t.objects))) {
+		t.agent.wakeWaiting(t.app.key)
+	}
 	if in.Picture, err = t.look(ctx, in); err != nil {
 		return err
 	}

@@ -99,14 +99,19 @@ func (a *app) take(entries []v1alpha1.InventoryEntry) {
 func (t *turn) note(begun time.Time) {
 	a := t.app
 	if a.times.revision != a.target {
-		a.times = times{revision: a.target, seen: t.offer.seen, planned: begun}
+		a.times = timesOf(a.status.History, a.target)
 	}
+	if a.times.planned.IsZero() {
+		a.times.seen, a.times.planned = t.offer.seen, begun
+	}
+	tried := a.times.applied.IsZero()
 	done := map[object.ID]plan.Done{}
 	for i := range t.outcomes {
 		out := &t.outcomes[i]
 		if !out.Done || !out.Tried {
 			continue
 		}
+		tried = true
 		id := out.Step.ID
 		t.plan.Steps[i] = out.Step
 		answer := plan.Done{UID: string(out.Applied.UID), Owned: diff.Owned(out.Applied.ManagedFields, t.manager())}
@@ -122,7 +127,28 @@ func (t *turn) note(begun time.Time) {
 		}
 	}
 	a.take(plan.After(a.entries(), *t.plan, done))
-	a.times.applied = time.Now()
+	if tried {
+		a.times.applied = time.Now()
+	}
+}
+
+// timesOf takes up the times of a revision that a former life of the agent recorded.
+func timesOf(history []v1alpha1.HistoryRow, revision string) times {
+	out := times{revision: revision}
+	if len(history) == 0 || history[0].Revision != revision {
+		return out
+	}
+	row := history[0]
+	out.seen, out.planned, out.applied, out.healthy = timeOf(row.Seen), timeOf(row.Planned), timeOf(row.Applied), timeOf(row.Healthy)
+	out.changed, out.took = row.Changed, row.Took
+	return out
+}
+
+func timeOf(t *metav1.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
 }
 
 func (t *turn) writeAfter(ctx context.Context) error {
