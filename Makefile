@@ -70,7 +70,7 @@ test: need ## Everything: each stage below, then a table of their times
 	@$(stages) run -beside playground $(STAGES)
 
 fmt-check: ## gofmt
-	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	@files=$$(gofmt -l .); \
 	if [[ -n $$files ]]; then echo "not formatted (gofmt -w):"; echo "$$files"; exit 1; fi
 
 vet: playground ## go vet, both modules
@@ -80,8 +80,7 @@ vet: playground ## go vet, both modules
 lint: playground ## staticcheck, both modules
 	@mkdir -p $(BIN)
 	go -C dev build -o $(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
-	$(BIN)/staticcheck ./...
-	cd dev && $(BIN)/staticcheck ./...
+	@s=0; $(BIN)/staticcheck ./... || s=1; cd dev; $(BIN)/staticcheck ./... || s=1; exit $$s
 
 generated: ## The generated files are those that the generator writes
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
