@@ -47,8 +47,8 @@ type Options struct {
 	AllowLocal bool   // file:// repositories
 	Version    string
 	Log        *slog.Logger
-	Workers    int // apps in work at once; default 8
-	Slots      int // requests in flight for users' objects; default 20
+	Workers    int // apps in work at once; default 24
+	Slots      int // requests in flight for users' objects; default 40
 }
 
 // Agent is a running agent.
@@ -96,10 +96,10 @@ func Run(ctx context.Context, options Options) (*Agent, error) {
 
 func newAgent(ctx context.Context, options Options) (*Agent, error) {
 	if options.Workers == 0 {
-		options.Workers = 8
+		options.Workers = 24
 	}
 	if options.Slots == 0 {
-		options.Slots = 20
+		options.Slots = 40
 	}
 	if options.Log == nil {
 		options.Log = slog.Default()

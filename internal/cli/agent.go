@@ -56,8 +56,8 @@ func newAgentCommand(env Env) *cobra.Command {
 	flags.BoolVar(&f.simulated, "simulated", false, "say on every page that pods are simulated")
 	flags.BoolVar(&f.announce, "announce", false, "print one JSON line with the address when ready, and end when standard input does")
 	flags.BoolVar(&f.verbose, "verbose", false, "log more")
-	flags.IntVar(&f.workers, "workers", 0, "apps in work at once (default 8)")
-	flags.IntVar(&f.slots, "slots", 0, "requests in flight for users' objects (default 20)")
+	flags.IntVar(&f.workers, "workers", 0, "apps in work at once (default 24)")
+	flags.IntVar(&f.slots, "slots", 0, "requests in flight for users' objects (default 40)")
 	return cmd
 }
 
