@@ -130,17 +130,26 @@ func run(ctx context.Context, o options, dir string) (*Figures, error) {
 	defer a.kill()
 	for _, step := range []struct {
 		name string
-		do   func(context.Context, options, *plane, *fleet, *agent, *Figures) error
+		do   func(context.Context, *lab) error
 	}{
 		{"first sync", firstSync}, {"commits", commits}, {"heals", heals}, {"idle", idle}, {"restart", restart},
 	} {
 		say(step.name)
-		if err := step.do(ctx, o, cp, git, a, f); err != nil {
+		if err := step.do(ctx, &lab{options: o, plane: cp, fleet: git, agent: a, figures: f}); err != nil {
 			return nil, fmt.Errorf("measure %s: %w\n%s", step.name, err, a.lastLog())
 		}
 	}
 	f.RSS, f.RSSParts = a.peakMiB(), a.parts
 	return f, nil
+}
+
+// lab is everything that a measurement needs.
+type lab struct {
+	options options
+	plane   *plane
+	fleet   *fleet
+	agent   *agent
+	figures *Figures
 }
 
 func say(what string) { fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format("15:04:05"), what) }

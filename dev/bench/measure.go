@@ -15,7 +15,8 @@ import (
 )
 
 // firstSync runs from the start of the agent's process with an empty cache to the API server's answer to the last apply.
-func firstSync(ctx context.Context, o options, p *plane, _ *fleet, a *agent, f *Figures) error {
+func firstSync(ctx context.Context, l *lab) error {
+	o, p, a, f := l.options, l.plane, l.agent, l.figures
 	offset := p.auditOffset()
 	begun, err := a.start(ctx)
 	if err != nil {
@@ -99,7 +100,8 @@ func (v *values) await(ctx context.Context, namespace, value string) (time.Time,
 const apart = 1500 * time.Millisecond
 
 // commits measures from the start of git push to the changed object's event, each on another app with another value.
-func commits(ctx context.Context, o options, p *plane, git *fleet, a *agent, f *Figures) error {
+func commits(ctx context.Context, l *lab) error {
+	o, p, a, f := l.options, l.plane, l.agent, l.figures
 	v, err := watchValues(ctx, p)
 	if err != nil {
 		return err
@@ -112,11 +114,11 @@ func commits(ctx context.Context, o options, p *plane, git *fleet, a *agent, f *
 		<-pace.C
 		app := i % o.apps
 		value := "commit-" + strconv.Itoa(i)
-		if err := git.change(app, value); err != nil {
+		if err := l.fleet.change(app, value); err != nil {
 			return err
 		}
 		begun := time.Now()
-		if err := git.push(); err != nil {
+		if err := l.fleet.push(); err != nil {
 			return err
 		}
 		at, err := v.await(ctx, appName(app), value)
@@ -133,7 +135,8 @@ func commits(ctx context.Context, o options, p *plane, git *fleet, a *agent, f *
 }
 
 // heals measures from the API server's answer to a foreign write to the event that restores the field.
-func heals(ctx context.Context, o options, p *plane, _ *fleet, a *agent, f *Figures) error {
+func heals(ctx context.Context, l *lab) error {
+	o, p, a, f := l.options, l.plane, l.agent, l.figures
 	v, err := watchValues(ctx, p)
 	if err != nil {
 		return err
@@ -167,7 +170,8 @@ func heals(ctx context.Context, o options, p *plane, _ *fleet, a *agent, f *Figu
 }
 
 // idle counts what the agent does when there is nothing to do. Watch renewals and the Lease are counted apart.
-func idle(ctx context.Context, o options, p *plane, _ *fleet, a *agent, f *Figures) error {
+func idle(ctx context.Context, l *lab) error {
+	o, p, a, f := l.options, l.plane, l.agent, l.figures
 	if err := a.waitOK(ctx, o.apps, time.Minute); err != nil {
 		return err
 	}
@@ -195,7 +199,8 @@ func idle(ctx context.Context, o options, p *plane, _ *fleet, a *agent, f *Figur
 }
 
 // restart is kill -9 and a start with the same cache.
-func restart(ctx context.Context, o options, p *plane, _ *fleet, a *agent, f *Figures) error {
+func restart(ctx context.Context, l *lab) error {
+	o, p, a, f := l.options, l.plane, l.agent, l.figures
 	a.kill()
 	offset := p.auditOffset()
 	begun, err := a.start(ctx)

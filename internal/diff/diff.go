@@ -11,7 +11,6 @@
 package diff
 
 import (
-	"bytes"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,7 +45,7 @@ func set(e metav1.ManagedFieldsEntry) *fieldpath.Set {
 		return nil
 	}
 	s := &fieldpath.Set{}
-	if err := s.FromJSON(bytes.NewReader(e.FieldsV1.Raw)); err != nil {
+	if err := s.FromJSON(e.FieldsV1.GetRawReader()); err != nil {
 		return nil
 	}
 	return s

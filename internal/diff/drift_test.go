@@ -208,7 +208,7 @@ func TestDriftOfSecrets(t *testing.T) {
 }
 
 func entry(manager, operation, fields string) metav1.ManagedFieldsEntry {
-	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationType(operation), APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationType(operation), APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields)}
 }
 
 func TestForeignByHandmadeEntries(t *testing.T) {
@@ -275,9 +275,11 @@ func TestOwned(t *testing.T) {
 		change func(e *metav1.ManagedFieldsEntry)
 		same   bool
 	}{
-		{"white space between tokens does not count", func(e *metav1.ManagedFieldsEntry) { e.FieldsV1.Raw = []byte("{ \"f:a b\": {\n\".\": { } } }\n") }, true},
+		{"white space between tokens does not count", func(e *metav1.ManagedFieldsEntry) {
+			e.FieldsV1 = metav1.NewFieldsV1("{ \"f:a b\": {\n\".\": { } } }\n")
+		}, true},
 		{"another time zone does not count", func(e *metav1.ManagedFieldsEntry) { e.Time = &metav1.Time{Time: at.In(time.FixedZone("x", 3600))} }, true},
-		{"a blank in a name counts", func(e *metav1.ManagedFieldsEntry) { e.FieldsV1.Raw = []byte(`{"f:ab":{".":{}}}`) }, false},
+		{"a blank in a name counts", func(e *metav1.ManagedFieldsEntry) { e.FieldsV1 = metav1.NewFieldsV1(`{"f:ab":{".":{}}}`) }, false},
 		{"the time counts", func(e *metav1.ManagedFieldsEntry) { e.Time = &metav1.Time{Time: at.Add(time.Second)} }, false},
 		{"the version counts", func(e *metav1.ManagedFieldsEntry) { e.APIVersion = "v2" }, false},
 		{"an Update entry is not ours", func(e *metav1.ManagedFieldsEntry) { e.Operation = "Update" }, false},

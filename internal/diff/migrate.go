@@ -46,7 +46,7 @@ func Migrate(entries []metav1.ManagedFieldsEntry, manager string, from []string)
 	if !moved || err != nil {
 		return entries, false
 	}
-	ours.FieldsV1 = &metav1.FieldsV1{Raw: bytes.TrimSpace(raw)}
+	ours.FieldsV1 = metav1.NewFieldsV1(string(bytes.TrimSpace(raw)))
 	return append([]metav1.ManagedFieldsEntry{ours}, kept...), true
 }
 

@@ -25,7 +25,7 @@ func Owned(entries []metav1.ManagedFieldsEntry, manager string) string {
 		h.Write([]byte(e.Time.UTC().Format(time.RFC3339)))
 	}
 	h.Write([]byte("\n"))
-	h.Write(compact(e.FieldsV1.Raw))
+	h.Write(compact(e.FieldsV1.GetRawBytes()))
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 

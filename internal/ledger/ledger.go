@@ -49,9 +49,15 @@ func New(config *rest.Config) (*Ledger, error) {
 	return &Ledger{rest: client}, nil
 }
 
+// Handler takes in what a Watch delivers. Its functions are called one at a time.
+type Handler[T any] struct {
+	Put  func(T) // an object that exists or changed
+	Gone func(T) // an object that was deleted, as it was last seen
+}
+
 // Watch delivers every object of a resource ("apps", "repos", "clusters"), first the existing ones, then changes,
 // until ctx ends. It returns when the first list was delivered.
-func Watch[T runtime.Object](ctx context.Context, l *Ledger, resource string, example T, put func(T), gone func(T)) error {
+func Watch[T runtime.Object](ctx context.Context, l *Ledger, resource string, example T, h Handler[T]) error {
 	source := cache.NewListWatchFromClient(l.rest, resource, metav1.NamespaceAll, fields.Everything())
 	take := func(o any, do func(T)) {
 		if tombstone, ok := o.(cache.DeletedFinalStateUnknown); ok {
@@ -65,9 +71,9 @@ func Watch[T runtime.Object](ctx context.Context, l *Ledger, resource string, ex
 		ListerWatcher: source,
 		ObjectType:    example,
 		Handler: cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(o any) { take(o, put) },
-			UpdateFunc: func(_, o any) { take(o, put) },
-			DeleteFunc: func(o any) { take(o, gone) },
+			AddFunc:    func(o any) { take(o, h.Put) },
+			UpdateFunc: func(_, o any) { take(o, h.Put) },
+			DeleteFunc: func(o any) { take(o, h.Gone) },
 		},
 		Transform: func(o any) (any, error) {
 			if m, ok := o.(metav1.Object); ok {
@@ -95,7 +101,7 @@ func (l *Ledger) Inventories(ctx context.Context) ([]v1alpha1.Inventory, error) 
 // PutInventory writes one Inventory object.
 func (l *Ledger) PutInventory(ctx context.Context, inventory *v1alpha1.Inventory) error {
 	inventory.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Inventory"}
-	if err := l.apply(ctx, "inventories", "", inventory.Namespace, inventory.Name, inventory); err != nil {
+	if err := l.apply(ctx, target{resource: "inventories", namespace: inventory.Namespace, name: inventory.Name}, inventory); err != nil {
 		return fmt.Errorf("write Inventory %s/%s: %w", inventory.Namespace, inventory.Name, err)
 	}
 	return nil
@@ -119,7 +125,7 @@ func (l *Ledger) PutApp(ctx context.Context, app *v1alpha1.App) error {
 		},
 		"spec": app.Spec,
 	}
-	if err := l.apply(ctx, "apps", "", app.Namespace, app.Name, body); err != nil {
+	if err := l.apply(ctx, target{resource: "apps", namespace: app.Namespace, name: app.Name}, body); err != nil {
 		return fmt.Errorf("write App %s/%s: %w", app.Namespace, app.Name, err)
 	}
 	return nil
@@ -137,7 +143,7 @@ func (l *Ledger) DeleteApp(ctx context.Context, namespace, name string, uid type
 
 // PutAppStatus writes the status of an App that still is the one with this UID.
 func (l *Ledger) PutAppStatus(ctx context.Context, namespace, name string, uid types.UID, status *v1alpha1.AppStatus) error {
-	if err := l.putStatus(ctx, "App", "apps", namespace, name, uid, status); err != nil {
+	if err := l.putStatus(ctx, target{kind: "App", resource: "apps", namespace: namespace, name: name, uid: uid}, status); err != nil {
 		return fmt.Errorf("write the status of App %s/%s: %w", namespace, name, err)
 	}
 	return nil
@@ -145,19 +151,27 @@ func (l *Ledger) PutAppStatus(ctx context.Context, namespace, name string, uid t
 
 // PutRepoStatus writes the status of a Repo that still is the one with this UID.
 func (l *Ledger) PutRepoStatus(ctx context.Context, namespace, name string, uid types.UID, status *v1alpha1.RepoStatus) error {
-	if err := l.putStatus(ctx, "Repo", "repos", namespace, name, uid, status); err != nil {
+	if err := l.putStatus(ctx, target{kind: "Repo", resource: "repos", namespace: namespace, name: name, uid: uid}, status); err != nil {
 		return fmt.Errorf("write the status of Repo %s/%s: %w", namespace, name, err)
 	}
 	return nil
 }
 
-func (l *Ledger) putStatus(ctx context.Context, kind, resource, namespace, name string, uid types.UID, status any) error {
+// target is where an apply goes.
+type target struct {
+	kind, resource, subresource string
+	namespace, name             string
+	uid                         types.UID // of the object that it must be; "" is any
+}
+
+func (l *Ledger) putStatus(ctx context.Context, to target, status any) error {
 	body := map[string]any{
-		"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind,
-		"metadata": map[string]any{"name": name, "namespace": namespace, "uid": uid},
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": to.kind,
+		"metadata": map[string]any{"name": to.name, "namespace": to.namespace, "uid": to.uid},
 		"status":   status,
 	}
-	return l.apply(ctx, resource, "status", namespace, name, body)
+	to.subresource = "status"
+	return l.apply(ctx, to, body)
 }
 
 // Heartbeat renews the agent's Lease: its renewTime is what tells every reader that the states still hold.
@@ -177,7 +191,7 @@ func (l *Ledger) Heartbeat(ctx context.Context, lease *coordinationv1.Lease) err
 	return nil
 }
 
-func (l *Ledger) apply(ctx context.Context, resource, subresource, namespace, name string, body any) error {
+func (l *Ledger) apply(ctx context.Context, to target, body any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -186,9 +200,9 @@ func (l *Ledger) apply(ctx context.Context, resource, subresource, namespace, na
 	if err != nil {
 		return err
 	}
-	req := l.rest.Verb(http.MethodPatch).Namespace(namespace).Resource(resource).Name(name)
-	if subresource != "" {
-		req = req.SubResource(subresource)
+	req := l.rest.Verb(http.MethodPatch).Namespace(to.namespace).Resource(to.resource).Name(to.name)
+	if to.subresource != "" {
+		req = req.SubResource(to.subresource)
 	}
 	_, err = req.SetHeader("Content-Type", string(types.ApplyPatchType)).
 		SetHeader("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json").
