@@ -164,13 +164,13 @@ func (a *Agent) begin(ctx context.Context) error {
 	if a.sandbox.Weakness != "" {
 		a.log.Warn("the sandbox of renders is weak", "weakness", a.sandbox.Weakness)
 	}
-	if err := ledger.Watch(ctx, a.ledger, "clusters", &v1alpha1.Cluster{}, a.putCluster, a.dropCluster); err != nil {
+	if err := ledger.Watch(ctx, a.ledger, "clusters", &v1alpha1.Cluster{}, ledger.Handler[*v1alpha1.Cluster]{Put: a.putCluster, Gone: a.dropCluster}); err != nil {
 		return err
 	}
-	if err := ledger.Watch(ctx, a.ledger, "repos", &v1alpha1.Repo{}, a.putRepo, a.dropRepo); err != nil {
+	if err := ledger.Watch(ctx, a.ledger, "repos", &v1alpha1.Repo{}, ledger.Handler[*v1alpha1.Repo]{Put: a.putRepo, Gone: a.dropRepo}); err != nil {
 		return err
 	}
-	if err := ledger.Watch(ctx, a.ledger, "apps", &v1alpha1.App{}, a.putApp, a.dropApp); err != nil {
+	if err := ledger.Watch(ctx, a.ledger, "apps", &v1alpha1.App{}, ledger.Handler[*v1alpha1.App]{Put: a.putApp, Gone: a.dropApp}); err != nil {
 		return err
 	}
 	go a.heartbeat(ctx)
@@ -244,8 +244,10 @@ func (a *Agent) objectChanged(id object.ID) {
 	}
 	a.mu.Lock()
 	key, ok := a.owners[id]
+	app := a.apps[key]
 	a.mu.Unlock()
-	if ok {
+	if ok && app != nil {
+		app.waits() // it may be what was waited for
 		a.queue.Add(key)
 	}
 }

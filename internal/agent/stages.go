@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/health"
 	"plumb.dev/plumb/internal/object"
@@ -81,7 +79,7 @@ func (t *turn) renderFailed(ctx context.Context, request render.Request, manifes
 // renderNothing is the render of a folder that is gone from Git.
 func (t *turn) renderNothing() error {
 	a := t.app
-	if a.recorded != nil || a.wishes != nil && len(a.wishes) > 0 || a.target == "" {
+	if a.recorded != nil || len(a.wishes) > 0 || a.target == "" {
 		a.recorded, a.wishes = nil, nil
 		a.target, a.changedBy = t.offer.commit, []string{t.offer.commit}
 	}
@@ -372,8 +370,6 @@ func warningTexts(warnings []render.Warning) []string {
 	return texts
 }
 
-func groupKind(id object.ID) schema.GroupKind {
-	return schema.GroupKind{Group: id.Group, Kind: id.Kind}
 }
 
 func join(folder, file string) string {
