@@ -370,8 +370,6 @@ func warningTexts(warnings []render.Warning) []string {
 	return texts
 }
 
-}
-
 func join(folder, file string) string {
 	if folder == "." || folder == "" {
 		return file
