@@ -48,6 +48,7 @@ type app struct {
 	state       v1alpha1.State // as last judged
 	blocked     bool           // the last plan waits for another app
 	sync        string         // the sync token that may be carried out: its repository was asked after it
+	woken       bool           // another app has decided: what was waited for may be there
 
 	// in hand
 	begun     bool
@@ -59,6 +60,7 @@ type app struct {
 	inventory map[object.ID]v1alpha1.InventoryEntry
 	chunks    int // Inventory objects that exist
 	status    v1alpha1.AppStatus
+	tried     *offer // what attempts are counted for
 	attempts  int
 	retryAt   time.Time
 	faults    []*fault.Fault // of the last apply

@@ -67,6 +67,14 @@ func (c *claims) offer(key types.NamespacedName, commit string) {
 	}
 }
 
+// decided tells whether an app has given its word on a commit.
+func (c *claims) decided(key types.NamespacedName, commit string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	have, ok := c.apps[key]
+	return !ok || have.decided == commit
+}
+
 // decide notes what an app wants at a commit. It tells whether that differs from before.
 func (c *claims) decide(key types.NamespacedName, commit string, ids map[object.ID]bool) (news bool) {
 	c.mu.Lock()

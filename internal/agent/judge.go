@@ -210,8 +210,16 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	for i := range a.chunks {
 		s.Inventory = append(s.Inventory, inventoryName(t.object.Name, i))
 	}
-	s.Warnings = limitTexts(slices.Concat(a.renderWarnings, a.loadWarnings, a.planWarnings), 10)
+	s.Warnings = limitTexts(slices.Concat(t.unsupported(), a.renderWarnings, a.loadWarnings, a.planWarnings), 10)
 	t.history(s, now)
+}
+
+// unsupported names what people asked for and what is not built yet: it must not be ignored in silence.
+func (t *turn) unsupported() []string {
+	if t.object.Annotations[v1alpha1.AnnotationDelete] != "prune" {
+		return nil
+	}
+	return []string{v1alpha1.AnnotationDelete + ": prune is not supported yet: deleting this App leaves its objects in place"}
 }
 
 // complete tells whether the target is applied with nothing left to do.
@@ -304,17 +312,32 @@ func (ag *Agent) wakeWaiting(key types.NamespacedName) {
 	}
 }
 
-// waits tells whether the last plan of an app waits for, or was refused because of, another app.
+// waits tells whether the last plan of an app waits for, or was refused because of, another app; then it need not wait for
+// its next try.
 func (a *app) waits() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.woken = a.woken || a.blocked
 	return a.blocked
 }
 
+// wake tells whether waits has said so since the last call.
+func (a *app) wake() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	woken := a.woken
+	a.woken = false
+	return woken
+}
+
 func blockedByOther(p *plan.Plan) bool {
-	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-		return s.Action == plan.Wait || s.Action == plan.Refuse && s.Fault != nil && s.Fault.Reason == "OwnedByOther"
+	return waitsFor(p) || slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+		return s.Action == plan.Refuse && s.Fault != nil && s.Fault.Reason == "OwnedByOther"
 	})
+}
+
+func waitsFor(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Action == plan.Wait })
 }
 
 // touched has the status of the Repo of an app written soon.

@@ -89,6 +89,9 @@ func (t *turn) begin() {
 		a.inventory, a.chunks = t.agent.takeInventory(t.object)
 		t.agent.own(a.key, a.inventory)
 	}
+	if woken := a.wake(); woken || a.tried != t.offer {
+		a.tried, a.attempts, a.retryAt = t.offer, 0, time.Time{}
+	}
 	if token != a.synced && a.mayStart(token) {
 		t.asked = true
 		a.attempts, a.retryAt = 0, time.Time{}
@@ -103,7 +106,7 @@ func (t *turn) prepare(ctx context.Context) bool {
 	a.mu.Unlock()
 	if t.offer.fault != nil {
 		t.fault = t.offer.fault
-		t.agent.claims.decide(a.key, t.offer.commit, t.kept())
+		t.decide(t.kept())
 		return false
 	}
 	client, err := t.agent.cluster.As(t.object.Namespace, t.offer.account)
@@ -118,7 +121,7 @@ func (t *turn) prepare(ctx context.Context) bool {
 	}
 	if err := t.render(ctx); err != nil {
 		t.fault = fault.Of(err, fault.RenderFailed)
-		t.agent.claims.decide(a.key, t.offer.commit, t.kept())
+		t.decide(t.kept())
 		return false
 	}
 	return true
@@ -136,14 +139,12 @@ func (t *turn) kept() map[object.ID]bool {
 // act makes the cluster so, if anything differs and nothing forbids it.
 func (t *turn) act(ctx context.Context) {
 	a := t.app
+	t.claim(ctx)
 	if t.paused() || time.Now().Before(a.retryAt) {
 		return
 	}
 	moved, quiet := t.quiet()
 	if quiet && !t.asked {
-		if t.agent.claims.still(a.key, t.offer.commit) {
-			t.agent.wakeWaiting(a.key)
-		}
 		return
 	}
 	t.log.Debug("a pass plans", "because", moved, "asked", t.asked)
@@ -164,6 +165,28 @@ func (t *turn) act(ctx context.Context) {
 		return
 	}
 	t.carryOut(ctx)
+}
+
+// claim tells the other apps what this one wants of the offered commit, before anything may stop it: nobody must wait for
+// the word of an app that is quiet, paused or fails.
+func (t *turn) claim(ctx context.Context) {
+	c, key, commit := t.agent.claims, t.app.key, t.offer.commit
+	switch {
+	case c.decided(key, commit):
+	case t.app.wishes != nil && c.still(key, commit):
+		t.agent.wakeWaiting(key)
+	case t.load(ctx) != nil:
+		t.decide(t.kept()) // makePlan meets the error again, and tells it
+	default:
+		t.decide(idSet(plan.Claims(t.objects)))
+	}
+}
+
+// decide notes what the app wants of the offered commit, and wakes those who waited for that.
+func (t *turn) decide(ids map[object.ID]bool) {
+	if t.agent.claims.decide(t.app.key, t.offer.commit, ids) {
+		t.agent.wakeWaiting(t.app.key)
+	}
 }
 
 // fail notes a fault that another try may mend, and when that is.
@@ -202,6 +225,8 @@ func (t *turn) quiet() (moved string, quiet bool) {
 		return "a new render", false
 	case len(a.faults) > 0:
 		return "a fault is tried again", false
+	case a.planned != nil && waitsFor(a.planned):
+		return "what was waited for may be there", false
 	}
 	for id := range a.inventory {
 		if _, wished := a.wishes[id]; !wished && a.consentedAt != t.offer.commit {
@@ -266,9 +291,7 @@ func (t *turn) makePlan(ctx context.Context) error {
 		return err
 	}
 	in.Policy = policy
-	if t.agent.claims.decide(t.app.key, t.offer.commit, idSet(plan.Claims(t.objects))) {
-		t.agent.wakeWaiting(t.app.key)
-	}
+	t.decide(idSet(plan.Claims(t.objects)))
 	if in.Picture, err = t.look(ctx, in); err != nil {
 		return err
 	}
