@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -67,9 +69,21 @@ func addressSpace() (uint64, error) {
 	return pages * uint64(os.Getpagesize()), nil
 }
 
-// GrantCPU lets the process use so many more seconds of CPU before the kernel ends it: the last resort for a process
-// whose parent has stopped watching. The limit counts from the start of the process, so it is set anew for each render.
+// watchCPU ends the process when its grant is used up. The Go runtime would ignore the signal.
+var watchCPU = sync.OnceFunc(func() {
+	over := make(chan os.Signal, 1)
+	signal.Notify(over, syscall.SIGXCPU)
+	go func() {
+		<-over
+		fmt.Fprintln(os.Stderr, "fatal error: out of CPU time")
+		os.Exit(2)
+	}()
+})
+
+// GrantCPU lets the process use so many more seconds of CPU before it ends itself: the last resort for a process whose
+// parent has stopped watching. The limit counts from the start of the process, so it is set anew for each render.
 func GrantCPU(seconds int) {
+	watchCPU()
 	var used unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &used) != nil {
 		return
