@@ -97,11 +97,12 @@ arch: ## Layers, borders, budgets, documentation
 scripts: build ## The command's scripts
 	$(call tally,scripts,$(call gotest,.,-timeout 10m -run '^TestScript',$(call having,.,TestScript)))
 
+# The lock of the render child is for binaries without cgo, which race builds are not.
 race: need-gcc ## The race detector, on all that links neither Helm nor Kustomize
 	$(call tally,race,CGO_ENABLED=1 $(call gotest,.,-race -timeout 15m -skip '$(apart)',$(light)))
 
 light = $(shell go list -test -f '{{if .ForTest}}{{.ForTest}} {{join .Deps " "}}{{end}}' ./internal/... 2>/dev/null | \
-	grep -vE 'helm.sh/helm|sigs.k8s.io/kustomize/api|^plumb.dev/plumb/internal/(arch|playground)' | cut -d' ' -f1 | sort -u)
+	grep -vE 'helm.sh/helm|sigs.k8s.io/kustomize/api|^plumb.dev/plumb/internal/(arch|playground|render/sandbox)' | cut -d' ' -f1 | sort -u)
 
 e2e: build playground ## End to end, on the playground's control plane
 	$(call tally,e2e,$(call gotest,.,-count=1 -timeout 20m -skip '$(apart)',./internal/playground) \
