@@ -69,7 +69,7 @@ func (f *fields) inside(from, to any, path object.Path) bool {
 	a, isA := from.(map[string]any)
 	b, isB := to.(map[string]any)
 	secret := len(path) == 1 && redact.Hidden(f.id, path)
-	if isA && isB || secret && (isA && to == nil || isB && from == nil) {
+	if isA && isB || secret && (len(a) > 0 && to == nil || len(b) > 0 && from == nil) {
 		f.maps(a, b, path)
 		return true
 	}
