@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -17,6 +18,9 @@ import (
 var childProgram string
 
 func TestMain(m *testing.M) {
+	if os.Getenv("PLUMB_TEST_PARENT") != "" {
+		os.Exit(m.Run()) // see TestParentDies
+	}
 	dir, err := os.MkdirTemp("", "render-test")
 	if err != nil {
 		panic(err)
@@ -54,15 +58,6 @@ func tree(files map[string]string) fstest.MapFS {
 	return fsys
 }
 
-func TestFirst(t *testing.T) {
-	r := newRenderer(t, render.Options{})
-	box, err := r.Sandbox(context.Background())
-	t.Logf("%+v %v", box, err)
-	fsys := tree(map[string]string{"app/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {n: \"1\"}\n"})
-	m, err := r.Render(context.Background(), render.Request{Sources: map[string]render.Source{"": {FS: fsys}}, Path: "app"})
-	t.Logf("%+v %v", m, err)
-}
-
 func kustomizeApp() fstest.MapFS {
 	files := map[string]string{
 		"app/kustomization.yaml": "resources: [deployment.yaml, service.yaml, cm0.yaml, cm1.yaml, cm2.yaml, cm3.yaml, cm4.yaml, cm5.yaml, cm6.yaml, cm7.yaml]\n",
@@ -92,4 +87,36 @@ func BenchmarkKustomize(b *testing.B) {
 			}
 		}
 	}
+}
+
+// startParent runs this test binary as a parent with one child, and gives the child's process id.
+func startParent(t *testing.T) (*exec.Cmd, int) {
+	t.Helper()
+	parent := exec.Command(os.Args[0], "-test.run=^TestParentDies$", "-test.v")
+	parent.Env = append(os.Environ(), "PLUMB_TEST_PARENT="+childProgram)
+	if _, err := parent.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var pid int
+		if n, _ := fmt.Sscanf(lines.Text(), "child %d", &pid); n == 1 {
+			return parent, pid
+		}
+	}
+	t.Fatal("the parent did not say its child")
+	return nil, 0
+}
+
+// alive tells whether a process runs; one that ended and waits to be reaped does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
