@@ -65,6 +65,7 @@ type app struct {
 	retryAt   time.Time
 	faults    []*fault.Fault // of the last apply
 	planned   *plan.Plan     // of the last apply, without objects
+	deleting  bool           // an object that was asked to go still stands
 	fights    map[object.ID]*fight
 	accepted  map[object.ID]string // digests of additions that are none, after a closer look
 	progress  progress

@@ -64,6 +64,7 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	}
 	t.judge(ctx)
 	t.settle()
+	t.retire(ctx)
 }
 
 // unread is the turn of an app that no commit was offered to yet: there is nothing to say, unless its repository cannot
@@ -125,6 +126,18 @@ func (t *turn) prepare(ctx context.Context) bool {
 		return false
 	}
 	return true
+}
+
+// retire takes away the App object of a folder that is gone from Git, when nothing of it is left in the cluster.
+func (t *turn) retire(ctx context.Context) {
+	a := t.app
+	if !t.offer.removed || t.fault != nil || len(a.faults) > 0 || a.wishes == nil || len(a.inventory) > 0 {
+		return
+	}
+	if err := t.agent.ledger.DeleteApp(ctx, a.key.Namespace, a.key.Name, t.object.UID); err != nil {
+		t.log.Warn("the App of a folder that is gone was not deleted", "error", err)
+		t.later()
+	}
 }
 
 // kept lists what an app still wants whose commit cannot be read: what it has.
@@ -225,7 +238,7 @@ func (t *turn) quiet() (moved string, quiet bool) {
 		return "a new render", false
 	case len(a.faults) > 0:
 		return "a fault is tried again", false
-	case a.planned != nil && waitsFor(a.planned):
+	case a.deleting || a.planned != nil && waitsFor(a.planned):
 		return "what was waited for may be there", false
 	}
 	for id := range a.inventory {
@@ -361,8 +374,11 @@ func (t *turn) conclude() {
 	a := t.app
 	a.faults = nil
 	superseded, retry := false, false
+	a.deleting = false
 	for _, out := range t.outcomes {
 		switch {
+		case out.Pending:
+			a.deleting = true
 		case out.Fault == nil && out.Step.Action == plan.Wait:
 			retry = true
 		case out.Fault == nil:
@@ -375,7 +391,7 @@ func (t *turn) conclude() {
 	}
 	a.planned = t.plan.Outline()
 	a.mu.Lock()
-	a.blocked = blockedByOther(a.planned)
+	a.blocked = a.deleting || blockedByOther(a.planned)
 	a.mu.Unlock()
 	if superseded {
 		return
@@ -384,7 +400,7 @@ func (t *turn) conclude() {
 	if t.agent.claims.done(a.key, t.applied) {
 		t.agent.wakeWaiting(a.key)
 	}
-	if retry {
+	if retry || a.deleting {
 		t.later()
 		return
 	}
