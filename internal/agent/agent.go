@@ -13,10 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,7 +30,6 @@ import (
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/cluster"
-	"plumb.dev/plumb/internal/health"
 	"plumb.dev/plumb/internal/ledger"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/render"
@@ -173,6 +174,9 @@ func (a *Agent) begin(ctx context.Context) error {
 	if err := ledger.Watch(ctx, a.ledger, "apps", &v1alpha1.App{}, ledger.Handler[*v1alpha1.App]{Put: a.putApp, Gone: a.dropApp}); err != nil {
 		return err
 	}
+	if err := a.cluster.FollowKinds(ctx, a.kindsChanged); err != nil {
+		return err
+	}
 	go a.heartbeat(ctx)
 	for range a.options.Workers {
 		go a.work(ctx)
@@ -239,9 +243,6 @@ func (a *Agent) renew(ctx context.Context) {
 
 // objectChanged sends the news about an object to the app that has it. It runs on the goroutine of a watch.
 func (a *Agent) objectChanged(id object.ID) {
-	if id.Kind == "CustomResourceDefinition" || id.Kind == "APIService" {
-		a.cluster.Mapper().Invalidate()
-	}
 	a.mu.Lock()
 	key, ok := a.owners[id]
 	app := a.apps[key]
@@ -252,14 +253,28 @@ func (a *Agent) objectChanged(id object.ID) {
 	}
 }
 
-func (a *Agent) healthRules(id object.ID) []health.Compiled {
+// kindsChanged has those apps look again that may ask for a kind which was not served.
+func (a *Agent) kindsChanged() {
+	a.cluster.Mapper().Invalidate()
+	a.mu.Lock()
+	apps := slices.Collect(maps.Values(a.apps))
+	a.mu.Unlock()
+	for _, app := range apps {
+		if app.lacksKind() {
+			a.queue.Add(app.key)
+		}
+	}
+}
+
+// healthRules gives the own health rules of the app that an object's news go to. It runs on the goroutine of a watch.
+func (a *Agent) healthRules(id object.ID) cluster.Rules {
 	a.mu.Lock()
 	app := a.apps[a.owners[id]]
 	a.mu.Unlock()
 	if app == nil {
-		return nil
+		return cluster.Rules{}
 	}
-	return app.healthRules()
+	return app.rulesFor(id)
 }
 
 // renderers is how many renders run at once: half of the processors. A child costs about 50 MiB, and the API server, not

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/health"
@@ -40,7 +41,7 @@ type app struct {
 	mu      sync.Mutex // guards the mailbox
 	object  *v1alpha1.App
 	offer   *offer
-	rules   []health.Compiled
+	rules   []ownRule
 	newest  chan struct{} // closed when a newer offer arrives: the pass under way stops at a safe boundary
 	carried bool          // the newest offer was decided
 
@@ -49,6 +50,7 @@ type app struct {
 	blocked     bool           // the last plan waits for another app
 	sync        string         // the sync token that may be carried out: its repository was asked after it
 	woken       bool           // another app has decided: what was waited for may be there
+	unserved    bool           // the last plan asked for a kind that is not served
 
 	// in hand
 	begun     bool
@@ -71,7 +73,7 @@ type app struct {
 	progress  progress
 	times     times
 	synced    string // last sync token carried out
-	ruleText  string // what rules was compiled from
+	settings  string // as they were taken up, JSON
 
 	rendered       *offer               // the offer that recorded was found good for
 	left           map[object.ID]bool   // wishes that are deliberately left alone
@@ -117,10 +119,43 @@ func (a *app) mailbox() (*v1alpha1.App, *offer, <-chan struct{}) {
 	return a.object, a.offer, a.newest
 }
 
+// ownRule is one of the app's own health rules.
+type ownRule struct {
+	compiled health.Compiled
+	kind     string // as it is written: Kind or group/Kind
+	text     string
+}
+
 func (a *app) healthRules() []health.Compiled {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.rules
+	compiled := make([]health.Compiled, len(a.rules))
+	for i, rule := range a.rules {
+		compiled[i] = rule.compiled
+	}
+	return compiled
+}
+
+// rulesFor gives the rules that are about the kind of an object.
+func (a *app) rulesFor(id object.ID) cluster.Rules {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var rules cluster.Rules
+	for _, rule := range a.rules {
+		if rule.kind == id.Kind || rule.kind == id.GroupKind() {
+			rules.Compiled = append(rules.Compiled, rule.compiled)
+			rules.Text += rule.text
+		}
+	}
+	return rules
+}
+
+// lacksKind tells whether the last plan was refused a kind; then the app need not wait for its next try.
+func (a *app) lacksKind() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.woken = a.woken || a.unserved
+	return a.unserved
 }
 
 // put takes in a new offer, and stops a pass that works on an older one.

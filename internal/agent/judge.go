@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/health"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
@@ -106,25 +108,48 @@ func (t *turn) verdicts(ctx context.Context, now time.Time) map[object.ID]health
 	a := t.app
 	verdicts := make(map[object.ID]health.Verdict, len(a.wishes))
 	for id, w := range a.wishes {
-		verdicts[id] = t.verdict(id, w)
+		verdicts[id] = t.verdict(ctx, id, w)
 	}
 	t.askPods(ctx, verdicts, now)
 	return verdicts
 }
 
-func (t *turn) verdict(id object.ID, w wish) health.Verdict {
+func (t *turn) verdict(ctx context.Context, id object.ID, w wish) health.Verdict {
 	fact, ok := t.agent.facts.Get(id)
+	if ok && !w.ignored && t.needsStatus(id) && fact.Rules != t.app.rulesFor(id).Text {
+		fact = t.judgeAgain(ctx, id, w, fact)
+	}
 	switch {
 	case w.ignored:
 		return health.Verdict{Health: v1alpha1.Healthy}
 	case !ok && t.app.left[id]:
 		return health.Verdict{Health: v1alpha1.Healthy}
+	case !ok && t.agent.facts.Blind(id):
+		return health.Verdict{Health: v1alpha1.Unknown, Message: "the API server does not list objects of its kind"}
 	case !ok:
 		return health.Verdict{Health: v1alpha1.Missing, Message: "not in the cluster"}
 	case fact.Stale() && t.needsStatus(id):
 		return health.Verdict{Health: v1alpha1.Progressing, Message: "applied; its controller has not answered yet"}
 	}
 	return fact.Health
+}
+
+// judgeAgain has an object judged by the rules of now: the watch may have told of it before the app's rules were known,
+// or before they changed.
+func (t *turn) judgeAgain(ctx context.Context, id object.ID, w wish, fact cluster.Fact) cluster.Fact {
+	if t.client == nil {
+		return fact
+	}
+	live, _, err := t.client.Get(ctx, id, w.version)
+	if err != nil {
+		t.log.Warn("an object cannot be judged by its own rule", "object", id.String(), "error", err)
+		return fact
+	}
+	t.agent.facts.Judge(live)
+	if judged, ok := t.agent.facts.Get(id); ok {
+		return judged
+	}
+	return fact
 }
 
 // askPods puts what the pods say in the place of what their workload says, for workloads that are not healthy: a pod
@@ -332,8 +357,12 @@ func (a *app) wake() bool {
 
 func blockedByOther(p *plan.Plan) bool {
 	return waitsFor(p) || slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-		return s.Action == plan.Refuse && s.Fault != nil && s.Fault.Reason == "OwnedByOther"
+		return s.Action == plan.Refuse && s.Fault != nil && s.Fault.Reason == fault.OwnedByOther
 	})
+}
+
+func asksForUnserved(p *plan.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Fault != nil && s.Fault.Reason == fault.KindUnknown })
 }
 
 func waitsFor(p *plan.Plan) bool {

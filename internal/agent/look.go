@@ -72,7 +72,11 @@ func (t *turn) allVersions(in plan.Input) map[object.ID]string {
 	return versions
 }
 
+// needsStatus tells whether the health of an object depends on more than its metadata. Of a Secret nothing else is read.
 func (t *turn) needsStatus(id object.ID) bool {
+	if id.Group == "" && id.Kind == "Secret" {
+		return false
+	}
 	return health.NeedsStatus(schema.GroupKind{Group: id.Group, Kind: id.Kind}, t.app.healthRules())
 }
 

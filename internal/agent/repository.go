@@ -276,7 +276,7 @@ func (r *repository) close() error {
 
 // secret reads the values of a Secret that a Repo or App names, under the agent's own identity.
 func (ag *Agent) secret(ctx context.Context, namespace, name string) (map[string]string, error) {
-	o, _, err := ag.cluster.Own().Get(ctx, object.ID{Kind: "Secret", Namespace: namespace, Name: name}, "v1")
+	o, err := ag.cluster.Own().Get(ctx, object.ID{Kind: "Secret", Namespace: namespace, Name: name}, "v1")
 	if err != nil {
 		return nil, fault.New(fault.CredentialsRefused, "Secret %s/%s cannot be read: %w", namespace, name, err).
 			WithNext("create it, or correct its name in the Repo")

@@ -3,10 +3,12 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -20,7 +22,8 @@ const (
 	acceptMetadataList = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 )
 
-// Client acts on objects under one identity. Methods are safe for concurrent use; none retries.
+// Client acts on objects under one identity. Methods are safe for concurrent use. None tries again, but where the API
+// server itself asks for it (429 and 5xx with Retry-After, by client-go).
 type Client struct {
 	rest   *rest.RESTClient
 	mapper *Mapper
@@ -81,9 +84,9 @@ func (c *Client) Get(ctx context.Context, id object.ID, version string) (object.
 	if err != nil {
 		return object.Object{}, nil, err
 	}
-	raw, err := req.SetHeader("Accept", "application/json").Do(ctx).Raw()
+	raw, err := answerOf(req.SetHeader("Accept", "application/json").Do(ctx))
 	if err != nil {
-		return object.Object{}, nil, Explain(err, id, c.user)
+		return object.Object{}, nil, c.explain(err, id)
 	}
 	var meta metav1.PartialObjectMetadata
 	if err := json.Unmarshal(raw, &meta); err != nil {
@@ -112,9 +115,9 @@ func (c *Client) ListMetadata(ctx context.Context, kind Kind, namespace string, 
 	req := c.rest.Verb(http.MethodGet).AbsPath(resourcePath(kind, namespace, "")...).
 		Param("limit", strconv.FormatInt(limit, 10)).
 		SetHeader("Accept", acceptMetadataList)
-	raw, err := req.Do(ctx).Raw()
+	raw, err := answerOf(req.Do(ctx))
 	if err != nil {
-		return nil, false, Explain(err, object.ID{Group: kind.Resource.Group, Kind: kind.Resource.Resource, Namespace: namespace}, c.user)
+		return nil, false, c.explain(err, object.ID{Group: kind.Resource.Group, Kind: kind.Resource.Resource, Namespace: namespace})
 	}
 	var list metav1.PartialObjectMetadataList
 	if err := json.Unmarshal(raw, &list); err != nil {
@@ -156,7 +159,23 @@ func (c *Client) Delete(ctx context.Context, id object.ID, version string, exact
 	if err != nil {
 		return fmt.Errorf("write the options of a delete: %w", err)
 	}
-	_, err = req.SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Raw()
+	return c.explain(req.SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Error(), id)
+}
+
+// answerOf gives the body of an answer. Result.Raw alone would give an error without what the API server has said.
+func answerOf(result rest.Result) ([]byte, error) {
+	if err := result.Error(); err != nil {
+		return nil, err
+	}
+	return result.Raw()
+}
+
+// explain is Explain. Where the API server does not serve what it said it would, it is asked again what it serves.
+func (c *Client) explain(err error, id object.ID) error {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && noSuchPath(err, status.Status()) {
+		c.mapper.Invalidate()
+	}
 	return Explain(err, id, c.user)
 }
 
@@ -178,9 +197,9 @@ func (c *Client) on(ctx context.Context, verb string, id object.ID, version stri
 
 func (c *Client) metadata(ctx context.Context, req *rest.Request, id object.ID) (Applied, error) {
 	var status int
-	raw, err := req.Do(ctx).StatusCode(&status).Raw()
+	raw, err := answerOf(req.Do(ctx).StatusCode(&status))
 	if err != nil {
-		return Applied{}, Explain(err, id, c.user)
+		return Applied{}, c.explain(err, id)
 	}
 	var meta metav1.PartialObjectMetadata
 	if err := json.Unmarshal(raw, &meta); err != nil {
@@ -211,11 +230,11 @@ func (c *Client) List(ctx context.Context, id object.ID, version, selector strin
 	if err != nil || !ok {
 		return nil, err
 	}
-	raw, err := c.rest.Verb(http.MethodGet).AbsPath(resourcePath(kind, id.Namespace, "")...).
+	raw, err := answerOf(c.rest.Verb(http.MethodGet).AbsPath(resourcePath(kind, id.Namespace, "")...).
 		Param("labelSelector", selector).Param("limit", strconv.FormatInt(limit, 10)).
-		SetHeader("Accept", "application/json").Do(ctx).Raw()
+		SetHeader("Accept", "application/json").Do(ctx))
 	if err != nil {
-		return nil, Explain(err, id, c.user)
+		return nil, c.explain(err, id)
 	}
 	list, err := decode(raw)
 	if err != nil {

@@ -10,19 +10,21 @@
 package cluster
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
 )
 
 // Cluster is a connection to one API server under the agent's own identity.
@@ -63,9 +65,25 @@ func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
 // Mapper tells how kinds are served.
 func (c *Cluster) Mapper() *Mapper { return c.mapper }
 
-// Own gives a Client under the agent's own identity, for Plumb's bookkeeping and for metadata that only triggers work.
-// It must never write an object of a user.
-func (c *Cluster) Own() *Client { return &Client{rest: c.agent, mapper: c.mapper} }
+// Own reads under the agent's own identity: metadata that only triggers work, and the Secrets that a Repo or an App
+// names. It cannot write: what is written to a user's object is written by a Client.
+type Own struct {
+	client Client
+}
+
+// Own gives the agent's own eyes.
+func (c *Cluster) Own() Own { return Own{client: Client{rest: c.agent, mapper: c.mapper}} }
+
+// Get is Client.Get.
+func (o Own) Get(ctx context.Context, id object.ID, version string) (object.Object, error) {
+	live, _, err := o.client.Get(ctx, id, version)
+	return live, err
+}
+
+// GetMetadata is Client.GetMetadata.
+func (o Own) GetMetadata(ctx context.Context, id object.ID, version string) (metav1.ObjectMeta, error) {
+	return o.client.GetMetadata(ctx, id, version)
+}
 
 // As gives a Client that impersonates the ServiceAccount. An empty name is refused: client-go would drop the header
 // and the request would run as the agent.
@@ -106,15 +124,19 @@ func (c *Cluster) rest(config *rest.Config) (*rest.RESTClient, error) {
 	return client, nil
 }
 
-// mustImpersonate refuses to send a request without the impersonation that it was made for. client-go wraps user
-// transports outside of the impersonating one, so what is checked here is the last word before the wire: see RoundTrip.
+// mustImpersonate sees to it that no request leaves without the impersonation that it was made for. client-go puts
+// wrappers like this one nearest to the wire, below its own impersonating one: this is the last word.
 type mustImpersonate struct {
 	user string
 	next http.RoundTripper
 }
 
-// RoundTrip sets the header itself, so that no change of wrapping order can lose it.
+// RoundTrip refuses a request as somebody else, and sets the header itself, so that no change of the order of wrappers
+// can lose it.
 func (m mustImpersonate) RoundTrip(req *http.Request) (*http.Response, error) {
+	if m.user == "" {
+		return nil, errors.New("refused to send a request as nobody: it would run as the agent")
+	}
 	if got := req.Header.Get("Impersonate-User"); got != "" && got != m.user {
 		return nil, fmt.Errorf("refused to send a request as %q on the connection of %q", got, m.user)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,7 +34,9 @@ func Explain(err error, id object.ID, user string) error {
 		return conflict(err, s, id)
 	case apierrors.IsForbidden(err):
 		return forbidden(err, id, user)
-	case apierrors.IsNotFound(err) && strings.Contains(s.Message, "namespaces"):
+	case noSuchPath(err, s):
+		return fault.New(fault.ApplyFailed, "%s: the API server does not serve %s where it was told to be: %w", id, id.GroupKind(), err)
+	case apierrors.IsNotFound(err) && id.Namespace != "" && s.Details != nil && s.Details.Kind == "namespaces":
 		return fault.New(fault.ApplyFailed, "%s: its namespace does not exist: %w", id, err)
 	case apierrors.IsInvalid(err) && immutable(s):
 		return fault.New(fault.ImmutableField, "%s: %s: %w", id, immutableFields(s), err).
@@ -42,6 +45,19 @@ func Explain(err error, id object.ID, user string) error {
 		return fault.New(fault.Rejected, "%s: the API server rejects it: %w", id, err)
 	}
 	return fault.New(fault.ApplyFailed, "%s: %w", id, err)
+}
+
+// IsGone tells whether the API server says that the object does not exist. Another 404 is not that: a path that is not
+// served, or something on the way to the API server, says nothing about an object.
+func IsGone(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsNotFound(err) && errors.As(err, &status) && !noSuchPath(err, status.Status())
+}
+
+// noSuchPath tells whether a 404 has no Status of the API server in it: client-go marks those that it had to make up.
+func noSuchPath(err error, s metav1.Status) bool {
+	return apierrors.IsNotFound(err) && (s.Details == nil ||
+		slices.ContainsFunc(s.Details.Causes, func(c metav1.StatusCause) bool { return c.Type == metav1.CauseTypeUnexpectedServerResponse }))
 }
 
 // ConflictManagers gives the field managers that a server-side apply conflicted with.

@@ -3,11 +3,14 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -37,10 +40,24 @@ type Fact struct {
 	Terminating bool
 	Health      health.Verdict
 	Judged      string // resourceVersion that Health was judged at; "" if it was not judged
+	Rules       string // Rules.Text of the rules that Health was judged by
 }
 
 // Stale tells whether the health was judged before the object took its present form.
 func (f Fact) Stale() bool { return f.Judged != f.Version }
+
+// Rules are the own health rules for one object, and the text that they were made of.
+type Rules struct {
+	Compiled []health.Compiled
+	Text     string
+}
+
+// firstList is how long Watch waits for the first list of a kind, counted from the beginning of the watch. A kind that
+// cannot be listed must not stop those who look at others.
+const firstList = 10 * time.Second
+
+// secrets are never watched as whole objects, whatever a health rule asks for.
+var secrets = schema.GroupKind{Kind: "Secret"}
 
 // Facts keeps one Fact for every object that bears our label, by two kinds of watches: metadata only where health
 // needs no status, whole objects, reduced while decoding, where it does.
@@ -48,7 +65,7 @@ type Facts struct {
 	metadata metadata.Interface
 	dynamic  dynamic.Interface
 	mapper   *Mapper
-	rules    func(id object.ID) []health.Compiled
+	rules    func(id object.ID) Rules
 	changed  func(object.ID)
 
 	mu    sync.Mutex
@@ -57,20 +74,24 @@ type Facts struct {
 
 // kindFacts are the facts of one kind. It is the store that a reflector fills.
 type kindFacts struct {
-	facts  *Facts
-	gk     schema.GroupKind
-	full   bool
-	stop   context.CancelFunc
-	synced chan struct{}
+	facts    *Facts
+	gk       schema.GroupKind
+	resource schema.GroupVersionResource
+	full     bool
+	begun    time.Time
+	life     context.Context
+	stop     context.CancelFunc
+	synced   chan struct{}
+	once     sync.Once
 
 	mu   sync.Mutex
-	once sync.Once
 	byID map[object.ID]Fact
+	last string // the latest resourceVersion that the watch has told of
 }
 
 // NewFacts makes an empty store. rules gives the health rules for an object; changed is called after a fact came, went
 // or changed, from the goroutine of a watch: it must not block.
-func NewFacts(c *Cluster, rules func(object.ID) []health.Compiled, changed func(object.ID)) (*Facts, error) {
+func NewFacts(c *Cluster, rules func(object.ID) Rules, changed func(object.ID)) (*Facts, error) {
 	config := c.Config()
 	meta, err := metadata.NewForConfig(metadata.ConfigFor(config))
 	if err != nil {
@@ -83,17 +104,17 @@ func NewFacts(c *Cluster, rules func(object.ID) []health.Compiled, changed func(
 	return &Facts{metadata: meta, dynamic: dyn, mapper: c.Mapper(), rules: rules, changed: changed, kinds: map[schema.GroupKind]*kindFacts{}}, nil
 }
 
-// Watch makes sure that a kind is watched, with whole objects if full, and waits until its first list is in. It is
-// cheap when that is so already. The watch lives as long as life.
+// Watch makes sure that a kind is watched, with whole objects if full, and waits until its first list is in, but not for
+// long: Blind tells whether it is. It is cheap when the kind is watched already. The watch lives as long as life.
 func (f *Facts) Watch(ctx, life context.Context, id object.ID, version string, full bool) error {
 	gk := schema.GroupKind{Group: id.Group, Kind: id.Kind}
+	full = full && gk != secrets
 	f.mu.Lock()
 	k, ok := f.kinds[gk]
+	f.mu.Unlock()
 	if ok && (k.full || !full) {
-		f.mu.Unlock()
 		return k.wait(ctx)
 	}
-	f.mu.Unlock()
 	kind, served, err := f.mapper.Of(ctx, id, version)
 	if err != nil {
 		return err
@@ -102,6 +123,21 @@ func (f *Facts) Watch(ctx, life context.Context, id object.ID, version string, f
 		return nil // nothing of an unknown kind can exist
 	}
 	return f.start(life, gk, kind.Resource, full).wait(ctx)
+}
+
+// Blind tells whether the kind of an object is watched and its first list is not in: that Get does not show an object
+// then means nothing.
+func (f *Facts) Blind(id object.ID) bool {
+	k := f.kind(id)
+	if k == nil {
+		return false
+	}
+	select {
+	case <-k.synced:
+		return false
+	default:
+		return true
+	}
 }
 
 // Get gives the fact about an object; ok is false if the label-selected watch does not show it.
@@ -116,7 +152,8 @@ func (f *Facts) Get(id object.ID) (fact Fact, ok bool) {
 	return fact, ok
 }
 
-// Observe takes in what the API server answered to an apply of ours, so that the watch's echo of it is no news.
+// Observe takes in what the API server answered to an apply of ours, so that the watch's echo of it is no news. What the
+// watch has told already, with what came after it, stands: the answer may be read long after it was given.
 func (f *Facts) Observe(id object.ID, meta metav1.ObjectMeta) {
 	k := f.kind(id)
 	if k == nil {
@@ -124,18 +161,41 @@ func (f *Facts) Observe(id object.ID, meta metav1.ObjectMeta) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if notAfter(meta.ResourceVersion, k.last) {
+		return
+	}
 	old, ok := k.byID[id]
-	if ok && old.UID == string(meta.UID) && !newer(meta.ResourceVersion, old.Version) {
+	if ok && notAfter(meta.ResourceVersion, old.Version) {
 		return
 	}
 	fact := reduce(&meta)
-	if ok && old.UID == fact.UID {
-		fact.Health, fact.Judged = old.Health, old.Judged
-	}
-	if !k.full {
+	switch {
+	case !k.full:
 		fact.Health, fact.Judged = health.Verdict{Health: v1alpha1.Healthy}, fact.Version
+	case ok && old.UID == fact.UID:
+		fact.Health, fact.Judged, fact.Rules = old.Health, old.Judged, old.Rules
 	}
 	k.byID[id] = fact
+}
+
+// Judge judges an object again that was read whole: its rules changed after the watch had told of it. An object that is
+// older than its Fact, or another one, is not taken in.
+func (f *Facts) Judge(live object.Object) {
+	id := live.ID()
+	k := f.kind(id)
+	if k == nil || !k.full {
+		return
+	}
+	rules := f.rules(id)
+	verdict := health.Assess(live, rules.Compiled, time.Now())
+	meta := unstructured.Unstructured{Object: live.Fields}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	fact, ok := k.byID[id]
+	if ok && fact.UID == string(meta.GetUID()) && !after(fact.Version, meta.GetResourceVersion()) {
+		fact.Health, fact.Judged, fact.Rules = verdict, fact.Version, rules.Text
+		k.byID[id] = fact
+	}
 }
 
 // Forget drops a fact: the object was deleted by us.
@@ -149,23 +209,6 @@ func (f *Facts) Forget(id object.ID) {
 	delete(k.byID, id)
 }
 
-// All calls yield for every fact; yield must not call back into Facts.
-func (f *Facts) All(yield func(object.ID, Fact)) {
-	f.mu.Lock()
-	kinds := make([]*kindFacts, 0, len(f.kinds))
-	for _, k := range f.kinds {
-		kinds = append(kinds, k)
-	}
-	f.mu.Unlock()
-	for _, k := range kinds {
-		k.mu.Lock()
-		for id, fact := range k.byID {
-			yield(id, fact)
-		}
-		k.mu.Unlock()
-	}
-}
-
 func (f *Facts) kind(id object.ID) *kindFacts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -175,40 +218,92 @@ func (f *Facts) kind(id object.ID) *kindFacts {
 func (f *Facts) start(life context.Context, gk schema.GroupKind, resource schema.GroupVersionResource, full bool) *kindFacts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if k, ok := f.kinds[gk]; ok {
-		if k.full || !full {
-			return k
-		}
-		k.stop() // whole objects from now on
+	before, ok := f.kinds[gk]
+	if ok && before.resource == resource && (before.full || !full) {
+		return before
 	}
 	ctx, stop := context.WithCancel(life)
-	k := &kindFacts{facts: f, gk: gk, full: full, stop: stop, synced: make(chan struct{}), byID: map[object.ID]Fact{}}
+	k := &kindFacts{
+		facts: f, gk: gk, resource: resource, full: full, begun: time.Now(), life: life, stop: stop,
+		synced: make(chan struct{}), byID: map[object.ID]Fact{},
+	}
+	if ok {
+		before.stop()
+		k.inherit(before)
+	}
 	f.kinds[gk] = k
-	reflector := cache.NewReflectorWithOptions(f.listWatch(resource, full), expected(full), k, cache.ReflectorOptions{Name: resource.String()})
+	reflector := cache.NewReflectorWithOptions(f.listWatch(k), expected(k.full), k, cache.ReflectorOptions{Name: resource.String()})
 	go reflector.RunWithContext(ctx)
 	return k
 }
 
-func (f *Facts) listWatch(resource schema.GroupVersionResource, full bool) cache.ListerWatcher {
-	selector := v1alpha1.LabelManaged + "=true"
-	if full {
-		client := f.dynamic.Resource(resource)
-		return &cache.ListWatch{
-			ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-				o.LabelSelector = selector
-				return client.List(ctx, o)
-			},
-			WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-				o.LabelSelector = selector
-				return client.Watch(ctx, o)
-			},
+// inherit takes up the facts of another watch of the kind until its own first list is in. What was judged without
+// status, and is to be judged by it now, counts as not judged.
+func (k *kindFacts) inherit(before *kindFacts) {
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	k.full = k.full || before.full
+	k.last = before.last
+	for id, fact := range before.byID {
+		if k.full && !before.full {
+			fact.Judged = ""
 		}
+		k.byID[id] = fact
 	}
-	client := f.metadata.Resource(resource)
+}
+
+// lost is called when the API server says that it does not serve the resource. If the kind is served otherwise by now,
+// it is watched there; if it is not served at all, nothing of it can exist, and nobody asks for it any more.
+func (k *kindFacts) lost() {
+	f := k.facts
+	f.mapper.Invalidate()
+	kind, served, err := f.mapper.Of(k.life, object.ID{Group: k.gk.Group, Kind: k.gk.Kind}, k.resource.Version)
+	if err != nil || served && kind.Resource == k.resource {
+		return // not certain: the reflector asks again, with growing pauses
+	}
+	if served {
+		f.start(k.life, k.gk, kind.Resource, k.full)
+		return
+	}
+	f.mu.Lock()
+	if f.kinds[k.gk] == k {
+		delete(f.kinds, k.gk)
+	}
+	f.mu.Unlock()
+	k.stop()
+	k.mu.Lock()
+	gone := slices.Collect(maps.Keys(k.byID))
+	k.byID = map[object.ID]Fact{}
+	k.mu.Unlock()
+	for _, id := range gone {
+		f.changed(id)
+	}
+}
+
+func (f *Facts) listWatch(k *kindFacts) cache.ListerWatcher {
+	if k.full {
+		return listWatch(k, f.dynamic.Resource(k.resource))
+	}
+	return listWatch(k, f.metadata.Resource(k.resource))
+}
+
+// lister is what the dynamic and the metadata client have in common.
+type lister[L runtime.Object] interface {
+	List(ctx context.Context, o metav1.ListOptions) (L, error)
+	Watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error)
+}
+
+// listWatch lists and watches what bears our label.
+func listWatch[L runtime.Object](k *kindFacts, client lister[L]) cache.ListerWatcher {
+	selector := v1alpha1.LabelManaged + "=true"
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = selector
-			return client.List(ctx, o)
+			list, err := client.List(ctx, o)
+			if apierrors.IsNotFound(err) {
+				k.lost()
+			}
+			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.LabelSelector = selector
@@ -228,9 +323,17 @@ func (k *kindFacts) wait(ctx context.Context) error {
 	select {
 	case <-k.synced:
 		return nil
+	default:
+	}
+	timer := time.NewTimer(time.Until(k.begun.Add(firstList)))
+	defer timer.Stop()
+	select {
+	case <-k.synced:
+	case <-timer.C:
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the first list of %s: %w", k.gk, ctx.Err())
 	}
+	return nil
 }
 
 // seen is a reduced object on its way through the reflector, which needs its name and version.
@@ -260,7 +363,8 @@ func (k *kindFacts) reduce(o any) any {
 	case *unstructured.Unstructured:
 		fact := reduce(o)
 		id := object.ID{Group: k.gk.Group, Kind: k.gk.Kind, Namespace: o.GetNamespace(), Name: o.GetName()}
-		fact.Health, fact.Judged = health.Assess(object.Object{Fields: o.Object}, k.facts.rules(id), time.Now()), fact.Version
+		rules := k.facts.rules(id)
+		fact.Health, fact.Judged, fact.Rules = health.Assess(object.Object{Fields: o.Object}, rules.Compiled, time.Now()), fact.Version, rules.Text
 		return &seen{ObjectMeta: identity(o), fact: fact}
 	}
 	return o
@@ -316,14 +420,22 @@ func (k *kindFacts) Delete(o any) error {
 	}
 	id := k.id(s)
 	k.mu.Lock()
-	delete(k.byID, id)
+	k.told(s.fact.Version)
+	old, known := k.byID[id]
+	known = known && !after(old.Version, s.fact.Version) // what we applied since then is not gone
+	if known {
+		delete(k.byID, id)
+	}
 	k.mu.Unlock()
-	k.facts.changed(id)
+	if known {
+		k.facts.changed(id)
+	}
 	return nil
 }
 
-// Replace takes in a whole list. What is not in it is gone.
-func (k *kindFacts) Replace(list []any, _ string) error {
+// Replace takes in a whole list as of a version. What is not in it is gone, but for what we applied after it. A list
+// that is older than what the watch has told is of an API server that was restored from a backup: only it counts.
+func (k *kindFacts) Replace(list []any, version string) error {
 	next := make(map[object.ID]Fact, len(list))
 	for _, o := range list {
 		if s, ok := k.reduce(o).(*seen); ok {
@@ -331,18 +443,22 @@ func (k *kindFacts) Replace(list []any, _ string) error {
 		}
 	}
 	k.mu.Lock()
+	restored := after(k.last, version)
 	var news []object.ID
+	for id, old := range k.byID {
+		if !restored && after(old.Version, version) {
+			next[id] = old
+		}
+		if _, ok := next[id]; !ok {
+			news = append(news, id)
+		}
+	}
 	for id, fact := range next {
 		if old, ok := k.byID[id]; !ok || old != fact {
 			news = append(news, id)
 		}
 	}
-	for id := range k.byID {
-		if _, ok := next[id]; !ok {
-			news = append(news, id)
-		}
-	}
-	k.byID = next
+	k.byID, k.last = next, version
 	k.mu.Unlock()
 	k.once.Do(func() { close(k.synced) })
 	for _, id := range news {
@@ -361,8 +477,9 @@ func (k *kindFacts) put(o any) error {
 	}
 	id := k.id(s)
 	k.mu.Lock()
+	k.told(s.fact.Version)
 	old, known := k.byID[id]
-	if known && old.UID == s.fact.UID && newer(old.Version, s.fact.Version) {
+	if known && after(old.Version, s.fact.Version) {
 		k.mu.Unlock()
 		return nil // we know better, from the answer to our own apply
 	}
@@ -374,14 +491,31 @@ func (k *kindFacts) put(o any) error {
 	return nil
 }
 
+// told notes how far the watch has come. The caller holds the lock.
+func (k *kindFacts) told(version string) {
+	if !notAfter(version, k.last) {
+		k.last = version
+	}
+}
+
 func (k *kindFacts) id(s *seen) object.ID {
 	return object.ID{Group: k.gk.Group, Kind: k.gk.Kind, Namespace: s.Namespace, Name: s.Name}
 }
 
-// newer tells whether resourceVersion a is later than b. Versions are decimal numbers that only grow (KEP-5504); what
-// is no number is not compared.
-func newer(a, b string) bool {
+// after tells whether resourceVersion a is later than b. Versions are decimal numbers that only grow (KEP-5504); what is
+// no number is not compared: then neither after nor notAfter is true.
+func after(a, b string) bool {
+	x, y, ok := versions(a, b)
+	return ok && x > y
+}
+
+func notAfter(a, b string) bool {
+	x, y, ok := versions(a, b)
+	return ok && x <= y
+}
+
+func versions(a, b string) (x, y uint64, ok bool) {
 	x, errA := strconv.ParseUint(a, 10, 64)
 	y, errB := strconv.ParseUint(b, 10, 64)
-	return errA == nil && errB == nil && x > y
+	return x, y, errA == nil && errB == nil
 }

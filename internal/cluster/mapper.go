@@ -2,11 +2,14 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
@@ -22,9 +25,13 @@ type Kind struct {
 	Listed     bool // its objects can be listed
 }
 
+// discoveryLimit bounds one question of a Mapper, so that an API server that hangs does not hold everybody up.
+const discoveryLimit = 30 * time.Second
+
 // Mapper knows how kinds are served. It asks the API server once and again only after Invalidate, so that an idle
 // agent sends nothing.
 type Mapper struct {
+	rest      rest.Interface
 	discovery *discovery.DiscoveryClient
 
 	mu      sync.Mutex
@@ -35,14 +42,14 @@ type Mapper struct {
 }
 
 func newMapper(client rest.Interface) *Mapper {
-	return &Mapper{discovery: discovery.NewDiscoveryClient(client)}
+	return &Mapper{rest: client, discovery: discovery.NewDiscoveryClient(client)}
 }
 
 // Invalidate makes the next question ask the API server again: a CRD or an aggregated API came or went.
 func (m *Mapper) Invalidate() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.kinds = nil
+	m.kinds, m.version = nil, ""
 }
 
 // Kind tells how a kind of one version is served; ok is false if the API server does not serve it. A group that does
@@ -56,7 +63,7 @@ func (m *Mapper) Kind(ctx context.Context, gvk schema.GroupVersionKind) (kind Ki
 	kind, ok = m.kinds[gvk]
 	if !ok {
 		if err := m.broken[gvk.GroupVersion()]; err != nil {
-			return Kind{}, false, fmt.Errorf("the API group %s does not answer: %w", gvk.GroupVersion(), err)
+			return Kind{}, false, silent(gvk.GroupVersion(), err)
 		}
 	}
 	return kind, ok, nil
@@ -78,7 +85,8 @@ func (m *Mapper) Of(ctx context.Context, id object.ID, version string) (Kind, bo
 	return m.Kind(ctx, schema.GroupVersionKind{Group: id.Group, Version: preferred, Kind: id.Kind})
 }
 
-// Has answers as a Helm chart asks: "apps/v1" or "apps/v1/Deployment".
+// Has answers as a Helm chart asks: "apps/v1" or "apps/v1/Deployment". It is an error if the group does not answer: a
+// chart that is told "no" leaves objects out, and what is left out is deleted.
 func (m *Mapper) Has(ctx context.Context, name string) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -86,12 +94,24 @@ func (m *Mapper) Has(ctx context.Context, name string) (bool, error) {
 		return false, err
 	}
 	for gvk := range m.kinds {
-		gv := gvk.GroupVersion().String()
-		if name == gv || name == gv+"/"+gvk.Kind {
+		if named(name, gvk.GroupVersion(), gvk.Kind) {
 			return true, nil
 		}
 	}
+	for gv, err := range m.broken {
+		if strings.HasPrefix(name+"/", gv.String()+"/") {
+			return false, silent(gv, err)
+		}
+	}
 	return false, nil
+}
+
+func named(name string, gv schema.GroupVersion, kind string) bool {
+	return name == gv.String() || name == gv.String()+"/"+kind
+}
+
+func silent(gv schema.GroupVersion, err error) error {
+	return fmt.Errorf("the API group %s does not answer: %w", gv, err)
 }
 
 // ServerVersion gives the API server's version, for example "v1.37.2".
@@ -101,7 +121,9 @@ func (m *Mapper) ServerVersion(ctx context.Context) (string, error) {
 	if m.version != "" {
 		return m.version, nil
 	}
-	info, err := m.discovery.WithLegacy().ServerVersion()
+	ctx, cancel := context.WithTimeout(ctx, discoveryLimit)
+	defer cancel()
+	info, err := m.discovery.ServerVersionWithContext(ctx)
 	if err != nil {
 		return "", fmt.Errorf("ask the API server for its version: %w", err)
 	}
@@ -109,37 +131,58 @@ func (m *Mapper) ServerVersion(ctx context.Context) (string, error) {
 	return m.version, nil
 }
 
-// load asks for all groups in two requests (aggregated discovery). The caller holds the lock.
+// load asks for all groups, in two requests where discovery is aggregated. The caller holds the lock.
+//
+// An answer that may be short is an error, never "not served": what is not served counts as gone. A starting API server
+// announces CustomResourceDefinitions one after the other, and says of itself that it is not ready until all are there.
 func (m *Mapper) load(ctx context.Context) error {
 	if m.kinds != nil {
 		return nil
 	}
-	groups, resources, broken, err := m.discovery.GroupsAndMaybeResources()
-	if err != nil {
-		return fmt.Errorf("ask the API server which kinds it serves: %w", err)
-	}
-	if err := ctx.Err(); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, discoveryLimit)
+	defer cancel()
+	if err := m.ready(ctx); err != nil {
 		return err
+	}
+	groups, lists, err := m.discovery.ServerGroupsAndResourcesWithContext(ctx)
+	broken, partial := discovery.GroupDiscoveryFailedErrorGroups(err)
+	if err != nil && !partial {
+		return fmt.Errorf("ask the API server which kinds it serves: %w", err)
 	}
 	kinds := map[schema.GroupVersionKind]Kind{}
 	prefer := map[schema.GroupKind]string{}
-	for gv, list := range resources {
+	for _, list := range lists {
+		gv, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			return fmt.Errorf("ask the API server which kinds it serves: %w", err)
+		}
 		for _, r := range list.APIResources {
 			addKind(kinds, gv, r)
 		}
 	}
-	for _, group := range groups.Groups {
-		notePreferred(prefer, kinds, group)
+	if _, ok := kinds[schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}]; !ok {
+		return errors.New("ask the API server which kinds it serves: the answer has no Namespace, so it is not complete")
+	}
+	for _, group := range groups {
+		notePreferred(prefer, kinds, *group)
 	}
 	m.kinds, m.prefer, m.broken = kinds, prefer, broken
 	return nil
 }
 
+// ready asks whether the API server has started completely. Where nobody may ask, it counts as started.
+func (m *Mapper) ready(ctx context.Context) error {
+	var status int
+	err := m.rest.Get().AbsPath("/readyz").MaxRetries(0).Do(ctx).StatusCode(&status).Error()
+	if err != nil && (status == 0 || status >= http.StatusInternalServerError) {
+		return fmt.Errorf("the API server is not ready: %w", err)
+	}
+	return nil
+}
+
 func addKind(kinds map[schema.GroupVersionKind]Kind, gv schema.GroupVersion, r metav1.APIResource) {
-	for i := range r.Name {
-		if r.Name[i] == '/' {
-			return // a subresource
-		}
+	if strings.Contains(r.Name, "/") {
+		return // a subresource
 	}
 	kinds[gv.WithKind(r.Kind)] = Kind{Resource: gv.WithResource(r.Name), Namespaced: r.Namespaced, Listed: slices.Contains(r.Verbs, "list")}
 }
@@ -158,14 +201,6 @@ func notePreferred(prefer map[schema.GroupKind]string, kinds map[schema.GroupVer
 	}
 }
 
-// IsGone tells whether an error says that the object, or its whole kind, does not exist.
-func IsGone(err error) bool { return apierrors.IsNotFound(err) }
-
-// IsOther tells whether an error says that the object is not the one with the UID that was asked for.
-func IsOther(err error) bool {
-	return apierrors.IsConflict(err) && len(ConflictManagers(err)) == 0
-}
-
 // Namespaced gives the namespaced kinds that can be listed, each at the version that the API server prefers. It is an
 // error if a group does not answer: what cannot be listed is not empty.
 func (m *Mapper) Namespaced(ctx context.Context) (map[schema.GroupVersionKind]Kind, error) {
@@ -175,7 +210,7 @@ func (m *Mapper) Namespaced(ctx context.Context) (map[schema.GroupVersionKind]Ki
 		return nil, err
 	}
 	for gv, err := range m.broken {
-		return nil, fmt.Errorf("the API group %s does not answer: %w", gv, err)
+		return nil, silent(gv, err)
 	}
 	out := map[schema.GroupVersionKind]Kind{}
 	for gvk, kind := range m.kinds {
