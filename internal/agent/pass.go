@@ -116,7 +116,7 @@ func (t *turn) prepare(ctx context.Context) bool {
 		return false
 	}
 	t.client = client
-	if err := t.compileHealth(); err != nil {
+	if err := t.takeSettings(); err != nil {
 		t.fault = fault.Of(err, fault.InvalidSettings)
 		return false
 	}
@@ -392,6 +392,7 @@ func (t *turn) conclude() {
 	a.planned = t.plan.Outline()
 	a.mu.Lock()
 	a.blocked = a.deleting || blockedByOther(a.planned)
+	a.unserved = asksForUnserved(a.planned)
 	a.mu.Unlock()
 	if superseded {
 		return

@@ -316,15 +316,15 @@ func (t *turn) policyOf() plan.Policy {
 	return *t.rules
 }
 
-// compileHealth compiles the app's own health rules when they changed.
-func (t *turn) compileHealth() error {
-	rules := t.offer.placement.Settings.Health
-	text, err := json.Marshal(rules)
+// takeSettings takes up the app's settings when they changed: its own health rules are compiled, and a plan is due,
+// though the render may be the same.
+func (t *turn) takeSettings() error {
+	text, err := json.Marshal(t.offer.placement.Settings)
 	if err != nil {
 		return err
 	}
 	a := t.app
-	if a.ruleText == string(text) {
+	if a.settings == string(text) {
 		return nil
 	}
 	compiled, err := health.Compile(rules)
@@ -332,9 +332,9 @@ func (t *turn) compileHealth() error {
 		return err
 	}
 	a.mu.Lock()
-	a.rules = compiled
+	a.rules = own
 	a.mu.Unlock()
-	a.ruleText = string(text)
+	a.settings, a.wishes = string(text), nil
 	return nil
 }
 
@@ -346,9 +346,18 @@ type capabilities struct {
 
 // KubeVersion gives the API server's version, "" if it does not answer.
 func (c capabilities) KubeVersion() string {
+	rules := t.offer.placement.Settings.Health
 	version, err := c.agent.cluster.Mapper().ServerVersion(c.ctx)
 	if err != nil {
 		c.agent.log.Warn("the API server's version is not known", "error", err)
+	}
+	own := make([]ownRule, len(rules))
+	for i, rule := range rules {
+		line, err := json.Marshal(rule)
+		if err != nil {
+			return err
+		}
+		own[i] = ownRule{compiled: compiled[i], kind: rule.Kind, text: string(line) + "\n"}
 	}
 	return version
 }

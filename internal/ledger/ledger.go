@@ -204,15 +204,13 @@ func (l *Ledger) apply(ctx context.Context, to target, body any) error {
 	if to.subresource != "" {
 		req = req.SubResource(to.subresource)
 	}
-	_, err = req.SetHeader("Content-Type", string(types.ApplyPatchType)).
+	return req.SetHeader("Content-Type", string(types.ApplyPatchType)).
 		SetHeader("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json").
 		Param("fieldManager", v1alpha1.ManagerAgent).Param("force", "true").
-		Body(clean).Do(ctx).Raw()
-	return err
+		Body(clean).Do(ctx).Error()
 }
 
-// withoutNulls drops null values, which server-side apply would store as a wish for null, and an empty status, which a
-// write of spec must not carry.
+// withoutNulls drops null values, which server-side apply would store as a wish for null.
 func withoutNulls(data []byte) ([]byte, error) {
 	var fields map[string]any
 	if err := json.Unmarshal(data, &fields); err != nil {
