@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -33,6 +34,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	if sharedRenderer != nil {
+		sharedRenderer.Close()
+	}
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
@@ -49,6 +53,23 @@ func newRenderer(t testing.TB, options render.Options) *render.Renderer {
 	t.Cleanup(r.Close)
 	return r
 }
+
+// shared gives a renderer that the tests of pure behaviour use together.
+func shared(t testing.TB) *render.Renderer {
+	t.Helper()
+	sharedOnce.Do(func() {
+		var err error
+		if sharedRenderer, err = render.New(render.Options{Command: []string{childProgram, render.ChildCommand}}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return sharedRenderer
+}
+
+var (
+	sharedOnce     sync.Once
+	sharedRenderer *render.Renderer
+)
 
 func tree(files map[string]string) fstest.MapFS {
 	fsys := fstest.MapFS{}

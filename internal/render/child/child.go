@@ -21,6 +21,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	_ "time/tzdata" // there are no files to read zones from
 
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/render"
