@@ -36,14 +36,16 @@ var typed = []string{
 	`sed -i 's/replicas: 2/replicas: 3/' apps/web/envs/dev/kustomization.yaml`,
 	`git commit -qam "web: three replicas in dev" && git push -q`,
 	`plumb wait HEAD`,
-	`plumb status`,
 	`sed -i 's/# annotations/annotations/' apps/web/base/deployment.yaml   # its simulated pods crash`,
 	`git commit -qam "web: crash" && git push -q`,
 	unseen + `plumb status web/dev | grep -q CrashLoop`,
 	`plumb why web/dev`,
 	`git revert --no-edit HEAD >/dev/null && git push -q`,
 	unseen + `plumb status --exit-code >/dev/null && plumb wait HEAD >/dev/null`,
+	`git rm -q apps/api/values-prod.yaml && git commit -qm "api: not in prod any more" && git push -q`,
+	unseen + `plumb why api/prod | grep -q Plumb-Allow-Delete`,
 	`plumb status`,
+	`plumb why api/prod`,
 }
 
 const unseen = "unseen: "

@@ -20,7 +20,7 @@ const (
 	typing      = 350 * time.Millisecond // between a command and its first line
 )
 
-const head = `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d" role="img" aria-label="A terminal: plumb up, a commit, a deletion that is held">
+const head = `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d" role="img" aria-label="A terminal: plumb up, a commit, a crash that is explained, a deletion that is held">
 <style>
   .frame { fill: #ffffff; stroke: #d0d7de } .dot { fill: #d0d7de }
   text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #24292f; white-space: pre }
