@@ -327,9 +327,18 @@ func (t *turn) takeSettings() error {
 	if a.settings == string(text) {
 		return nil
 	}
+	rules := t.offer.placement.Settings.Health
 	compiled, err := health.Compile(rules)
 	if err != nil {
 		return err
+	}
+	own := make([]ownRule, len(rules))
+	for i, rule := range rules {
+		line, err := json.Marshal(rule)
+		if err != nil {
+			return err
+		}
+		own[i] = ownRule{compiled: compiled[i], kind: rule.Kind, text: string(line) + "\n"}
 	}
 	a.mu.Lock()
 	a.rules = own
@@ -346,18 +355,9 @@ type capabilities struct {
 
 // KubeVersion gives the API server's version, "" if it does not answer.
 func (c capabilities) KubeVersion() string {
-	rules := t.offer.placement.Settings.Health
 	version, err := c.agent.cluster.Mapper().ServerVersion(c.ctx)
 	if err != nil {
 		c.agent.log.Warn("the API server's version is not known", "error", err)
-	}
-	own := make([]ownRule, len(rules))
-	for i, rule := range rules {
-		line, err := json.Marshal(rule)
-		if err != nil {
-			return err
-		}
-		own[i] = ownRule{compiled: compiled[i], kind: rule.Kind, text: string(line) + "\n"}
 	}
 	return version
 }
