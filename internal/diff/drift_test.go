@@ -279,6 +279,7 @@ func TestOwned(t *testing.T) {
 			e.FieldsV1 = metav1.NewFieldsV1("{ \"f:a b\": {\n\".\": { } } }\n")
 		}, true},
 		{"another time zone does not count", func(e *metav1.ManagedFieldsEntry) { e.Time = &metav1.Time{Time: at.In(time.FixedZone("x", 3600))} }, true},
+		{"one more field counts", func(e *metav1.ManagedFieldsEntry) { e.FieldsV1 = metav1.NewFieldsV1(`{"f:a b":{".":{}},"f:z":{}}`) }, false},
 		{"a blank in a name counts", func(e *metav1.ManagedFieldsEntry) { e.FieldsV1 = metav1.NewFieldsV1(`{"f:ab":{".":{}}}`) }, false},
 		{"the time counts", func(e *metav1.ManagedFieldsEntry) { e.Time = &metav1.Time{Time: at.Add(time.Second)} }, false},
 		{"the version counts", func(e *metav1.ManagedFieldsEntry) { e.APIVersion = "v2" }, false},
@@ -292,6 +293,15 @@ func TestOwned(t *testing.T) {
 				t.Error("wrong")
 			}
 		})
+	}
+}
+
+// The answer to an apply and the watch's event about it may list the ports of a Service in different orders.
+func TestOwnedKnowsNoOrder(t *testing.T) {
+	one := Owned([]metav1.ManagedFieldsEntry{entry(ours, "Apply", `{"f:ports":{"k:{\"port\":443}":{},"k:{\"port\":80}":{}}}`)}, ours)
+	two := Owned([]metav1.ManagedFieldsEntry{entry(ours, "Apply", `{"f:ports":{"k:{\"port\":80}":{},"k:{\"port\":443}":{}}}`)}, ours)
+	if one != two || one == "" {
+		t.Errorf("%q and %q", one, two)
 	}
 }
 

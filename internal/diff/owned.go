@@ -3,6 +3,7 @@ package diff
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -25,37 +26,18 @@ func Owned(entries []metav1.ManagedFieldsEntry, manager string) string {
 		h.Write([]byte(e.Time.UTC().Format(time.RFC3339)))
 	}
 	h.Write([]byte("\n"))
-	h.Write(compact(e.FieldsV1.GetRawBytes()))
+	h.Write(sorted(e.FieldsV1.GetRawBytes()))
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// compact leaves out white space between JSON tokens. API servers write none: then the bytes are given as they are.
-func compact(raw []byte) []byte {
-	clean := true
-	inText, escaped := false, false
-	var out []byte
-	for i, c := range raw {
-		blank := !inText && (c == ' ' || c == '\n' || c == '\t' || c == '\r')
-		if blank && clean {
-			clean = false
-			out = append(make([]byte, 0, len(raw)), raw[:i]...)
-		}
-		if !blank && !clean {
-			out = append(out, c)
-		}
-		switch {
-		case escaped:
-			escaped = false
-		case inText && c == '\\':
-			escaped = true
-		case c == '"':
-			inText = !inText
-		}
-	}
-	if clean {
+// sorted gives the fields with their keys in order. API servers do not promise one: the answer to an apply may list the
+// entries of a keyed list (two ports of a Service) in another order than a watch of the same object does.
+func sorted(raw []byte) []byte {
+	var fields map[string]any
+	if err := json.Unmarshal(raw, &fields); err != nil {
 		return raw
 	}
-	return out
+	return object.Canonical(fields)
 }
 
 // AddedDigest tells that people's tools own fields beside ours, and which tools: "kubectl-edit,k9s#hash". "" if none do,
