@@ -2,7 +2,6 @@ package render_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -89,25 +88,6 @@ func kustomizeApp() fstest.MapFS {
 		files[fmt.Sprintf("app/cm%d.yaml", i)] = fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: cm%d\ndata:\n  text: |\n    %s\n", i, strings.Repeat("0123456789abcdef", 64))
 	}
 	return tree(files)
-}
-
-func BenchmarkKustomize(b *testing.B) {
-	r := newRenderer(b, render.Options{})
-	req := render.Request{Sources: map[string]render.Source{"": {FS: kustomizeApp()}}, Path: "app"}
-	for b.Loop() {
-		m, err := r.Render(context.Background(), req)
-		if err != nil || len(m.Objects) != 10 {
-			b.Fatal(err, len(m.Objects))
-		}
-	}
-	for _, pid := range r.Pids() {
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		for line := range strings.Lines(string(status)) {
-			if strings.HasPrefix(line, "VmRSS") || strings.HasPrefix(line, "VmHWM") || strings.HasPrefix(line, "Rss") {
-				b.Log(strings.TrimSpace(line))
-			}
-		}
-	}
 }
 
 // startParent runs this test binary as a parent with one child, and gives the child's process id.

@@ -1,8 +1,8 @@
 package render
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"os"
 	"path"
 	"runtime"
@@ -22,6 +22,8 @@ type Options struct {
 	Command []string
 	// The most children at a time. 0: the number of processors, at most 2.
 	Children int
+	// How long a render waits for a child before a second one is started for it. 0: 100 ms.
+	Patience time.Duration
 	// How long a second child may be idle. 0: 5 seconds. The first one stays.
 	Idle   time.Duration
 	Limits Limits
@@ -33,22 +35,10 @@ type Options struct {
 // Renderer renders with a pool of warm children. It is safe for concurrent use.
 type Renderer struct {
 	options Options
-	slots   chan struct{} // one per render under way
-	starts  chan startRequest
-	closed  chan struct{}
-	closing sync.Once
+	pool    *pool
 
-	mu   sync.Mutex
-	idle []*process // the last one used is the last
-	live map[*process]bool
-	box  *Sandbox
-}
-
-type startRequest struct{ answer chan<- startAnswer }
-
-type startAnswer struct {
-	p   *process
-	err error
+	mu  sync.Mutex
+	box *Sandbox
 }
 
 // New makes a Renderer. No child is started until one is needed.
@@ -60,61 +50,43 @@ func New(options Options) (*Renderer, error) {
 		}
 		options.Command = []string{self, ChildCommand}
 	}
-	if options.Children == 0 {
-		options.Children = min(runtime.GOMAXPROCS(0), 2)
-	}
-	if options.Idle == 0 {
-		options.Idle = 5 * time.Second
-	}
+	options.Children = cmp.Or(options.Children, min(runtime.GOMAXPROCS(0), 2))
+	options.Patience = cmp.Or(options.Patience, 100*time.Millisecond)
+	options.Idle = cmp.Or(options.Idle, 5*time.Second)
 	options.Limits = options.Limits.withDefaults()
-	r := &Renderer{
-		options: options, slots: make(chan struct{}, options.Children), starts: make(chan startRequest),
-		closed: make(chan struct{}), live: map[*process]bool{},
-	}
-	go r.starter()
+	r := &Renderer{options: options}
+	r.pool = newPool(options.Children, options.Patience, options.Idle, r.start)
 	return r, nil
 }
 
+// start starts a child, and remembers what locks it.
+func (r *Renderer) start() (*process, error) {
+	p, err := start(r.options.Command, r.options.Limits.Memory)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.box = &p.hello.Sandbox
+	return p, nil
+}
+
 func (l Limits) withDefaults() Limits {
-	set := func(value *int64, otherwise int64) {
-		if *value == 0 {
-			*value = otherwise
-		}
+	return Limits{
+		Timeout: cmp.Or(l.Timeout, 30*time.Second),
+		Memory:  cmp.Or(l.Memory, 1<<30),
+		Output:  cmp.Or(l.Output, 64<<20),
+		Object:  cmp.Or(l.Object, 3<<19),
+		File:    cmp.Or(l.File, 10<<20),
+		Input:   cmp.Or(l.Input, 256<<20),
+		Objects: cmp.Or(l.Objects, 10_000),
+		Reads:   cmp.Or(l.Reads, 20_000),
+		Depth:   cmp.Or(l.Depth, 64),
 	}
-	if l.Timeout == 0 {
-		l.Timeout = 30 * time.Second
-	}
-	if l.Objects == 0 {
-		l.Objects = 10_000
-	}
-	if l.Reads == 0 {
-		l.Reads = 20_000
-	}
-	if l.Depth == 0 {
-		l.Depth = 64
-	}
-	set(&l.Memory, 1<<30)
-	set(&l.Output, 64<<20)
-	set(&l.Object, 3<<19)
-	set(&l.File, 10<<20)
-	set(&l.Input, 256<<20)
-	return l
 }
 
 // Close ends all children. Renders under way fail.
-func (r *Renderer) Close() {
-	r.closing.Do(func() { close(r.closed) })
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for p := range r.live {
-		p.kill()
-	}
-	for _, p := range r.idle {
-		p.stop()
-		delete(r.live, p)
-	}
-	r.idle = nil
-}
+func (r *Renderer) Close() { r.pool.close() }
 
 // Sandbox says what really locks a child; it starts one if there was none yet.
 func (r *Renderer) Sandbox(ctx context.Context) (Sandbox, error) {
@@ -124,24 +96,16 @@ func (r *Renderer) Sandbox(ctx context.Context) (Sandbox, error) {
 	if known != nil {
 		return *known, nil
 	}
-	p, err := r.acquire(ctx)
+	p, err := r.pool.acquire(ctx)
 	if err != nil {
 		return Sandbox{}, err
 	}
-	defer r.release(p, true)
+	defer r.pool.release(p, true)
 	return p.hello.Sandbox, nil
 }
 
 // Pids gives the process ids of the living children: what they cost can be seen by them.
-func (r *Renderer) Pids() []int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var pids []int
-	for p := range r.live {
-		pids = append(pids, p.cmd.Process.Pid)
-	}
-	return pids
-}
+func (r *Renderer) Pids() []int { return r.pool.pids() }
 
 // Render renders. When the folder is at fault the error is a fault.Fault, and the Manifest holds what was read until then,
 // for Record; when ctx ended it is the context's own. After an error there are never objects.
@@ -150,7 +114,7 @@ func (r *Renderer) Render(ctx context.Context, req Request) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, err
 	}
-	p, err := r.acquire(ctx)
+	p, err := r.pool.acquire(ctx)
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -164,7 +128,7 @@ func (r *Renderer) Render(ctx context.Context, req Request) (Manifest, error) {
 	if !unwatch() {
 		spoke = false // it was killed, whatever it said
 	}
-	r.release(p, spoke)
+	r.pool.release(p, spoke)
 	if !spoke {
 		return Manifest{}, p.explain(ctx, deadline, limits, err)
 	}
@@ -238,101 +202,4 @@ func (req Request) called(source string) string {
 		return ""
 	}
 	return source
-}
-
-// acquire waits for a child that is free, and starts one if there is none.
-func (r *Renderer) acquire(ctx context.Context) (*process, error) {
-	select {
-	case r.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-r.closed:
-		return nil, errClosed
-	}
-	if p := r.take(); p != nil {
-		return p, nil
-	}
-	answer := make(chan startAnswer, 1)
-	select {
-	case r.starts <- startRequest{answer}:
-	case <-r.closed:
-		<-r.slots
-		return nil, errClosed
-	}
-	started := <-answer
-	if started.err != nil {
-		<-r.slots
-		return nil, started.err
-	}
-	return started.p, nil
-}
-
-var errClosed = errors.New("the renderer is closed")
-
-// take gives the idle child that was used last.
-func (r *Renderer) take() *process {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.idle) == 0 {
-		return nil
-	}
-	p := r.idle[len(r.idle)-1]
-	r.idle = r.idle[:len(r.idle)-1]
-	return p
-}
-
-// release gives a child back. One that did not end its conversation properly is gone.
-func (r *Renderer) release(p *process, good bool) {
-	defer func() { <-r.slots }()
-	select {
-	case <-r.closed:
-		good = false
-	default:
-	}
-	r.mu.Lock()
-	if good {
-		p.since = time.Now()
-		r.idle = append(r.idle, p)
-		if len(r.idle) > 1 {
-			time.AfterFunc(r.options.Idle, r.shrink)
-		}
-		r.mu.Unlock()
-		return
-	}
-	delete(r.live, p)
-	r.mu.Unlock()
-	p.stop()
-}
-
-// shrink ends the child that was idle for longest, if it was for long enough and there is another.
-func (r *Renderer) shrink() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.idle) < 2 || time.Since(r.idle[0].since) < r.options.Idle {
-		return
-	}
-	p := r.idle[0]
-	r.idle = r.idle[1:]
-	delete(r.live, p)
-	p.stop()
-}
-
-// starter starts children, all from one thread that lives as long as the Renderer: a child dies with the thread that made it.
-func (r *Renderer) starter() {
-	runtime.LockOSThread() // never unlocked
-	for {
-		select {
-		case <-r.closed:
-			return
-		case request := <-r.starts:
-			p, err := start(r.options.Command, r.options.Limits.Memory)
-			if err == nil {
-				r.mu.Lock()
-				r.live[p] = true
-				r.box = &p.hello.Sandbox
-				r.mu.Unlock()
-			}
-			request.answer <- startAnswer{p, err}
-		}
-	}
 }

@@ -93,7 +93,7 @@ func TestNumbers(t *testing.T) {
 
 // TestBombCostsOneRender renders a bomb and good apps at once: only the bomb fails.
 func TestBombCostsOneRender(t *testing.T) {
-	r := newRenderer(t, render.Options{Children: 2})
+	r := newRenderer(t, render.Options{Children: 2, Patience: time.Microsecond})
 	var wait sync.WaitGroup
 	for i := range 12 {
 		wait.Go(func() {
@@ -202,7 +202,7 @@ func TestLimits(t *testing.T) {
 // TestNothingStays closes a renderer in the middle of its work: no process and no goroutine stays.
 func TestNothingStays(t *testing.T) {
 	before := runtime.NumGoroutine()
-	r, err := render.New(render.Options{Command: []string{childProgram, render.ChildCommand}, Children: 2})
+	r, err := render.New(render.Options{Command: []string{childProgram, render.ChildCommand}, Children: 2, Patience: time.Microsecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestNothingStays(t *testing.T) {
 
 // TestSecondChildEnds starts a second child under load, which ends when it is idle.
 func TestSecondChildEnds(t *testing.T) {
-	r := newRenderer(t, render.Options{Children: 2, Idle: 50 * time.Millisecond})
+	r := newRenderer(t, render.Options{Children: 2, Patience: time.Microsecond, Idle: 50 * time.Millisecond})
 	var wait sync.WaitGroup
 	for range 20 {
 		wait.Go(func() {
@@ -278,4 +278,27 @@ func TestParentDies(t *testing.T) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// TestSlowRenderStopsNobody renders beside an app that never ends: a second child is started for the others.
+func TestSlowRenderStopsNobody(t *testing.T) {
+	r := newRenderer(t, render.Options{Children: 2})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		_, _ = r.Render(ctx, request(chart("{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}")))
+	})
+	for len(r.Pids()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	for range 10 {
+		if m, err := r.Render(context.Background(), request(chart(configMap))); err != nil || len(m.Objects) != 1 {
+			t.Errorf("a good app: %v", err)
+		}
+	}
+	if len(r.Pids()) != 2 {
+		t.Errorf("%d children", len(r.Pids()))
+	}
+	cancel()
+	wait.Wait()
 }
