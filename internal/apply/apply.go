@@ -2,8 +2,8 @@
 // each step.
 //
 // It never decides: a step that the Plan does not hold is never made up, with one exception that the Plan's own rules
-// answer (plan.OnImmutable). Nothing is deleted unless every apply before it succeeded. It never retries: the caller
-// plans again.
+// answer (plan.OnImmutable). Nothing is deleted unless every apply before it succeeded. It never retries a step that was
+// refused: the caller plans again.
 //
 // Start at Run.
 package apply
@@ -20,6 +20,7 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/redact"
 )
 
 // Reader reads live objects.
@@ -87,7 +88,38 @@ func (r Run) Do(ctx context.Context, p plan.Plan) []Outcome {
 		r.order(ctx, outcomes[first:end], outcomes[:first])
 		first = end
 	}
+	hush(outcomes)
 	return outcomes
+}
+
+// hush takes the values of the plan's Secrets out of what is told: those who reject an object like to quote it.
+func hush(outcomes []Outcome) {
+	var secrets []redact.Secret
+	known := false
+	for i := range outcomes {
+		f := outcomes[i].Fault
+		if f == nil {
+			continue
+		}
+		if !known {
+			secrets, known = secretsOf(outcomes), true
+		}
+		if message, next := redact.Text(f.Message, secrets...), redact.Text(f.Next, secrets...); message != f.Message || next != f.Next {
+			quiet := *f
+			quiet.Message, quiet.Next, quiet.Cause = message, next, nil
+			outcomes[i].Fault = &quiet
+		}
+	}
+}
+
+func secretsOf(outcomes []Outcome) []redact.Secret {
+	var secrets []redact.Secret
+	for _, out := range outcomes {
+		if out.Step.Object != nil {
+			secrets = append(secrets, redact.Needles(*out.Step.Object)...)
+		}
+	}
+	return secrets
 }
 
 // order carries out the steps of one order in parallel.
@@ -100,7 +132,7 @@ func (r Run) order(ctx context.Context, now, before []Outcome) {
 			out.Fault = fault.New(fault.Superseded, "%s: stopped, a newer commit is here", out.Step.ID)
 			continue
 		}
-		if removes(out.Step.Action) && blocked {
+		if out.Step.Action == plan.Delete && blocked {
 			out.Fault = fault.New(fault.ApplyFailed, "%s: not removed, because not everything was applied", out.Step.ID)
 			continue
 		}
@@ -138,29 +170,52 @@ func (r Run) step(ctx context.Context, out *Outcome) error {
 	return nil
 }
 
-// remove deletes an object if it is as it was just now, with our claim on it. It is done when the object is gone, or another by now; while finalizers hold it, it is
-// asked for and not done, and the watch tells when it went.
+// tries is how often a request is repeated that another writer got in the way of: controllers write status at any time.
+const tries = 5
+
+// remove deletes an object if it is as it was just now, with our claim on it. It is done when the object is gone, or
+// another by now. While finalizers hold it, or nobody can say whether it is gone, it is asked for and not done.
 func (r Run) remove(ctx context.Context, out *Outcome) error {
-	step := out.Step
-	live, err := r.Target.GetMetadata(ctx, step.ID, r.version(step))
-	if cluster.IsGone(err) || err == nil && string(live.UID) != step.UID {
-		return nil
-	}
-	if err != nil {
+	gone, err := r.deleteExactly(ctx, out.Step)
+	if err != nil || gone {
 		return err
 	}
-	if claim := live.Annotations[v1alpha1.AnnotationOwner]; claim != r.Owner && (claim != "" || step.ID.Kind != "Namespace") {
-		return fault.New(fault.OwnedByOther, "%s is not deleted: it does not bear this app's claim any more", step.ID)
-	}
-	if live.DeletionTimestamp == nil {
-		exact := cluster.Exactly{UID: step.UID, Version: live.ResourceVersion}
-		if err := r.Target.Delete(ctx, step.ID, r.version(step), exact); err != nil && !cluster.IsGone(err) {
-			return err
-		}
-		live, err = r.Target.GetMetadata(ctx, step.ID, r.version(step))
-	}
-	out.Pending = err == nil && string(live.UID) == step.UID
+	live, err := r.Target.GetMetadata(ctx, out.Step.ID, r.version(out.Step))
+	out.Pending = err == nil && string(live.UID) == out.Step.UID || err != nil && !cluster.IsGone(err)
 	return nil
+}
+
+// deleteExactly asks for the deletion of the object that the step is about, by its UID and the version that was read just
+// before, if it bears our claim. gone tells that it was not there any more.
+func (r Run) deleteExactly(ctx context.Context, step plan.Step) (gone bool, err error) {
+	for try := 1; ; try++ {
+		live, err := r.Target.GetMetadata(ctx, step.ID, r.version(step))
+		switch {
+		case cluster.IsGone(err) || err == nil && string(live.UID) != step.UID:
+			return true, nil
+		case err != nil:
+			return false, err
+		case !r.mayDelete(step, live):
+			return false, fault.New(fault.OwnedByOther, "%s is not deleted: it does not bear this app's claim any more", step.ID)
+		case live.DeletionTimestamp != nil:
+			return false, nil
+		}
+		err = r.Target.Delete(ctx, step.ID, r.version(step), cluster.Exactly{UID: step.UID, Version: live.ResourceVersion})
+		if cluster.IsGone(err) {
+			return true, nil
+		}
+		if !cluster.IsOther(err) || try == tries {
+			return false, err
+		}
+	}
+}
+
+// mayDelete tells whether an object bears our claim, or none where none is needed: an app's own namespace bears the label
+// alone, and what is replaced at its first claim was nobody's.
+func (r Run) mayDelete(step plan.Step, live metav1.ObjectMeta) bool {
+	claim := live.Annotations[v1alpha1.AnnotationOwner]
+	namespace := step.ID.Group == "" && step.ID.Kind == "Namespace"
+	return claim == r.Owner || claim == "" && (namespace || step.Action == plan.Replace && step.First)
 }
 
 func (r Run) version(step plan.Step) string {
@@ -196,8 +251,6 @@ func (r Run) stopped(ctx context.Context) bool {
 func sends(a plan.Action) bool {
 	return a == plan.Apply || a == plan.Replace || a == plan.Delete || a == plan.Release
 }
-
-func removes(a plan.Action) bool { return a == plan.Delete }
 
 func anyFailed(outcomes []Outcome) bool {
 	for _, out := range outcomes {

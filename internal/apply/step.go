@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"plumb.dev/plumb/internal/cluster"
@@ -27,15 +30,15 @@ func (r Run) apply(ctx context.Context, out *Outcome) error {
 		}
 		out.Took = append(out.Took, took...)
 	}
-	applied, err := r.Target.Apply(ctx, *step.Object, cluster.ApplyOptions{Manager: r.Manager, Force: !step.First})
+	applied, err := r.send(ctx, step, !step.First)
 	if step.First && fault.Is(err, fault.OwnedByOther) {
 		others := cluster.ConflictManagers(err)
-		if owner, ours := plumbManager(others); ours && !handover(step) {
+		if owner, ok := livingApp(others, step.Takes); ok {
 			return fault.New(fault.OwnedByOther, "%s belongs to the app %s", step.ID, owner).
 				WithNext("remove it from one of the two folders")
 		}
 		out.Took = append(out.Took, others...)
-		applied, err = r.Target.Apply(ctx, *step.Object, cluster.ApplyOptions{Manager: r.Manager, Force: true})
+		applied, err = r.send(ctx, step, true)
 	}
 	if fault.Is(err, fault.ImmutableField) {
 		return r.onImmutable(ctx, out, err)
@@ -56,17 +59,34 @@ func (r Run) onImmutable(ctx context.Context, out *Outcome, cause error) error {
 	return r.replace(ctx, out)
 }
 
+// send applies an object. An object whose definition came with the same plan may be sent before the API server serves its
+// kind everywhere: then it is sent again, for a while.
+func (r Run) send(ctx context.Context, step plan.Step, force bool) (cluster.Applied, error) {
+	opts := cluster.ApplyOptions{Manager: r.Manager, Force: force}
+	applied, err := r.Target.Apply(ctx, *step.Object, opts)
+	if step.Order != plan.OrderCustom || !cluster.IsUnserved(err) {
+		return applied, err
+	}
+	_ = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, r.Limit, false, func(ctx context.Context) (bool, error) {
+		if r.Served != nil {
+			r.Served()
+		}
+		applied, err = r.Target.Apply(ctx, *step.Object, opts)
+		return !cluster.IsUnserved(err), nil
+	})
+	return applied, err
+}
+
 // replace deletes an object and creates it anew, after the API server said that it would accept the new one.
 func (r Run) replace(ctx context.Context, out *Outcome) error {
 	step := out.Step
 	if step.UID == "" {
-		meta, err := r.Target.GetMetadata(ctx, step.ID, step.Object.Version())
-		if err != nil {
-			return err
-		}
-		step.UID = string(meta.UID)
+		return fault.New(fault.ApplyFailed, "%s is not replaced: it is not known which object it is", step.ID)
 	}
-	if err := r.Target.Delete(ctx, step.ID, step.Object.Version(), cluster.Exactly{UID: step.UID}); err != nil && !cluster.IsGone(err) {
+	if err := r.rehearse(ctx, step); err != nil {
+		return err
+	}
+	if _, err := r.deleteExactly(ctx, step); err != nil {
 		return err
 	}
 	if err := r.gone(ctx, step); err != nil {
@@ -75,6 +95,28 @@ func (r Run) replace(ctx context.Context, out *Outcome) error {
 	applied, err := r.Target.Apply(ctx, *step.Object, cluster.ApplyOptions{Manager: r.Manager, Force: true})
 	out.Applied = applied
 	return err
+}
+
+// rehearse has the API server say whether it would create the object, under another name: what it would refuse must not
+// cost the object that is there. That something in it is taken is no refusal: the old object has it.
+func (r Run) rehearse(ctx context.Context, step plan.Step) error {
+	_, err := r.Target.Apply(ctx, renamed(*step.Object), cluster.ApplyOptions{Manager: r.Manager, Force: true, DryRun: true})
+	if err == nil || strings.Contains(err.Error(), "already allocated") {
+		return nil
+	}
+	cause := fault.Of(err, fault.ApplyFailed)
+	return fault.New(cause.Reason, "%s is not replaced, because the new one would be refused: %w", step.ID, err)
+}
+
+// renamed gives an object under a name that nobody has.
+func renamed(o object.Object) object.Object {
+	fields := maps.Clone(o.Fields)
+	meta, _ := fields["metadata"].(map[string]any)
+	meta = maps.Clone(meta)
+	name := o.Name()
+	meta["name"] = strings.TrimRight(name[:min(len(name), 50)], "-.") + "-rehearsal"
+	fields["metadata"] = meta
+	return object.Object{Fields: fields, Place: o.Place}
 }
 
 func (r Run) gone(ctx context.Context, step plan.Step) error {
@@ -93,31 +135,43 @@ func (r Run) gone(ctx context.Context, step plan.Step) error {
 }
 
 // migrate moves the managedFields entries of tools that made the object before to our manager, in one patch, so that a
-// field removed from Git is removed live.
+// field removed from Git is removed live. It gives those whose entries were moved.
 func (r Run) migrate(ctx context.Context, step plan.Step) ([]string, error) {
-	live, entries, err := r.Target.Get(ctx, step.ID, step.Object.Version())
-	if cluster.IsGone(err) {
-		return nil, nil
+	for try := 1; ; try++ {
+		live, entries, err := r.Target.Get(ctx, step.ID, step.Object.Version())
+		if cluster.IsGone(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		moved, changed := diff.Migrate(entries, r.Manager, step.Takes)
+		if !changed {
+			return nil, nil
+		}
+		meta, _ := live.Fields["metadata"].(map[string]any)
+		patch, err := json.Marshal([]map[string]any{
+			{"op": "replace", "path": "/metadata/managedFields", "value": moved},
+			{"op": "replace", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]},
+		})
+		if err != nil {
+			return nil, fmt.Errorf("write a patch for %s: %w", step.ID, err)
+		}
+		_, err = r.Target.Patch(ctx, step.ID, step.Object.Version(), patch, r.Manager)
+		if err == nil {
+			return takenFrom(entries, step.Takes), nil
+		}
+		if !cluster.IsOther(err) || try == tries {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	moved, changed := diff.Migrate(entries, r.Manager, step.Takes)
-	if !changed {
-		return nil, nil
-	}
-	meta, _ := live.Fields["metadata"].(map[string]any)
-	patch, err := json.Marshal([]map[string]any{
-		{"op": "replace", "path": "/metadata/managedFields", "value": moved},
-		{"op": "replace", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]},
+}
+
+// takenFrom gives those of the managers that have an entry.
+func takenFrom(entries []metav1.ManagedFieldsEntry, managers []string) []string {
+	return slices.DeleteFunc(slices.Clone(managers), func(name string) bool {
+		return !slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == name })
 	})
-	if err != nil {
-		return nil, fmt.Errorf("write a patch for %s: %w", step.ID, err)
-	}
-	if _, err := r.Target.Patch(ctx, step.ID, step.Object.Version(), patch, r.Manager); err != nil {
-		return nil, err
-	}
-	return step.Takes, nil
 }
 
 // surrender takes our identity off an object that another app owns by now: an apply of the identity alone gives up
@@ -146,18 +200,18 @@ func (r Run) surrender(ctx context.Context, step plan.Step) error {
 
 // establish waits until the CustomResourceDefinitions of an order are served, so that the next order finds their kinds.
 func (r Run) establish(ctx context.Context, outcomes []Outcome) {
-	any := false
+	defined := false
 	for i := range outcomes {
 		out := &outcomes[i]
 		if out.Step.ID.Kind != "CustomResourceDefinition" || !out.Tried || !out.Done {
 			continue
 		}
-		any = true
+		defined = true
 		if err := r.established(ctx, out.Step); err != nil {
 			out.Done, out.Fault = false, fault.Of(err, fault.ApplyFailed)
 		}
 	}
-	if any && r.Served != nil {
+	if defined && r.Served != nil {
 		r.Served()
 	}
 }
@@ -196,17 +250,13 @@ func crdServed(live object.Object) (message string, ok bool) {
 	return "it is not established yet", false
 }
 
-func plumbManager(managers []string) (address string, ok bool) {
+// livingApp finds an app of Plumb among managers that a conflict was with, other than those that gave the object up or are
+// gone: it owns the object, and nothing of it is taken.
+func livingApp(managers, given []string) (address string, ok bool) {
 	for _, m := range managers {
-		if address, ok := strings.CutPrefix(m, "plumb:"); ok {
+		if address, app := strings.CutPrefix(m, object.ManagerPrefix); app && !slices.Contains(given, m) {
 			return address, true
 		}
 	}
 	return "", false
-}
-
-// handover tells whether a step takes the object over from another app of Plumb that gave it up.
-func handover(step plan.Step) bool {
-	_, ok := plumbManager(step.Takes)
-	return ok
 }

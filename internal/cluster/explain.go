@@ -54,6 +54,17 @@ func IsGone(err error) bool {
 	return apierrors.IsNotFound(err) && errors.As(err, &status) && !noSuchPath(err, status.Status())
 }
 
+// IsUnserved tells whether an error says that the kind is not served, or not yet: of an object that says nothing.
+func IsUnserved(err error) bool {
+	var status apierrors.APIStatus
+	return fault.Is(err, fault.KindUnknown) || errors.As(err, &status) && noSuchPath(err, status.Status())
+}
+
+// IsOther tells whether an error says that the object is not the one, or not of the version, that was asked for.
+func IsOther(err error) bool {
+	return apierrors.IsConflict(err) && len(ConflictManagers(err)) == 0
+}
+
 // noSuchPath tells whether a 404 has no Status of the API server in it: client-go marks those that it had to make up.
 func noSuchPath(err error, s metav1.Status) bool {
 	return apierrors.IsNotFound(err) && (s.Details == nil ||
