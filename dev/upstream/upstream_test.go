@@ -11,7 +11,9 @@ package upstream
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -24,7 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// kubeVersion is what both sides are told that the cluster has.
+// kubeVersion is what plumb answers to a chart where there is no cluster, and what upstream is told.
 const kubeVersion = "1.37.2"
 
 // Counts of the corpus: another number means that a directory came or went unseen.
@@ -68,12 +70,12 @@ func orElse(text, otherwise string) string {
 
 func TestUpstreamKustomize(t *testing.T) {
 	root := corpus(t)
-	product := build(t)
+	program := product(t)
 	upstream := tool(t, "kustomize")
 	same := 0
 	for _, dir := range foldersWith(t, root, "kustomization.yaml", "kustomization.yml", "Kustomization") {
 		t.Run(dir, func(t *testing.T) {
-			wanted, err := run(upstream, "build", filepath.Join(root, dir))
+			wanted, err := run(upstream, root, "build", filepath.Join(root, dir))
 			if reason, listed := notByUpstream[dir]; listed {
 				if err == nil {
 					t.Fatalf("upstream builds it, but it is listed as not built: %s", reason)
@@ -84,12 +86,12 @@ func TestUpstreamKustomize(t *testing.T) {
 				t.Fatalf("upstream does not build it and it is not listed: %v", err)
 			}
 			if words, listed := refused[dir]; listed {
-				if _, err := plumb(product, root, dir); err == nil || !strings.Contains(err.Error(), words) {
+				if _, err := plumb(program, root, dir); err == nil || !strings.Contains(err.Error(), words) {
 					t.Fatalf("plumb should refuse it because it %s, but: %v", words, err)
 				}
 				t.Skipf("plumb refuses it: an object %s", words)
 			}
-			compare(t, objectsOf(t, wanted), rendered(t, product, root, dir), nil)
+			compare(t, objectsOf(t, wanted), rendered(t, program, root, dir), nil)
 			if !t.Failed() {
 				same++
 			}
@@ -103,17 +105,17 @@ func TestUpstreamKustomize(t *testing.T) {
 
 func TestUpstreamHelm(t *testing.T) {
 	root := corpus(t)
-	product := build(t)
+	program := product(t)
 	upstream := tool(t, "helm")
 	same := 0
 	for _, dir := range foldersWith(t, root, "Chart.yaml") {
 		t.Run(dir, func(t *testing.T) {
 			c := chartSettings[dir]
-			arguments := []string{"--kube-version", kubeVersion, "--namespace", orElse(c.namespace, "default")}
+			arguments := []string{"--namespace", orElse(c.namespace, "default")}
 			for _, line := range c.set {
 				arguments = append(arguments, "--set", line)
 			}
-			wanted, err := run(upstream, append([]string{"template", orElse(c.release, "test"), filepath.Join(root, dir), "--include-crds"}, arguments...)...)
+			wanted, err := run(upstream, root, append([]string{"template", orElse(c.release, "test"), filepath.Join(root, dir), "--include-crds", "--kube-version", kubeVersion}, arguments...)...)
 			if reason, listed := notByUpstream[dir]; listed {
 				if err == nil {
 					t.Fatalf("upstream builds it, but it is listed as not built: %s", reason)
@@ -123,7 +125,7 @@ func TestUpstreamHelm(t *testing.T) {
 			if err != nil {
 				t.Fatalf("upstream does not build it and it is not listed: %v", err)
 			}
-			got := rendered(t, product, root, dir, append([]string{"--release", orElse(c.release, "test")}, arguments...)...)
+			got := rendered(t, program, root, dir, append([]string{"--release", orElse(c.release, "test")}, arguments...)...)
 			compare(t, objectsOf(t, wanted), got, c.random)
 			if !t.Failed() {
 				same++
@@ -152,11 +154,14 @@ func corpus(t *testing.T) string {
 	return root
 }
 
-// build builds the product's renderer.
-func build(t *testing.T) string {
+// product gives the path of plumb: $PLUMB, or one that is built here.
+func product(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "childtest")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", program, "./internal/render/childtest")
+	if built := os.Getenv("PLUMB"); built != "" {
+		return built
+	}
+	program := filepath.Join(t.TempDir(), "plumb")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", program, "./cmd/plumb")
 	cmd.Dir = "../.."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -193,8 +198,9 @@ func foldersWith(t *testing.T, root string, names ...string) []string {
 }
 
 // run runs a program without network and without the user's own settings.
-func run(program string, arguments ...string) ([]byte, error) {
+func run(program, dir string, arguments ...string) ([]byte, error) {
 	cmd := exec.Command(program, arguments...)
+	cmd.Dir = dir
 	home, err := os.MkdirTemp("", "upstream")
 	if err != nil {
 		return nil, err
@@ -212,11 +218,10 @@ func describe(err error) error {
 	return err
 }
 
-// plumb renders a directory of the corpus; the folder of its origin is the repository.
+// plumb renders a directory of the corpus; the folder of its origin is where it is called, and so the repository.
 func plumb(program, root, dir string, arguments ...string) ([]byte, error) {
-	origin, _, _ := strings.Cut(dir, "/")
-	arguments = append([]string{"render", "--root", filepath.Join(root, origin)}, arguments...)
-	return run(program, append(arguments, filepath.Join(root, dir))...)
+	origin, below, _ := strings.Cut(dir, "/")
+	return run(program, filepath.Join(root, origin), append([]string{"render", "./" + below, "-o", "json"}, arguments...)...)
 }
 
 // rendered gives the product's objects of a directory.
@@ -226,19 +231,7 @@ func rendered(t *testing.T, program, root, dir string, arguments ...string) map[
 	if err != nil {
 		t.Fatalf("plumb does not render it: %v", err)
 	}
-	var manifest struct {
-		Objects []struct {
-			Fields map[string]any `json:"fields"`
-		} `json:"objects"`
-	}
-	if err := json.Unmarshal(out, &manifest); err != nil {
-		t.Fatal(err)
-	}
-	objects := map[string]any{}
-	for _, o := range manifest.Objects {
-		add(t, objects, o.Fields)
-	}
-	return objects
+	return objectsOf(t, out)
 }
 
 // objectsOf gives upstream's objects: YAML documents, lists of objects flattened.
@@ -249,7 +242,7 @@ func objectsOf(t *testing.T, text []byte) map[string]any {
 	for {
 		var fields map[string]any
 		if err := decoder.Decode(&fields); err != nil {
-			if err.Error() == "EOF" {
+			if errors.Is(err, io.EOF) {
 				return objects
 			}
 			t.Fatalf("upstream's output: %v", err)

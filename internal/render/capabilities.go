@@ -6,21 +6,10 @@ import "slices"
 const KubeVersionDefault = "v1.37.2"
 
 // builtin answers as `helm template` does: a version, and the API versions that the client library knows.
-type builtin struct {
-	version string
-	more    []string // API versions served besides
-}
+type builtin struct{}
 
-func (b builtin) KubeVersion() string {
-	if b.version == "" {
-		return KubeVersionDefault
-	}
-	return b.version
-}
-
-func (b builtin) Has(name string) bool {
-	return slices.Contains(known, name) || slices.Contains(b.more, name)
-}
+func (builtin) KubeVersion() string  { return KubeVersionDefault }
+func (builtin) Has(name string) bool { return slices.Contains(known, name) }
 
 // known is what helm v4.3.1 answers without a cluster: the kinds compiled into its client library.
 var known = []string{

@@ -22,5 +22,5 @@
 // its own, and never puts a rendered value or a values file into an error message.
 //
 // Start at Request and Manifest; then Renderer.Render, process.render (the conversation with the child) and reader (what
-// the child may see). Local renders a working directory for the commands that need no cluster.
+// the child may see), with their children in package child.
 package render

@@ -46,7 +46,7 @@ type Request struct {
 	Render    string
 	Plain     *v1alpha1.PlainSettings
 	Helm      *v1alpha1.HelmSettings
-	Values    []File   // values files found by convention, later wins; Helm.Values replaces them
+	Values    []File   // values files found by convention, later wins, the chart's own may be first; Helm.Values replaces them
 	Set       []string // lines as for `helm --set`, after Helm.Set; used by the command line only
 	Release   string   // release name for Helm if Helm.Release is not set: the app's name
 	Namespace string   // .Release.Namespace; plain YAML and Kustomize do not see it

@@ -182,7 +182,10 @@ func (req Request) wire(app location, options Options) wire.Render {
 		Seed: req.seed(options.Secret), Seconds: int(options.Limits.Timeout.Seconds()) + 1,
 		Limits: wire.Limits{Objects: options.Limits.Objects, Object: options.Limits.Object, Output: options.Limits.Output},
 	}
-	for _, f := range req.Values {
+	for i, f := range req.Values {
+		if i == 0 && req.called(f.Source) == "" && f.Path == path.Join(app.path, "values.yaml") {
+			continue // the chart's own: read twice, a null in it would stay instead of meaning "not set"
+		}
 		out.Values = append(out.Values, wire.File{Source: req.called(f.Source), Path: f.Path})
 	}
 	if p := req.Plain; p != nil {

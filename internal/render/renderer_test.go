@@ -302,3 +302,20 @@ func TestSlowRenderStopsNobody(t *testing.T) {
 	cancel()
 	wait.Wait()
 }
+
+// TestOwnValues names the chart's own values.yaml as discovery does: it changes nothing, also where it holds a null.
+func TestOwnValues(t *testing.T) {
+	files := chart(configMap + "data: {x: {{ .Values.resources | toJson | quote }}}\n")
+	files["app/values.yaml"] = "resources: {a: null, b: 1}\n"
+	for name, values := range map[string][]render.File{"left out": nil, "named": {{Path: "app/values.yaml"}}} {
+		req := request(files)
+		req.Values = values
+		m, err := shared(t).Render(context.Background(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x := m.Objects[0].Fields["data"].(map[string]any)["x"]; x != `{"b":1}` {
+			t.Errorf("%s: %v", name, x)
+		}
+	}
+}

@@ -97,6 +97,3 @@ func (k *kustomization) forget() {
 		openapi.ResetOpenAPI()
 	}
 }
-
-// warm parses upstream's built-in schema, once per process: a build without it does the same, later.
-func warm() { openapi.Schema() }
