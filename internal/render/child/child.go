@@ -46,6 +46,7 @@ func Main(args []string, stdin io.Reader, stdout io.Writer) int {
 	}
 	debug.SetGCPercent(collectAt)
 	runtime.GOMAXPROCS(min(2, runtime.GOMAXPROCS(0)))
+	sandbox.ForgetText()
 	box := sandbox.Lock(memory)
 	silence()
 
