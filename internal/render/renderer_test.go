@@ -2,11 +2,13 @@ package render_test
 
 import (
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/render/wire"
 )
 
 const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
@@ -316,6 +319,37 @@ func TestOwnValues(t *testing.T) {
 		}
 		if x := m.Objects[0].Fields["data"].(map[string]any)["x"]; x != `{"b":1}` {
 			t.Errorf("%s: %v", name, x)
+		}
+	}
+}
+
+// TestLastWords makes a library print a lot before the child dies: why it died is still known.
+func TestLastWords(t *testing.T) {
+	r := newRenderer(t, render.Options{Children: 1})
+	for range 100 {
+		if _, err := r.Render(context.Background(), request(map[string]string{"app/kustomization.yaml": "resources: [a.yaml]\ncommonLabels: {a: b}\n", "app/a.yaml": configMap})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := r.Render(context.Background(), request(chart("{{ repeat 100000000000 \"x\" }}")))
+	if f := fault.Of(err, ""); f == nil || f.Code != render.CodeMemory {
+		t.Errorf("want %s: %v", render.CodeMemory, err)
+	}
+}
+
+// TestToolsAreTheLibraries compares the versions that people are told with those that are linked.
+func TestToolsAreTheLibraries(t *testing.T) {
+	info, err := buildinfo.ReadFile(childProgram)
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := map[string]bool{}
+	for _, module := range info.Deps {
+		linked[module.Path+" "+module.Version] = true
+	}
+	for tool, module := range map[string]string{wire.KustomizeTool: "sigs.k8s.io/kustomize/api ", wire.HelmTool: "helm.sh/helm/v4 "} {
+		if _, version, _ := strings.Cut(tool, " "); !linked[module+version] {
+			t.Errorf("%s is not what is linked", tool)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"os"
 	"path"
 	"runtime"
 	"runtime/debug"
@@ -46,9 +47,9 @@ func Main(args []string, stdin io.Reader, stdout io.Writer) int {
 	}
 	debug.SetGCPercent(collectAt)
 	runtime.GOMAXPROCS(min(2, runtime.GOMAXPROCS(0)))
+	silence()
 	sandbox.ForgetText()
 	box := sandbox.Lock(memory)
-	silence()
 
 	conn := wire.NewConn(stdin, stdout, wire.MaxAnswer)
 	hello := wire.Hello{Version: wire.Version, Sandbox: box}
@@ -71,10 +72,14 @@ func Main(args []string, stdin io.Reader, stdout io.Writer) int {
 	}
 }
 
-// silence keeps libraries from writing what they were given to standard error.
+// silence keeps libraries from writing to the pipes: standard output is the conversation, and standard error is for the last
+// words of the Go runtime, which does not use these variables.
 func silence() {
 	log.SetOutput(io.Discard)
 	slog.SetDefault(slog.New(slog.DiscardHandler))
+	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stdout, os.Stderr = null, null
+	}
 }
 
 // tidy gives memory back after a large render.

@@ -1,35 +1,13 @@
 package child
 
 import (
-	"runtime/debug"
 	"testing"
 	"testing/fstest"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 
 	"plumb.dev/plumb/internal/render"
-	"plumb.dev/plumb/internal/render/wire"
 )
-
-// TestToolsAreTheLibraries compares the versions that are told to people with those that are linked.
-func TestToolsAreTheLibraries(t *testing.T) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || len(info.Deps) == 0 {
-		t.Skip("skipped: this test binary does not know its modules")
-	}
-	linked := map[string]bool{}
-	for _, module := range info.Deps {
-		linked[module.Path+" "+module.Version] = true
-	}
-	for tool, module := range map[string]string{
-		wire.KustomizeTool: "sigs.k8s.io/kustomize/api " + wire.KustomizeTool[len("kustomize "):],
-		wire.HelmTool:      "helm.sh/helm/v4 " + wire.HelmTool[len("helm "):],
-	} {
-		if !linked[module] {
-			t.Errorf("%s is not what is linked", tool)
-		}
-	}
-}
 
 // TestBuiltinCapabilities compares what a chart is told without a cluster with what `helm template` tells it.
 func TestBuiltinCapabilities(t *testing.T) {

@@ -75,7 +75,7 @@ var watchCPU = sync.OnceFunc(func() {
 	signal.Notify(over, syscall.SIGXCPU)
 	go func() {
 		<-over
-		fmt.Fprintln(os.Stderr, "fatal error: out of CPU time")
+		_, _ = syscall.Write(2, []byte("fatal error: out of CPU time\n")) // os.Stderr may have been silenced
 		os.Exit(2)
 	}()
 })
