@@ -170,7 +170,7 @@ func (t *turn) act(ctx context.Context) {
 		return
 	}
 	if t.plan.Fault != nil {
-		t.fault = t.plan.Fault
+		t.fault, a.wishes = t.plan.Fault, nil // an app that cannot be planned is not quiet
 		return
 	}
 	if t.manual() && !t.asked && !t.plan.Quiet() {

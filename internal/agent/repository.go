@@ -100,10 +100,11 @@ func (r *repository) forget(key types.NamespacedName) {
 	delete(r.apps, key)
 }
 
-func (r *repository) users() []user {
+// users lists who tracks what, and which revisions have a user that waits for an offer: that is the caller's to see to.
+func (r *repository) users() (users []user, news map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var users []user
+	news, r.news = r.news, map[string]bool{}
 	for _, repo := range r.repos {
 		users = append(users, user{revision: repo.revision(), repo: repo})
 	}
@@ -111,26 +112,26 @@ func (r *repository) users() []user {
 		users = append(users, user{revision: r.agent.revisionOf(app), app: app})
 	}
 	slices.SortFunc(users, func(a, b user) int { return strings.Compare(a.revision, b.revision) })
-	return users
+	return users, news
 }
 
 // pass asks once what every revision in use means now, and offers what is new. It is called by the trigger, never twice
 // at once. The error is what makes the trigger back off.
 func (r *repository) pass(ctx context.Context, cause trigger.Cause) error {
 	mirror, err := r.open(ctx)
+	users, news := r.users()
 	if err != nil {
-		r.failed(r.users(), err)
+		r.failed(users, err)
 		return err
 	}
 	by := string(cause)
-	users := r.users()
 	var errs []error
 	for len(users) > 0 {
 		n := 1
 		for n < len(users) && users[n].revision == users[0].revision {
 			n++
 		}
-		if err := r.revise(ctx, mirror, users[:n], by); err != nil {
+		if err := r.revise(ctx, mirror, users[:n], by, news[users[0].revision]); err != nil {
 			r.failed(users[:n], err)
 			r.lastGood(ctx, mirror, users[:n])
 			errs = append(errs, err)
@@ -141,7 +142,7 @@ func (r *repository) pass(ctx context.Context, cause trigger.Cause) error {
 }
 
 // revise brings the users of one revision to its present commit.
-func (r *repository) revise(ctx context.Context, mirror *source.Mirror, users []user, by string) error {
+func (r *repository) revise(ctx context.Context, mirror *source.Mirror, users []user, by string, news bool) error {
 	revision := users[0].revision
 	head, err := mirror.Resolve(ctx, revision)
 	if err != nil {
@@ -149,9 +150,8 @@ func (r *repository) revise(ctx context.Context, mirror *source.Mirror, users []
 	}
 	r.mu.Lock()
 	known, same := r.heads[revision]
-	same = same && known.Commit == head.Commit && !r.news[revision]
+	same = same && known.Commit == head.Commit && !news
 	wasStale := !r.stale[revision].IsZero()
-	r.news[revision] = false
 	r.mu.Unlock()
 	if same && !wasStale {
 		r.fresh(users, head, by, false)
