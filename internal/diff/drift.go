@@ -95,7 +95,7 @@ func (d *drift) visit(parent, n node, e fieldpath.PathElement) {
 	owned := parent.mine != nil && parent.mine.Members.Has(e)
 	switch v := n.git.(type) {
 	case map[string]any:
-		if n.mine != nil {
+		if n.mine != nil || len(v) > 0 && isMarks(n.path) {
 			d.children(n)
 			return
 		}
@@ -115,6 +115,13 @@ func (d *drift) visit(parent, n node, e fieldpath.PathElement) {
 	if !owned {
 		d.lost(n)
 	}
+}
+
+// isMarks tells whether a place is that of the labels or the annotations: they are told one by one, also where the last of
+// them is gone and the map with it.
+func isMarks(path object.Path) bool {
+	name := path.String()
+	return name == "metadata.labels" || name == "metadata.annotations"
 }
 
 // entries looks at each entry of a list whose entries have names of their own; false if the list is one value.

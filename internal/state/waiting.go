@@ -31,10 +31,10 @@ func (f Facts) waitSteps() []plan.Step {
 	return steps
 }
 
-// withoutWaiting leaves out the objects that are missing because they wait.
+// withoutWaiting leaves out the objects that are missing because they wait, or the whole app does.
 func (f Facts) withoutWaiting() map[object.ID]health.Verdict {
-	steps := f.waitSteps()
-	if len(steps) == 0 {
+	steps, all := f.waitSteps(), f.needsSync()
+	if len(steps) == 0 && !all {
 		return f.Verdicts
 	}
 	waits := make(map[object.ID]bool, len(steps))
@@ -43,7 +43,7 @@ func (f Facts) withoutWaiting() map[object.ID]health.Verdict {
 	}
 	rest := make(map[object.ID]health.Verdict, len(f.Verdicts))
 	for id, v := range f.Verdicts {
-		if !waits[id] || v.Health != v1alpha1.Missing {
+		if !waits[id] && !all || v.Health != v1alpha1.Missing {
 			rest[id] = v
 		}
 	}
