@@ -31,6 +31,7 @@ type offer struct {
 	seen      time.Time
 	by        string
 	repo      types.NamespacedName // of the Repo that made the app; zero for an app by hand
+	stale     bool                 // the server cannot be asked: nobody knows whether it still is the head
 }
 
 // app is one App under care. The mailbox is written by watches and repositories; the rest belongs to the one worker that
@@ -163,10 +164,24 @@ func (a *app) put(o *offer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.offer, a.carried = o, false
+	if !o.stale {
+		a.sourceFault = nil
+	}
 	if a.newest != nil {
 		close(a.newest)
 	}
 	a.newest = make(chan struct{})
+}
+
+// unoffered notes why no commit comes, if none ever came. It tells whether that is so.
+func (a *app) unoffered(f *fault.Fault) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.offer != nil {
+		return false
+	}
+	a.sourceFault = f
+	return true
 }
 
 // settle notes that an offer was decided; false if a newer one is here.
@@ -182,21 +197,28 @@ func (a *app) settle(o *offer) bool {
 
 func (ag *Agent) putApp(o *v1alpha1.App) {
 	key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
-	ag.claims.live(key, string(o.UID))
 	ag.mu.Lock()
 	a, ok := ag.apps[key]
+	ag.mu.Unlock()
+	if ok {
+		if before, _, _ := a.mailbox(); before.UID != o.UID { // deleted and made anew while the watch was away
+			ag.dropApp(before)
+			ok = false
+		}
+	}
 	if !ok {
 		a = &app{key: key, fights: map[object.ID]*fight{}, accepted: map[object.ID]string{}}
-		ag.apps[key] = a
 	}
-	ag.mu.Unlock()
 	a.mu.Lock()
 	before := a.object
-	if before != nil && before.UID != o.UID {
-		a.begun = false
-	}
 	a.object = o
 	a.mu.Unlock()
+	if !ok {
+		ag.claims.live(key, string(o.UID))
+		ag.mu.Lock()
+		ag.apps[key] = a
+		ag.mu.Unlock()
+	}
 	if before != nil && sameWish(before, o) {
 		return
 	}
@@ -230,6 +252,25 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	ag.unbind(key)
 	ag.wakeWaiting(key)
 	ag.log.Info("an App was deleted; its objects stay", "app", key.String())
+	ag.missed(key, makerOf(o))
+}
+
+// missed has an App made anew that somebody deleted while Git has it.
+func (ag *Agent) missed(key types.NamespacedName, maker string) {
+	ag.mu.Lock()
+	r := ag.repos[types.NamespacedName{Namespace: key.Namespace, Name: maker}]
+	ag.mu.Unlock()
+	if r == nil {
+		return
+	}
+	ag.decided(r.key, key)
+	o, _ := r.bound()
+	r.mu.Lock()
+	of := r.offers[key]
+	r.mu.Unlock()
+	if of != nil && !of.removed && o.DeletionTimestamp == nil {
+		ag.relook(r)
+	}
 }
 
 // shownState gives the state as it was judged last.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -73,9 +74,13 @@ func (t *turn) unread(ctx context.Context) {
 	t.app.mu.Lock()
 	t.fault = t.app.sourceFault
 	t.app.mu.Unlock()
-	if t.fault != nil {
-		t.judge(ctx)
+	if t.fault == nil {
+		return
 	}
+	if t.agent.claims.decide(t.app.key, "", t.kept()) {
+		t.agent.wakeWaiting(t.app.key)
+	}
+	t.judge(ctx)
 }
 
 // begin takes up what a former life of the agent recorded.
@@ -113,11 +118,13 @@ func (t *turn) prepare(ctx context.Context) bool {
 	client, err := t.agent.cluster.As(t.object.Namespace, t.offer.account)
 	if err != nil {
 		t.fault = fault.Of(err, fault.ServiceAccountMissing)
+		t.decide(t.kept())
 		return false
 	}
 	t.client = client
 	if err := t.takeSettings(); err != nil {
 		t.fault = fault.Of(err, fault.InvalidSettings)
+		t.decide(t.kept())
 		return false
 	}
 	if err := t.render(ctx); err != nil {
@@ -398,7 +405,7 @@ func (t *turn) conclude() {
 		return
 	}
 	t.applied = len(a.faults) == 0 && !retry
-	if t.agent.claims.done(a.key, t.applied) {
+	if t.agent.claims.done(a.key, wishesApplied(t.outcomes)) {
 		t.agent.wakeWaiting(a.key)
 	}
 	if retry || a.deleting {
@@ -406,6 +413,12 @@ func (t *turn) conclude() {
 		return
 	}
 	a.attempts, a.retryAt = 0, time.Time{}
+}
+
+// wishesApplied tells whether all that Git has was applied. What is to be removed is another matter: it may wait for the
+// very app that waits for this one.
+func wishesApplied(outcomes []apply.Outcome) bool {
+	return !slices.ContainsFunc(outcomes, func(out apply.Outcome) bool { return !out.Step.Removes() && !out.Done })
 }
 
 func (t *turn) identity() plan.App {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -13,7 +14,6 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
-	"plumb.dev/plumb/internal/source"
 	"plumb.dev/plumb/internal/source/trigger"
 )
 
@@ -34,7 +34,11 @@ type repo struct {
 	written    []byte                        // as it was written, canonical
 	timer      *time.Timer                   // a write of the status is due
 	calm       bool                          // it is due soon
-	fault      *fault.Fault
+	gone       bool                          // the object was deleted
+	fault      *fault.Fault                  // of the discovery
+	unread     *fault.Fault                  // the repository cannot be read
+
+	writing sync.Mutex // one write of the status at a time
 }
 
 func (r *repo) revision() string {
@@ -60,33 +64,50 @@ func (ag *Agent) putRepo(o *v1alpha1.Repo) {
 	key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
 	ag.mu.Lock()
 	r, ok := ag.repos[key]
-	if !ok {
-		r = &repo{key: key, offers: map[types.NamespacedName]*offer{}, pending: map[types.NamespacedName]bool{}}
-		ag.repos[key] = r
-	}
 	ag.mu.Unlock()
-	r.mu.Lock()
-	before := r.object
-	r.object = o
-	if before == nil || before.UID != o.UID {
-		r.status = *o.Status.DeepCopy()
+	if ok {
+		if before, _ := r.bound(); before.UID != o.UID {
+			ag.dropRepo(before)
+			ok = false
+		}
 	}
-	old := r.repository
+	if !ok {
+		r = &repo{key: key, offers: map[types.NamespacedName]*offer{}, pending: map[types.NamespacedName]bool{}, status: *o.Status.DeepCopy()}
+	}
+	r.mu.Lock()
+	before, old := r.object, r.repository
+	r.object = o
 	r.mu.Unlock()
-	asked := before != nil && before.Annotations[v1alpha1.AnnotationSync] != o.Annotations[v1alpha1.AnnotationSync]
-	if before != nil && before.Generation == o.Generation && before.UID == o.UID && !asked {
+	if !ok {
+		ag.mu.Lock()
+		ag.repos[key] = r
+		ag.mu.Unlock()
+	}
+	asked := o.Annotations[v1alpha1.AnnotationSync] != "" && o.Annotations[v1alpha1.AnnotationSync] != o.Status.Handled.Sync
+	news := before == nil || before.Annotations[v1alpha1.AnnotationSync] != o.Annotations[v1alpha1.AnnotationSync]
+	if before != nil && before.Generation == o.Generation && !(asked && news) {
 		return
 	}
-	next := ag.repository(repositoryKey{namespace: o.Namespace, url: o.Spec.URL, secret: o.Spec.Secret}, pollOf(o))
+	at := repositoryKey{namespace: o.Namespace, url: o.Spec.URL, secret: o.Spec.Secret}
+	next := ag.track(at, user{revision: o.Spec.Revision, repo: r}, pollOf(o), causeOf(asked))
 	r.mu.Lock()
 	r.repository = next
 	r.mu.Unlock()
 	if old != nil && old != next {
-		old.forget(key)
+		ag.untrack(old, key)
 	}
-	next.use(user{revision: o.Spec.Revision, repo: r})
+	ag.rebind(o)
 }
 
+// causeOf tells why a repository is looked at: because a person asked, or because somebody began to use it.
+func causeOf(asked bool) trigger.Cause {
+	if asked {
+		return trigger.Sync
+	}
+	return trigger.Poll
+}
+
+// dropRepo forgets a Repo that was deleted. Its App objects go with it, and no workload.
 func (ag *Agent) dropRepo(o *v1alpha1.Repo) {
 	key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
 	ag.mu.Lock()
@@ -96,8 +117,32 @@ func (ag *Agent) dropRepo(o *v1alpha1.Repo) {
 	if r == nil {
 		return
 	}
-	if _, repository := r.bound(); repository != nil {
-		repository.forget(key)
+	r.mu.Lock()
+	r.gone = true
+	repository := r.repository
+	if r.timer != nil {
+		r.timer.Stop()
+		r.timer = nil
+	}
+	r.mu.Unlock()
+	if repository != nil {
+		ag.untrack(repository, key)
+	}
+	if ag.claims.expect(key, nil, "") {
+		ag.wakeWaiting(key)
+	}
+	ag.rebind(o)
+}
+
+// rebind connects the Apps by hand that name a Repo to where it is read from now.
+func (ag *Agent) rebind(o *v1alpha1.Repo) {
+	ag.mu.Lock()
+	apps := slices.Collect(maps.Values(ag.apps))
+	ag.mu.Unlock()
+	for _, a := range apps {
+		if known, _, _ := a.mailbox(); known != nil && known.Namespace == o.Namespace && known.Spec.Repo == o.Name && makerOf(known) == "" {
+			ag.bind(a, known)
+		}
 	}
 }
 
@@ -129,9 +174,14 @@ func (ag *Agent) rediscover() {
 	repos := slices.Collect(maps.Values(ag.repos))
 	ag.mu.Unlock()
 	for _, r := range repos {
-		if o, repository := r.bound(); repository != nil {
-			repository.use(user{revision: o.Spec.Revision, repo: r})
-		}
+		ag.relook(r)
+	}
+}
+
+// relook has a Repo discovered anew.
+func (ag *Agent) relook(r *repo) {
+	if o, repository := r.bound(); repository != nil {
+		ag.track(repository.key, user{revision: o.Spec.Revision, repo: r}, pollOf(o), trigger.Poll)
 	}
 }
 
@@ -145,8 +195,9 @@ func (ag *Agent) clusterList() []fleet.Cluster {
 	return list
 }
 
-// discover works out which apps a commit of a Repo has, makes their App objects, and offers them the commit.
-func (ag *Agent) discover(ctx context.Context, r *repo, found offer) {
+// discover works out which apps a commit of a Repo has, makes their App objects, and offers them the commit. An error
+// says that it has to be done again.
+func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 	o, _ := r.bound()
 	r.mu.Lock()
 	previous := r.result
@@ -157,31 +208,52 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) {
 	found.limits = result.Root.Limits
 	found.account = orDefault(o.Spec.ServiceAccount, defaultAccount)
 	found.repo = r.key
-	offers := ag.offersOf(r, o, result, found)
-	r.mu.Lock()
-	r.result, r.offers = &result, offers
-	r.pending = map[types.NamespacedName]bool{}
-	for key, of := range offers {
-		if !of.removed || ag.knows(key) {
-			r.pending[key] = true
-		}
+	offers := ag.offersOf(o, result, found)
+	ag.expect(r, offers, found.commit)
+	bad := result.Blocked()
+	if bad == nil && len(result.Apps) == 0 {
+		bad = nothingFound(result)
 	}
-	r.fault = result.Blocked()
-	if r.fault == nil && len(result.Apps) == 0 {
-		r.fault = nothingFound(result)
+	if bad == nil {
+		bad = ag.duplicates(o, result)
 	}
-	if r.fault == nil {
-		r.fault = ag.duplicates(o, result)
-	}
-	r.mu.Unlock()
-	for key, of := range offers {
-		ag.claims.offer(key, of.commit)
-	}
-	ag.makeApps(ctx, o, result)
+	r.discovered(&result, offers, found, bad)
+	err := ag.makeApps(ctx, o, result)
 	for key, of := range offers {
 		ag.dispatch(key, of)
 	}
 	ag.repoChanged(r)
+	return err
+}
+
+// expect tells the other apps whose word they have to wait for, before anybody acts on the commit.
+func (ag *Agent) expect(r *repo, offers map[types.NamespacedName]*offer, commit string) {
+	var there []types.NamespacedName
+	for key, of := range offers {
+		if of.removed {
+			ag.claims.offer(key, commit)
+			continue
+		}
+		there = append(there, key)
+	}
+	if ag.claims.expect(r.key, there, commit) {
+		ag.wakeWaiting(r.key)
+	}
+}
+
+// discovered takes in what a commit means. What was observed and who has not decided on it become known together, so that
+// no status ever says of a commit that all have decided while nobody was asked.
+func (r *repo) discovered(result *fleet.Result, offers map[types.NamespacedName]*offer, found offer, bad *fault.Fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result, r.offers, r.fault = result, offers, bad
+	r.pending = make(map[types.NamespacedName]bool, len(offers))
+	for key := range offers {
+		r.pending[key] = true
+	}
+	if seen := r.status.Observed; seen == nil || seen.Revision != found.commit || seen.Ref != found.ref {
+		r.status.Observed = &v1alpha1.Observed{Revision: found.commit, Ref: found.ref, Time: metav1.Now().Rfc3339Copy(), By: found.by}
+	}
 }
 
 // duplicates is the fault of a commit with an app whose App object somebody else has made. The other apps go on.
@@ -197,7 +269,7 @@ func (ag *Agent) duplicates(o *v1alpha1.Repo, result fleet.Result) *fault.Fault 
 
 // offersOf gives every app of a Repo its offer: those that were found, and those that are known from before and that
 // the commit does not have, or cannot be read for.
-func (ag *Agent) offersOf(r *repo, o *v1alpha1.Repo, result fleet.Result, found offer) map[types.NamespacedName]*offer {
+func (ag *Agent) offersOf(o *v1alpha1.Repo, result fleet.Result, found offer) map[types.NamespacedName]*offer {
 	offers := map[types.NamespacedName]*offer{}
 	for _, placed := range result.Apps {
 		key := types.NamespacedName{Namespace: o.Namespace, Name: placed.Name}
@@ -230,16 +302,28 @@ func (ag *Agent) appsOf(o *v1alpha1.Repo) map[types.NamespacedName]*v1alpha1.App
 	out := map[types.NamespacedName]*v1alpha1.App{}
 	for key, a := range ag.apps {
 		known, _, _ := a.mailbox()
-		if known != nil && key.Namespace == o.Namespace && known.Labels[v1alpha1.LabelRepo] == o.Name {
+		if known != nil && key.Namespace == o.Namespace && makerOf(known) == o.Name {
 			out[key] = known
 		}
 	}
 	return out
 }
 
-// makeApps writes the App objects that are missing or differ. A failure is told and tried again with the next pass.
-func (ag *Agent) makeApps(ctx context.Context, o *v1alpha1.Repo, result fleet.Result) {
+// makerOf names the Repo that made an App; "" for an App by hand, whatever labels it bears.
+func makerOf(o *v1alpha1.App) string {
+	if owner := metav1.GetControllerOf(o); owner != nil && owner.Kind == "Repo" && owner.Name == o.Labels[v1alpha1.LabelRepo] {
+		return owner.Name
+	}
+	return ""
+}
+
+// makeApps writes the App objects that are missing or differ. A Repo that is being deleted makes none.
+func (ag *Agent) makeApps(ctx context.Context, o *v1alpha1.Repo, result fleet.Result) error {
+	if o.DeletionTimestamp != nil {
+		return nil
+	}
 	yes := true
+	var errs []error
 	for _, placed := range result.Apps {
 		if ag.madeByOther(types.NamespacedName{Namespace: o.Namespace, Name: placed.Name}, o) != "" {
 			continue
@@ -261,8 +345,10 @@ func (ag *Agent) makeApps(ctx context.Context, o *v1alpha1.Repo, result fleet.Re
 		}
 		if err := ag.ledger.PutApp(ctx, want); err != nil {
 			ag.log.Error("an App could not be written", "app", placed.Name, "error", err)
+			errs = append(errs, err)
 		}
 	}
+	return errors.Join(errs...)
 }
 
 func (ag *Agent) hasApp(want *v1alpha1.App) bool {
@@ -329,7 +415,7 @@ func (ag *Agent) dispatch(key types.NamespacedName, of *offer) {
 
 // bind connects an App object to where its commits come from.
 func (ag *Agent) bind(a *app, o *v1alpha1.App) {
-	if name := o.Labels[v1alpha1.LabelRepo]; name != "" && metav1.GetControllerOf(o) != nil {
+	if name := makerOf(o); name != "" {
 		ag.mu.Lock()
 		r := ag.repos[types.NamespacedName{Namespace: o.Namespace, Name: name}]
 		ag.mu.Unlock()
@@ -343,16 +429,20 @@ func (ag *Agent) bind(a *app, o *v1alpha1.App) {
 			ag.claims.offer(a.key, of.commit)
 			a.put(of)
 		}
-		if o.Annotations[v1alpha1.AnnotationSync] != o.Status.Handled.Sync {
-			if _, repository := r.bound(); repository != nil {
-				repository.trigger.Nudge(trigger.Sync)
-			}
+		if _, repository := r.bound(); repository != nil && asksForSync(o) {
+			repository.nudge(trigger.Sync)
 		}
 		return
 	}
 	key, poll := ag.repositoryOf(o)
 	ag.unbindExcept(a.key, key)
-	ag.repository(key, poll).use(user{revision: ag.revisionOf(a), app: a})
+	ag.track(key, user{revision: ag.revisionOf(a), app: a}, poll, causeOf(asksForSync(o)))
+}
+
+// asksForSync tells whether somebody asked for a sync that was not carried out.
+func asksForSync(o *v1alpha1.App) bool {
+	token := o.Annotations[v1alpha1.AnnotationSync]
+	return token != "" && token != o.Status.Handled.Sync
 }
 
 // repositoryOf gives the repository of an App made by hand: that of the Repo it names, or its own.
@@ -388,15 +478,12 @@ func (ag *Agent) unbind(key types.NamespacedName) { ag.unbindExcept(key, reposit
 
 func (ag *Agent) unbindExcept(key types.NamespacedName, keep repositoryKey) {
 	ag.mu.Lock()
-	all := maps.Clone(ag.repositories)
+	all := slices.Collect(maps.Values(ag.repositories))
 	ag.mu.Unlock()
-	for k, r := range all {
-		if k == keep {
-			continue
+	for _, r := range all {
+		if r.key != keep && r.serves(key) {
+			ag.untrack(r, key)
 		}
-		r.mu.Lock()
-		delete(r.apps, key)
-		r.mu.Unlock()
 	}
 }
 
@@ -422,9 +509,10 @@ func (ag *Agent) sourceFailed(u user, f *fault.Fault, since time.Time) {
 		u.repo.mu.Lock()
 		stale := metav1.NewTime(since.Truncate(time.Second))
 		u.repo.status.StaleSince = &stale
-		u.repo.fault = f
+		u.repo.unread = f
 		u.repo.mu.Unlock()
 		ag.repoChanged(u.repo)
+		ag.tellUnoffered(u.repo, f)
 		return
 	}
 	u.app.mu.Lock()
@@ -433,7 +521,22 @@ func (ag *Agent) sourceFailed(u user, f *fault.Fault, since time.Time) {
 	ag.queue.Add(u.app.key)
 }
 
-func (ag *Agent) sourceFresh(u user, head source.Head, by string, news bool) {
+// tellUnoffered tells the apps of a Repo that were never offered a commit why: then they say so, and count with what they
+// have.
+func (ag *Agent) tellUnoffered(r *repo, f *fault.Fault) {
+	o, _ := r.bound()
+	for key := range ag.appsOf(o) {
+		ag.mu.Lock()
+		a := ag.apps[key]
+		ag.mu.Unlock()
+		if a != nil && a.unoffered(f) {
+			ag.queue.Add(key)
+		}
+	}
+}
+
+// sourceFresh notes that a user's revision could be read.
+func (ag *Agent) sourceFresh(u user, by string) {
 	if by == string(trigger.Sync) {
 		ag.syncReady(u)
 	}
@@ -450,21 +553,12 @@ func (ag *Agent) sourceFresh(u user, head source.Head, by string, news bool) {
 	r := u.repo
 	r.mu.Lock()
 	wasStale := r.status.StaleSince != nil
-	r.status.StaleSince = nil
-	if wasStale {
-		r.fault = nil
-		if r.result != nil {
-			r.fault = r.result.Blocked()
-		}
-	}
+	r.status.StaleSince, r.unread = nil, nil
 	token := r.object.Annotations[v1alpha1.AnnotationSync]
 	asked := r.status.Handled.Sync != token
 	r.status.Handled.Sync = token
-	if news {
-		r.status.Observed = &v1alpha1.Observed{Revision: head.Commit, Ref: head.Ref, Time: metav1.Now().Rfc3339Copy(), By: by}
-	}
 	r.mu.Unlock()
-	if news || wasStale || asked {
+	if wasStale || asked {
 		ag.repoChanged(r)
 	}
 }
@@ -478,7 +572,7 @@ func (ag *Agent) syncReady(u user) {
 	}
 	o, _ := u.repo.bound()
 	for key, known := range ag.appsOf(o) {
-		if known.Annotations[v1alpha1.AnnotationSync] == known.Status.Handled.Sync {
+		if !asksForSync(known) {
 			continue
 		}
 		ag.mu.Lock()

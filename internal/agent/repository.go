@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/source"
@@ -25,20 +27,25 @@ type repositoryKey struct {
 }
 
 // repository is one Git repository under watch: it asks what the refs mean, fetches, and offers commits to its users.
+// Its lock is taken below that of the agent, never above it.
 type repository struct {
-	agent   *Agent
-	key     repositoryKey
-	trigger *trigger.Watch
-	life    context.Context
-	end     context.CancelFunc
+	agent *Agent
+	key   repositoryKey
+	life  context.Context
+	end   context.CancelFunc
 
-	mu     sync.Mutex
-	mirror *source.Mirror
-	repos  map[types.NamespacedName]*repo
-	apps   map[types.NamespacedName]*app // by hand
-	heads  map[string]source.Head        // by revision as written
-	news   map[string]bool               // revisions with a user that has no offer yet
-	stale  map[string]time.Time          // since when a revision cannot be read
+	passing sync.Mutex // one pass at a time, also while a trigger takes the place of another
+
+	mu      sync.Mutex
+	trigger *trigger.Watch
+	rest    context.CancelFunc // ends the trigger; nil before it runs
+	mirror  *source.Mirror
+	repos   map[types.NamespacedName]*repo
+	apps    map[types.NamespacedName]*app // by hand
+	polls   map[any]time.Duration         // by user: the shortest counts
+	heads   map[string]source.Head        // by revision as written
+	news    map[string]bool               // revisions with a user that has no offer yet
+	stale   map[string]time.Time          // since when a revision cannot be read
 }
 
 // user is something that tracks a revision of a repository.
@@ -48,25 +55,91 @@ type user struct {
 	app      *app
 }
 
-func (ag *Agent) repository(key repositoryKey, poll time.Duration) *repository {
+// served tells whether a user was offered a commit before.
+func (u user) served() bool {
+	if u.repo != nil {
+		u.repo.mu.Lock()
+		defer u.repo.mu.Unlock()
+		return u.repo.result != nil
+	}
+	_, of, _ := u.app.mailbox()
+	return of != nil
+}
+
+// track makes a user of a repository known and asks for a pass. A repository that nobody used before is made.
+func (ag *Agent) track(key repositoryKey, u user, poll time.Duration, by trigger.Cause) *repository {
 	ag.mu.Lock()
 	defer ag.mu.Unlock()
 	r, ok := ag.repositories[key]
 	if !ok {
-		ctx, end := context.WithCancel(ag.life)
 		r = &repository{
-			agent: ag, key: key, end: end,
-			repos: map[types.NamespacedName]*repo{}, apps: map[types.NamespacedName]*app{},
+			agent: ag, key: key, repos: map[types.NamespacedName]*repo{}, apps: map[types.NamespacedName]*app{}, polls: map[any]time.Duration{},
 			heads: map[string]source.Head{}, news: map[string]bool{}, stale: map[string]time.Time{},
 		}
-		r.trigger = &trigger.Watch{Pass: r.pass, Poll: poll}
+		r.life, r.end = context.WithCancel(ag.life)
 		ag.repositories[key] = r
-		r.life = ctx
-		if ag.ready {
-			go r.trigger.Run(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.news[u.revision] = true
+	if u.repo != nil {
+		r.repos[u.repo.key] = u.repo
+		r.polls[u.repo] = poll
+	}
+	if u.app != nil {
+		r.apps[u.app.key] = u.app
+		r.polls[u.app] = poll
+	}
+	r.pace(ag.ready)
+	r.trigger.Nudge(by)
+	return r
+}
+
+// untrack forgets a user. A repository without users is not asked any more; what it gave stays readable to those who
+// still hold it.
+func (ag *Agent) untrack(r *repository, key types.NamespacedName) {
+	ag.mu.Lock()
+	defer ag.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.polls, r.repos[key])
+	delete(r.polls, r.apps[key])
+	delete(r.repos, key)
+	delete(r.apps, key)
+	if len(r.repos)+len(r.apps) > 0 {
+		r.pace(ag.ready)
+		return
+	}
+	r.end()
+	if ag.repositories[r.key] == r {
+		delete(ag.repositories, r.key)
+	}
+}
+
+// pace has the repository asked as often as its most eager user wants. Another trigger begins with a pass. The caller
+// holds the lock.
+func (r *repository) pace(run bool) {
+	poll := slices.Min(slices.Collect(maps.Values(r.polls)))
+	if r.trigger == nil || r.trigger.Poll != poll {
+		replaced := r.rest != nil
+		if replaced {
+			r.rest()
+			r.rest = nil
+		}
+		r.trigger = &trigger.Watch{Poll: poll, Pass: func(_ context.Context, by trigger.Cause) error {
+			r.passing.Lock()
+			defer r.passing.Unlock()
+			return r.pass(r.life, by)
+		}}
+		if replaced {
+			r.trigger.Nudge(trigger.Sync) // whoever asked the one before is answered by this one
 		}
 	}
-	return r
+	if run && r.rest == nil {
+		ctx, rest := context.WithCancel(r.life)
+		r.rest = rest
+		go r.trigger.Run(ctx)
+	}
 }
 
 // startRepositories begins to ask servers, once everything that people wrote is known: a first pass sees all its users.
@@ -75,86 +148,117 @@ func (ag *Agent) startRepositories() {
 	defer ag.mu.Unlock()
 	ag.ready = true
 	for _, r := range ag.repositories {
-		go r.trigger.Run(r.life)
+		r.mu.Lock()
+		r.pace(true)
+		r.mu.Unlock()
 	}
 }
 
-// use makes a user known and asks for a pass.
-func (r *repository) use(u user) {
+func (r *repository) nudge(by trigger.Cause) {
 	r.mu.Lock()
-	r.news[u.revision] = true
-	if u.repo != nil {
-		r.repos[u.repo.key] = u.repo
-	}
-	if u.app != nil {
-		r.apps[u.app.key] = u.app
-	}
+	defer r.mu.Unlock()
+	r.trigger.Nudge(by)
+}
+
+func (r *repository) serves(key types.NamespacedName) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.apps[key] != nil
+}
+
+// users lists who uses the repository, those of one revision together.
+func (r *repository) users() []user {
+	r.mu.Lock()
+	repos, apps := slices.Collect(maps.Values(r.repos)), slices.Collect(maps.Values(r.apps))
 	r.mu.Unlock()
-	r.trigger.Nudge(trigger.Sync)
-}
-
-func (r *repository) forget(key types.NamespacedName) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.repos, key)
-	delete(r.apps, key)
-}
-
-// users lists who tracks what, and which revisions have a user that waits for an offer: that is the caller's to see to.
-func (r *repository) users() (users []user, news map[string]bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	news, r.news = r.news, map[string]bool{}
-	for _, repo := range r.repos {
+	var users []user
+	for _, repo := range repos {
 		users = append(users, user{revision: repo.revision(), repo: repo})
 	}
-	for _, app := range r.apps {
+	for _, app := range apps {
 		users = append(users, user{revision: r.agent.revisionOf(app), app: app})
 	}
 	slices.SortFunc(users, func(a, b user) int { return strings.Compare(a.revision, b.revision) })
-	return users, news
+	return users
 }
 
 // pass asks once what every revision in use means now, and offers what is new. It is called by the trigger, never twice
 // at once. The error is what makes the trigger back off.
 func (r *repository) pass(ctx context.Context, cause trigger.Cause) error {
-	mirror, err := r.open(ctx)
-	users, news := r.users()
-	if err != nil {
-		r.failed(users, err)
-		return err
-	}
-	by := string(cause)
+	mirror, unopened := r.open(ctx)
+	news := r.takeNews() // before the users are listed: whoever comes later asks for another pass
 	var errs []error
-	for len(users) > 0 {
-		n := 1
-		for n < len(users) && users[n].revision == users[0].revision {
-			n++
+	for _, users := range byRevision(r.users()) {
+		err := unopened
+		if err == nil {
+			err = r.revise(ctx, mirror, asking{users: users, news: news[users[0].revision], by: string(cause)})
 		}
-		if err := r.revise(ctx, mirror, users[:n], by, news[users[0].revision]); err != nil {
-			r.failed(users[:n], err)
-			r.lastGood(ctx, mirror, users[:n])
-			errs = append(errs, err)
+		if ctx.Err() != nil {
+			return ctx.Err() // nobody uses it any more, or the agent ends
 		}
-		users = users[n:]
+		if err == nil {
+			continue
+		}
+		errs = append(errs, err)
+		if errors.As(err, new(*unmade)) {
+			continue // Git was read; it is the App objects that could not be written
+		}
+		r.failed(users, err)
+		if mirror != nil {
+			r.lastGood(ctx, mirror, users)
+		}
 	}
 	return errors.Join(errs...)
 }
 
+// byRevision parts users, sorted by revision, into those of each.
+func byRevision(users []user) [][]user {
+	var parts [][]user
+	for i, u := range users {
+		if i == 0 || users[i-1].revision != u.revision {
+			parts = append(parts, nil)
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], u)
+	}
+	return parts
+}
+
+// takeNews gives the revisions with a user that has no offer yet, and clears them.
+func (r *repository) takeNews() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	news := r.news
+	r.news = map[string]bool{}
+	return news
+}
+
+// asking is what a pass asks about one revision.
+type asking struct {
+	users []user
+	news  bool // one of them has no offer yet
+	by    string
+}
+
+// unmade says that a commit was read and that not all of its App objects could be written.
+type unmade struct{ error }
+
+// Unwrap gives the cause.
+func (u *unmade) Unwrap() error { return u.error }
+
 // revise brings the users of one revision to its present commit.
-func (r *repository) revise(ctx context.Context, mirror *source.Mirror, users []user, by string, news bool) error {
+func (r *repository) revise(ctx context.Context, mirror *source.Mirror, ask asking) error {
+	users, by := ask.users, ask.by
 	revision := users[0].revision
 	head, err := mirror.Resolve(ctx, revision)
 	if err != nil {
 		return err
 	}
 	r.mu.Lock()
-	known, same := r.heads[revision]
-	same = same && known.Commit == head.Commit && !news
-	wasStale := !r.stale[revision].IsZero()
+	known, seen := r.heads[revision]
+	stale := !r.stale[revision].IsZero()
 	r.mu.Unlock()
-	if same && !wasStale {
-		r.fresh(users, head, by, false)
+	if seen && known.Commit == head.Commit && !ask.news && !stale {
+		r.fresh(users, by)
 		return nil
 	}
 	begun := time.Now()
@@ -166,43 +270,58 @@ func (r *repository) revise(ctx context.Context, mirror *source.Mirror, users []
 	r.heads[revision] = head
 	delete(r.stale, revision)
 	r.mu.Unlock()
-	r.agent.log.Info("a commit was seen", "repository", r.key.url, "revision", revision, "commit", head.Commit, "by", by, "ms", time.Since(begun).Milliseconds())
-	r.fresh(users, head, by, true)
-	r.offer(ctx, users, offer{commit: head.Commit, ref: head.Ref, snapshot: snapshot, mirror: mirror, seen: begun, by: by})
-	return nil
+	r.agent.log.Info("a commit was seen", "repository", shownURL(r.key.url), "revision", revision, "commit", head.Commit, "by", by, "ms", time.Since(begun).Milliseconds())
+	r.fresh(users, by)
+	return r.offer(ctx, users, offer{commit: head.Commit, ref: head.Ref, snapshot: snapshot, mirror: mirror, seen: begun, by: by})
 }
 
 // lastGood offers the last commit that was fetched completely, when an agent starts while the server is away: what ran
 // is kept true to it.
 func (r *repository) lastGood(ctx context.Context, mirror *source.Mirror, users []user) {
+	users = slices.DeleteFunc(slices.Clone(users), user.served)
+	if len(users) == 0 {
+		return
+	}
 	revision := users[0].revision
 	known := mirror.State(revision)
-	r.mu.Lock()
-	_, offered := r.heads[revision]
-	r.mu.Unlock()
-	if offered || known.Head.Commit == "" {
+	if known.Head.Commit == "" {
 		return
 	}
 	snapshot, err := mirror.Snapshot(ctx, known.Head.Commit)
 	if err != nil {
-		r.agent.log.Warn("the last good commit cannot be read", "repository", r.key.url, "commit", known.Head.Commit, "error", err)
+		r.agent.log.Warn("the last good commit cannot be read", "repository", shownURL(r.key.url), "commit", known.Head.Commit, "error", err)
 		return
 	}
 	r.mu.Lock()
 	r.heads[revision] = known.Head
 	r.mu.Unlock()
-	r.offer(ctx, users, offer{commit: known.Head.Commit, ref: known.Head.Ref, snapshot: snapshot, mirror: mirror, seen: known.At, by: "poll"})
+	err = r.offer(ctx, users, offer{
+		commit: known.Head.Commit, ref: known.Head.Ref, snapshot: snapshot, mirror: mirror, seen: known.At, by: string(trigger.Poll), stale: true,
+	})
+	if err != nil {
+		r.agent.log.Warn("the last good commit was not taken up completely", "repository", shownURL(r.key.url), "error", err)
+	}
 }
 
-// offer gives a commit to the users of its revision.
-func (r *repository) offer(ctx context.Context, users []user, found offer) {
+// offer gives a commit to the users of its revision. What could not be made of it is tried again with the next pass.
+func (r *repository) offer(ctx context.Context, users []user, found offer) error {
+	var errs []error
 	for _, u := range users {
-		if u.repo != nil {
-			r.agent.discover(ctx, u.repo, found)
+		if u.repo == nil {
+			r.agent.place(u.app, found)
 			continue
 		}
-		r.agent.place(u.app, found)
+		if err := r.agent.discover(ctx, u.repo, found); err != nil {
+			errs = append(errs, err)
+		}
 	}
+	if len(errs) == 0 {
+		return nil
+	}
+	r.mu.Lock()
+	r.news[users[0].revision] = true
+	r.mu.Unlock()
+	return &unmade{errors.Join(errs...)}
 }
 
 func (r *repository) fetch(ctx context.Context, mirror *source.Mirror, head source.Head, users []user) (*source.Snapshot, error) {
@@ -228,40 +347,65 @@ func (r *repository) failed(users []user, err error) {
 		r.mu.Unlock()
 		r.agent.sourceFailed(u, fault.Of(err, fault.FetchFailed), since)
 	}
-	r.agent.log.Warn("the repository cannot be read", "repository", r.key.url, "error", err)
+	r.agent.log.Warn("the repository cannot be read", "repository", shownURL(r.key.url), "error", err)
 }
 
-func (r *repository) fresh(users []user, head source.Head, by string, news bool) {
+func (r *repository) fresh(users []user, by string) {
 	for _, u := range users {
-		r.agent.sourceFresh(u, head, by, news)
+		r.agent.sourceFresh(u, by)
 	}
 }
 
-// open makes the mirror, with the credentials as they are now.
-func (r *repository) open(ctx context.Context) (*source.Mirror, error) {
-	remote := source.Remote{URL: r.key.url, AllowLocal: r.agent.options.AllowLocal}
-	if r.key.secret != "" {
-		values, err := r.agent.secret(ctx, r.key.namespace, r.key.secret)
-		if err != nil {
-			return nil, err
-		}
-		remote.Token, remote.Username, remote.Password, remote.CA = values["token"], values["username"], values["password"], []byte(values["ca.crt"])
-		if values["identity"] != "" {
-			return nil, fault.New(fault.Unsupported, "Secret %s/%s holds an ssh identity, which is not supported yet", r.key.namespace, r.key.secret).
-				WithNext("use an https address with a token")
+// shownURL is an address as logs show it: without what may be a password or a token.
+func shownURL(address string) string {
+	if at := strings.LastIndex(address, "@"); at >= 0 {
+		scheme, _, ok := strings.Cut(address, "://")
+		address = address[at+1:]
+		if ok {
+			address = scheme + "://" + address
 		}
 	}
+	address, _, _ = strings.Cut(address, "?")
+	address, _, _ = strings.Cut(address, "#")
+	return address
+}
+
+// open makes the mirror, with the credentials as they are now. Where they cannot be had the mirror still gives what was
+// read before.
+func (r *repository) open(ctx context.Context) (*source.Mirror, error) {
+	remote, unknown := r.remote(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.mirror != nil {
+		if unknown != nil {
+			return r.mirror, unknown
+		}
 		return r.mirror, r.mirror.Renew(remote)
 	}
 	mirror, err := source.Open(filepath.Join(r.agent.options.CacheDir, "git"), remote, source.Options{Scope: r.key.namespace + "/" + r.key.secret})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(unknown, err)
 	}
 	r.mirror = mirror
-	return mirror, nil
+	return mirror, unknown
+}
+
+// remote gives the address with its credentials.
+func (r *repository) remote(ctx context.Context) (source.Remote, error) {
+	remote := source.Remote{URL: r.key.url, AllowLocal: r.agent.options.AllowLocal}
+	if r.key.secret == "" {
+		return remote, nil
+	}
+	values, err := r.agent.secret(ctx, r.key.namespace, r.key.secret)
+	if err != nil {
+		return remote, err
+	}
+	if values["identity"] != "" {
+		return remote, fault.New(fault.Unsupported, "Secret %s/%s holds an ssh identity, which is not supported yet", r.key.namespace, r.key.secret).
+			WithNext("use an https address with a token")
+	}
+	remote.Token, remote.Username, remote.Password, remote.CA = values["token"], values["username"], values["password"], []byte(values["ca.crt"])
+	return remote, nil
 }
 
 func (r *repository) close() error {
@@ -277,9 +421,12 @@ func (r *repository) close() error {
 // secret reads the values of a Secret that a Repo or App names, under the agent's own identity.
 func (ag *Agent) secret(ctx context.Context, namespace, name string) (map[string]string, error) {
 	o, err := ag.cluster.Own().Get(ctx, object.ID{Kind: "Secret", Namespace: namespace, Name: name}, "v1")
-	if err != nil {
-		return nil, fault.New(fault.CredentialsRefused, "Secret %s/%s cannot be read: %w", namespace, name, err).
+	if cluster.IsGone(err) {
+		return nil, fault.New(fault.CredentialsRefused, "Secret %s/%s does not exist", namespace, name).
 			WithNext("create it, or correct its name in the Repo")
+	}
+	if err != nil {
+		return nil, fault.New(fault.FetchFailed, "Secret %s/%s cannot be read: %w", namespace, name, err)
 	}
 	data, _ := o.Fields["data"].(map[string]any)
 	values := make(map[string]string, len(data))
@@ -315,8 +462,8 @@ func (ag *Agent) hook(ctx context.Context, namespace, name, signature string, bo
 	ag.mu.Lock()
 	r := ag.repos[types.NamespacedName{Namespace: namespace, Name: name}]
 	ag.mu.Unlock()
-	if r == nil {
-		return 401
+	if r == nil || signature == "" {
+		return 401 // without a word of the API server: anybody may call
 	}
 	o, repository := r.bound()
 	if o.Spec.Webhook == nil || repository == nil {
@@ -326,7 +473,7 @@ func (ag *Agent) hook(ctx context.Context, namespace, name, signature string, bo
 	if err != nil || !trigger.VerifyGeneric([]byte(values), body, signature) {
 		return 401
 	}
-	repository.trigger.Nudge(trigger.Webhook)
+	repository.nudge(trigger.Webhook)
 	return 202
 }
 

@@ -33,6 +33,9 @@ const decidingShown = 20
 func (ag *Agent) repoChanged(r *repo) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.gone {
+		return
+	}
 	calm := len(r.pending) == 0
 	if r.timer != nil && (r.calm || !calm || !r.timer.Stop()) {
 		return // it is written soon enough
@@ -64,7 +67,10 @@ func (ag *Agent) decided(key, app types.NamespacedName) {
 	ag.repoChanged(r)
 }
 
+// writeRepo writes the status of a Repo if it differs from what was written last.
 func (ag *Agent) writeRepo(ctx context.Context, r *repo) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	counts := ag.count(r)
 	r.mu.Lock()
 	o := r.object
@@ -72,7 +78,7 @@ func (ag *Agent) writeRepo(ctx context.Context, r *repo) {
 	r.describe()
 	status := *r.status.DeepCopy()
 	canonical := object.Canonical(toJSON(status))
-	same := bytes.Equal(canonical, r.written)
+	same := r.gone || bytes.Equal(canonical, r.written)
 	r.mu.Unlock()
 	if same {
 		return
@@ -103,10 +109,14 @@ func (r *repo) describe() {
 		s.Revision = s.Observed.Revision
 	}
 	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: string(fault.Healthy), ObservedGeneration: r.object.Generation}
+	bad := r.fault
+	if r.unread != nil {
+		bad = r.unread
+	}
 	switch {
-	case r.fault != nil:
-		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, string(r.fault.Reason), r.fault.Error()
-		s.Summary = r.fault.Error()
+	case bad != nil:
+		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, string(bad.Reason), bad.Error()
+		s.Summary = bad.Error()
 	case s.Observed == nil:
 		ready.Status, ready.Reason = metav1.ConditionUnknown, string(fault.Fetching)
 		s.Summary = "waiting for the first commit"
@@ -122,8 +132,8 @@ func (r *repo) describe() {
 	}
 	apimeta.SetStatusCondition(&s.Conditions, ready)
 	stalled := metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, ObservedGeneration: r.object.Generation}
-	if r.fault != nil && r.fault.Reason.Stalled() {
-		stalled.Reason, stalled.Message = string(r.fault.Reason), r.fault.Error()
+	if bad != nil && bad.Reason.Stalled() {
+		stalled.Reason, stalled.Message = string(bad.Reason), bad.Error()
 		apimeta.SetStatusCondition(&s.Conditions, stalled)
 	} else {
 		apimeta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionStalled)
@@ -139,7 +149,7 @@ func (ag *Agent) count(r *repo) *v1alpha1.AppCounts {
 	c := &v1alpha1.AppCounts{}
 	for _, a := range apps {
 		known, _, _ := a.mailbox()
-		if known == nil || known.Namespace != o.Namespace || known.Labels[v1alpha1.LabelRepo] != o.Name {
+		if known == nil || known.Namespace != o.Namespace || makerOf(known) != o.Name {
 			continue
 		}
 		c.Total++

@@ -268,7 +268,7 @@ func definedScopes(objects []object.Object) map[string]bool {
 func (t *turn) policy(ctx context.Context) (plan.Policy, error) {
 	settings := t.offer.placement.Settings
 	p := plan.Policy{
-		Prune: settings.Prune == nil || *settings.Prune, Replace: settings.Replace, Complete: true, Descendant: true,
+		Prune: settings.Prune == nil || *settings.Prune, Replace: settings.Replace, Complete: !t.offer.stale, Descendant: true,
 		Removed: t.offer.removed,
 	}
 	if t.offer.limits.Deletions != nil {
