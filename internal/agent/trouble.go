@@ -32,8 +32,15 @@ func (t *turn) trouble(ctx context.Context, id object.ID, version string) string
 	if err != nil {
 		return ""
 	}
+	current, ok := t.currentRevision(ctx, live, selector)
+	if !ok {
+		return "" // its controller has not taken in what was applied: the pods that are there say nothing about it
+	}
 	var messages []string
 	for _, pod := range pods {
+		if !current(pod) {
+			continue // of a revision that is on its way out: its trouble is what a fix undoes
+		}
 		if message, bad := health.PodTrouble(pod); bad {
 			messages = append(messages, "pod "+pod.Name()+": "+message)
 		}
@@ -42,6 +49,41 @@ func (t *turn) trouble(ctx context.Context, id object.ID, version string) string
 		return ""
 	}
 	return slices.MinFunc(messages, strings.Compare)
+}
+
+// currentRevision tells which pods are of a workload's newest revision. It is false while its controller has not observed
+// that yet.
+func (t *turn) currentRevision(ctx context.Context, live object.Object, selector string) (current func(object.Object) bool, ok bool) {
+	status, _ := live.Fields["status"].(map[string]any)
+	meta, _ := live.Fields["metadata"].(map[string]any)
+	if observed, has := status["observedGeneration"].(int64); has && observed != meta["generation"] {
+		return nil, false
+	}
+	switch live.Kind() {
+	case "Deployment":
+		sets, err := t.client.List(ctx, object.ID{Group: "apps", Kind: "ReplicaSet", Namespace: live.Namespace()}, "v1", selector, podsRead)
+		if err != nil {
+			return nil, false
+		}
+		revision := live.Annotation(revisionAnnotation)
+		for _, set := range sets {
+			if revision != "" && set.Annotation(revisionAnnotation) == revision {
+				return hasLabel("pod-template-hash", set.Label("pod-template-hash")), true
+			}
+		}
+		return nil, false
+	case "StatefulSet":
+		revision, _ := status["updateRevision"].(string)
+		return hasLabel("controller-revision-hash", revision), revision != ""
+	}
+	return func(object.Object) bool { return true }, true
+}
+
+// revisionAnnotation is how the Deployment controller numbers a Deployment's ReplicaSets, and names the newest on it.
+const revisionAnnotation = "deployment.kubernetes.io/revision"
+
+func hasLabel(key, value string) func(object.Object) bool {
+	return func(pod object.Object) bool { return pod.Label(key) == value }
 }
 
 func ownsPods(id object.ID) bool {
