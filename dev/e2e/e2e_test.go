@@ -25,12 +25,27 @@ import (
 // limit is how long anything may take. It is only used up where something is wrong, or the machine very busy.
 var limit = 3 * time.Minute
 
-func init() { flag.DurationVar(&limit, "limit", limit, "how long anything may take") }
+// keep leaves the folders of the worlds behind, with the logs of everything.
+var keep bool
+
+func init() {
+	flag.DurationVar(&limit, "limit", limit, "how long anything may take")
+	flag.BoolVar(&keep, "keep", false, "leave the folders with the logs behind")
+}
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if !given("test.parallel") {
+		_ = flag.Set("test.parallel", "8") // tests wait more than they work
+	}
 	code := m.Run()
 	endWorlds()
 	os.Exit(code)
+}
+
+func given(name string) (is bool) {
+	flag.Visit(func(f *flag.Flag) { is = is || f.Name == name })
+	return is
 }
 
 // world is a control plane, a Git server and an agent.
@@ -97,7 +112,12 @@ func newWorld(name string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	end := func() { os.RemoveAll(dir) }
+	forget := func() {
+		if !keep {
+			os.RemoveAll(dir)
+		}
+	}
+	end := forget
 	defer func() { // a part that started is ended also where a later one did not
 		worlds.Lock()
 		defer worlds.Unlock()
@@ -107,19 +127,19 @@ func newWorld(name string) (*world, error) {
 	if w.plane, err = startPlane(playground, dir); err != nil {
 		return nil, err
 	}
-	end = func() { w.plane.stop(); os.RemoveAll(dir) }
+	end = func() { w.plane.stop(); forget() }
 	if err := w.install(); err != nil {
 		return nil, fmt.Errorf("install Plumb: %w", err)
 	}
 	if w.gitHost, err = newGitHost(filepath.Join(dir, "git")); err != nil {
 		return nil, err
 	}
-	end = func() { w.gitHost.stop(); w.plane.stop(); os.RemoveAll(dir) }
+	end = func() { w.gitHost.stop(); w.plane.stop(); forget() }
 	w.agent = &agent{plumb: plumb, kubeconfig: w.config, dir: filepath.Join(dir, "agent")}
 	if err := w.agent.start(); err != nil {
 		return nil, err
 	}
-	end = func() { w.agent.kill(); w.gitHost.stop(); w.plane.stop(); os.RemoveAll(dir) }
+	end = func() { w.agent.kill(); w.gitHost.stop(); w.plane.stop(); forget() }
 	return w, nil
 }
 

@@ -1,0 +1,126 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// A server that does not answer, or not as Git, changes nothing that runs: the last good state stays, is kept true, and the
+// Repo says since when it is stale. When the server is back, so is the newest commit.
+func TestSourceTrouble(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		name  string
+		begin func(s *scenario)
+		end   func(s *scenario)
+	}{
+		{"unreachable", func(s *scenario) { s.answer(s.name, unreachable) }, func(s *scenario) { s.answer(s.name, nil) }},
+		{"garbage", func(s *scenario) { s.answer(s.name, garbage) }, func(s *scenario) { s.answer(s.name, nil) }},
+		{"branch", func(s *scenario) { s.bare("branch", "-m", "main", "elsewhere") }, func(s *scenario) { s.bare("branch", "-m", "elsewhere", "main") }},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(t, shared(t), "source-"+row.name)
+			s.spec["revision"] = "main"
+			app, repo := s.name, "Repo/plumb-system/"+s.name
+			settings := "ConfigMap/" + app + "/settings"
+			first := s.commit("one", files{"apps/" + app + "/a.yaml": configMap("settings", "a", "1")})
+			s.ok(app, first)
+			before := s.live(settings)
+
+			row.begin(s)
+			s.tell()
+			s.stale(true)
+			s.says(field(s.live(repo), "status.summary").(string), "stale since")
+			s.patch(settings, "kubectl-edit", "data: {a: \"2\"}")
+			s.has(settings, "data.a", "1")
+			s.ok(app, first)
+
+			row.end(s)
+			s.tell()
+			s.stale(false)
+			s.ok(app, s.commit("two", files{"apps/" + app + "/a.yaml": configMap("settings", "a", "3")}))
+			s.same(before)
+			s.noDeletes(t, 0, app)
+		})
+	}
+}
+
+// stale waits until the Repo says that it is stale, or that it is not.
+func (s *scenario) stale(want bool) {
+	s.Helper()
+	s.await(s.T, "Repo/plumb-system/"+s.name, func(o *unstructured.Unstructured) error {
+		since := field(o, "status.staleSince")
+		if (since != nil) != want {
+			return errNotYet("staleSince is %v: %v", since, field(o, "status.summary"))
+		}
+		return nil
+	})
+}
+
+// bare runs git in the served repository.
+func (s *scenario) bare(arguments ...string) {
+	s.Helper()
+	if _, err := git(s.repo.bare, arguments...); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// A webhook is believed only with the right signature.
+func TestWebhookSignature(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "signed")
+	s.ok("signed", s.commit("one", files{"apps/signed/a.yaml": configMap("settings", "a", "1")}))
+	body := `{"ref":"refs/heads/main"}`
+	for reason, call := range map[string]struct{ repo, signature string }{
+		"no signature":      {"signed", ""},
+		"another signature": {"signed", strings.Repeat("0", 64)},
+		"an unknown Repo":   {"not-there", strings.Repeat("0", 64)},
+	} {
+		code, err := s.hook(call.repo, body, call.signature)
+		if err != nil || code != http.StatusUnauthorized {
+			t.Errorf("%s: %d, %v, want 401", reason, code, err)
+		}
+	}
+}
+
+// Without a webhook a commit is found by asking.
+func TestPoll(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "poll")
+	s.spec["poll"] = "10s"
+	delete(s.spec, "webhook")
+	s.ok("poll", s.commit("one", files{"apps/poll/a.yaml": configMap("settings", "a", "1")}))
+	s.write(files{"apps/poll/a.yaml": configMap("settings", "a", "2")})
+	s.git("commit", "-q", "-m", "two")
+	s.git("push", "-q", "origin", "main")
+	second := s.git("rev-parse", "HEAD")
+	s.ok("poll", second)
+	s.decided(second)
+	if by := field(s.live("Repo/plumb-system/poll"), "status.observed.by"); by != "poll" {
+		t.Errorf("the commit was seen by %v", by)
+	}
+}
+
+// An App may follow a tag, a commit, or another branch than its Repo.
+func TestRevisions(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "revision")
+	first := s.commit("one", files{"apps/revision/a.yaml": configMap("settings", "a", "1")})
+	s.git("tag", "v1")
+	s.git("push", "-q", "origin", "v1")
+	s.byHand("revision-tag", "revision", "revision: v1", "namespace: revision-tag")
+	s.byHand("revision-commit", "revision", "revision: "+first, "namespace: revision-commit")
+	second := s.commit("two", files{"apps/revision/a.yaml": configMap("settings", "a", "2")})
+	s.ok("revision", second)
+	s.ok("revision-tag", first)
+	s.ok("revision-commit", first)
+	s.has("ConfigMap/revision-tag/settings", "data.a", "1")
+	s.byHand("revision-none", "revision", "revision: not-there", "namespace: revision-none")
+	status := s.is("revision-none", "failed", "RevisionNotFound")
+	s.says(status.Summary, "not-there")
+}
