@@ -94,7 +94,7 @@ func (ag *Agent) putRepo(o *v1alpha1.Repo) {
 	r.repository = next
 	r.mu.Unlock()
 	if old != nil && old != next {
-		ag.untrack(old, key)
+		ag.untrack(old, user{repo: r})
 	}
 	ag.rebind(o)
 }
@@ -126,7 +126,7 @@ func (ag *Agent) dropRepo(o *v1alpha1.Repo) {
 	}
 	r.mu.Unlock()
 	if repository != nil {
-		ag.untrack(repository, key)
+		ag.untrack(repository, user{repo: r})
 	}
 	if ag.claims.expect(key, nil, "") {
 		ag.wakeWaiting(key)
@@ -481,8 +481,8 @@ func (ag *Agent) unbindExcept(key types.NamespacedName, keep repositoryKey) {
 	all := slices.Collect(maps.Values(ag.repositories))
 	ag.mu.Unlock()
 	for _, r := range all {
-		if r.key != keep && r.serves(key) {
-			ag.untrack(r, key)
+		if a := r.app(key); a != nil && r.key != keep {
+			ag.untrack(r, user{app: a})
 		}
 	}
 }

@@ -97,15 +97,19 @@ func (ag *Agent) track(key repositoryKey, u user, poll time.Duration, by trigger
 
 // untrack forgets a user. A repository without users is not asked any more; what it gave stays readable to those who
 // still hold it.
-func (ag *Agent) untrack(r *repository, key types.NamespacedName) {
+func (ag *Agent) untrack(r *repository, u user) {
 	ag.mu.Lock()
 	defer ag.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.polls, r.repos[key])
-	delete(r.polls, r.apps[key])
-	delete(r.repos, key)
-	delete(r.apps, key)
+	if u.repo != nil {
+		delete(r.polls, u.repo)
+		delete(r.repos, u.repo.key)
+	}
+	if u.app != nil {
+		delete(r.polls, u.app)
+		delete(r.apps, u.app.key)
+	}
 	if len(r.repos)+len(r.apps) > 0 {
 		r.pace(ag.ready)
 		return
@@ -160,10 +164,11 @@ func (r *repository) nudge(by trigger.Cause) {
 	r.trigger.Nudge(by)
 }
 
-func (r *repository) serves(key types.NamespacedName) bool {
+// app gives the App by hand of this name that uses the repository; nil if there is none.
+func (r *repository) app(key types.NamespacedName) *app {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.apps[key] != nil
+	return r.apps[key]
 }
 
 // users lists who uses the repository, those of one revision together.
