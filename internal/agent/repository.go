@@ -102,11 +102,11 @@ func (ag *Agent) untrack(r *repository, u user) {
 	defer ag.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if u.repo != nil {
+	if u.repo != nil && r.repos[u.repo.key] == u.repo {
 		delete(r.polls, u.repo)
 		delete(r.repos, u.repo.key)
 	}
-	if u.app != nil {
+	if u.app != nil && r.apps[u.app.key] == u.app {
 		delete(r.polls, u.app)
 		delete(r.apps, u.app.key)
 	}
