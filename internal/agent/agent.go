@@ -142,79 +142,79 @@ func newAgent(ctx context.Context, options Options) (*Agent, error) {
 }
 
 // begin reads what there is, then starts the watches, the workers and the heartbeat.
-func (a *Agent) begin(ctx context.Context) error {
-	system, err := a.cluster.Own().GetMetadata(ctx, object.ID{Kind: "Namespace", Name: metav1.NamespaceSystem}, "v1")
+func (ag *Agent) begin(ctx context.Context) error {
+	system, err := ag.cluster.Own().GetMetadata(ctx, object.ID{Kind: "Namespace", Name: metav1.NamespaceSystem}, "v1")
 	if err != nil {
 		return fmt.Errorf("the API server does not answer: %w", err)
 	}
-	a.uid = string(system.UID)
-	all, err := a.ledger.Inventories(ctx)
+	ag.uid = string(system.UID)
+	all, err := ag.ledger.Inventories(ctx)
 	if err != nil {
 		return err
 	}
 	for _, inventory := range all {
 		key := types.NamespacedName{Namespace: inventory.Namespace, Name: inventory.App}
-		a.inventories[key] = append(a.inventories[key], inventory)
+		ag.inventories[key] = append(ag.inventories[key], inventory)
 	}
-	if a.renderer, err = render.New(render.Options{Secret: []byte(a.uid), Children: renderers()}); err != nil {
+	if ag.renderer, err = render.New(render.Options{Secret: []byte(ag.uid), Children: renderers()}); err != nil {
 		return err
 	}
-	if a.sandbox, err = a.renderer.Sandbox(ctx); err != nil {
+	if ag.sandbox, err = ag.renderer.Sandbox(ctx); err != nil {
 		return err
 	}
-	if a.sandbox.Weakness != "" {
-		a.log.Warn("the sandbox of renders is weak", "weakness", a.sandbox.Weakness)
+	if ag.sandbox.Weakness != "" {
+		ag.log.Warn("the sandbox of renders is weak", "weakness", ag.sandbox.Weakness)
 	}
-	if err := ledger.Watch(ctx, a.ledger, "clusters", &v1alpha1.Cluster{}, ledger.Handler[*v1alpha1.Cluster]{Put: a.putCluster, Gone: a.dropCluster}); err != nil {
+	if err := ledger.Watch(ctx, ag.ledger, "clusters", &v1alpha1.Cluster{}, ledger.Handler[*v1alpha1.Cluster]{Put: ag.putCluster, Gone: ag.dropCluster}); err != nil {
 		return err
 	}
-	if err := ledger.Watch(ctx, a.ledger, "repos", &v1alpha1.Repo{}, ledger.Handler[*v1alpha1.Repo]{Put: a.putRepo, Gone: a.dropRepo}); err != nil {
+	if err := ledger.Watch(ctx, ag.ledger, "repos", &v1alpha1.Repo{}, ledger.Handler[*v1alpha1.Repo]{Put: ag.putRepo, Gone: ag.dropRepo}); err != nil {
 		return err
 	}
-	if err := ledger.Watch(ctx, a.ledger, "apps", &v1alpha1.App{}, ledger.Handler[*v1alpha1.App]{Put: a.putApp, Gone: a.dropApp}); err != nil {
+	if err := ledger.Watch(ctx, ag.ledger, "apps", &v1alpha1.App{}, ledger.Handler[*v1alpha1.App]{Put: ag.putApp, Gone: ag.dropApp}); err != nil {
 		return err
 	}
-	if err := a.cluster.FollowKinds(ctx, a.kindsChanged); err != nil {
+	if err := ag.cluster.FollowKinds(ctx, ag.kindsChanged); err != nil {
 		return err
 	}
-	go a.heartbeat(ctx)
-	for range a.options.Workers {
-		go a.work(ctx)
+	go ag.heartbeat(ctx)
+	for range ag.options.Workers {
+		go ag.work(ctx)
 	}
-	context.AfterFunc(ctx, a.queue.ShutDown)
-	a.startRepositories()
-	a.log.Info("the agent runs", "version", a.options.Version, "cluster", a.uid, "sandbox", a.sandbox)
+	context.AfterFunc(ctx, ag.queue.ShutDown)
+	ag.startRepositories()
+	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox)
 	return nil
 }
 
 // Close ends what the agent holds beyond its context: children and mirrors.
-func (a *Agent) Close() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (ag *Agent) Close() error {
+	ag.mu.Lock()
+	defer ag.mu.Unlock()
 	var errs []error
-	for _, r := range a.repositories {
+	for _, r := range ag.repositories {
 		errs = append(errs, r.close())
 	}
-	a.renderer.Close()
+	ag.renderer.Close()
 	return errors.Join(errs...)
 }
 
-func (a *Agent) work(ctx context.Context) {
+func (ag *Agent) work(ctx context.Context) {
 	for {
-		key, shutdown := a.queue.Get()
+		key, shutdown := ag.queue.Get()
 		if shutdown {
 			return
 		}
-		a.pass(ctx, key)
-		a.queue.Done(key)
+		ag.pass(ctx, key)
+		ag.queue.Done(key)
 	}
 }
 
-func (a *Agent) heartbeat(ctx context.Context) {
+func (ag *Agent) heartbeat(ctx context.Context) {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	for {
-		a.renew(ctx)
+		ag.renew(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -223,54 +223,54 @@ func (a *Agent) heartbeat(ctx context.Context) {
 	}
 }
 
-func (a *Agent) renew(ctx context.Context) {
+func (ag *Agent) renew(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, beat/2)
 	defer cancel()
 	now := metav1.NowMicro()
 	seconds := int32((2 * time.Minute).Seconds())
 	lease := &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.Namespace, Name: Lease},
-		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &a.identity, RenewTime: &now, LeaseDurationSeconds: &seconds},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &ag.identity, RenewTime: &now, LeaseDurationSeconds: &seconds},
 	}
-	if err := a.ledger.Heartbeat(ctx, lease); err != nil {
-		a.log.Warn("the Lease was not renewed", "error", err)
+	if err := ag.ledger.Heartbeat(ctx, lease); err != nil {
+		ag.log.Warn("the Lease was not renewed", "error", err)
 		return
 	}
-	a.mu.Lock()
-	a.beatAt = now.Time
-	a.mu.Unlock()
+	ag.mu.Lock()
+	ag.beatAt = now.Time
+	ag.mu.Unlock()
 }
 
 // objectChanged sends the news about an object to the app that has it. It runs on the goroutine of a watch.
-func (a *Agent) objectChanged(id object.ID) {
-	a.mu.Lock()
-	key, ok := a.owners[id]
-	app := a.apps[key]
-	a.mu.Unlock()
+func (ag *Agent) objectChanged(id object.ID) {
+	ag.mu.Lock()
+	key, ok := ag.owners[id]
+	app := ag.apps[key]
+	ag.mu.Unlock()
 	if ok && app != nil {
 		app.waits() // it may be what was waited for
-		a.queue.Add(key)
+		ag.queue.Add(key)
 	}
 }
 
 // kindsChanged has those apps look again that may ask for a kind which was not served.
-func (a *Agent) kindsChanged() {
-	a.cluster.Mapper().Invalidate()
-	a.mu.Lock()
-	apps := slices.Collect(maps.Values(a.apps))
-	a.mu.Unlock()
+func (ag *Agent) kindsChanged() {
+	ag.cluster.Mapper().Invalidate()
+	ag.mu.Lock()
+	apps := slices.Collect(maps.Values(ag.apps))
+	ag.mu.Unlock()
 	for _, app := range apps {
 		if app.lacksKind() {
-			a.queue.Add(app.key)
+			ag.queue.Add(app.key)
 		}
 	}
 }
 
 // healthRules gives the own health rules of the app that an object's news go to. It runs on the goroutine of a watch.
-func (a *Agent) healthRules(id object.ID) cluster.Rules {
-	a.mu.Lock()
-	app := a.apps[a.owners[id]]
-	a.mu.Unlock()
+func (ag *Agent) healthRules(id object.ID) cluster.Rules {
+	ag.mu.Lock()
+	app := ag.apps[ag.owners[id]]
+	ag.mu.Unlock()
 	if app == nil {
 		return cluster.Rules{}
 	}

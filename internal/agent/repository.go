@@ -439,7 +439,7 @@ func (ag *Agent) secret(ctx context.Context, namespace, name string) (map[string
 		encoded, _ := value.(string)
 		decoded, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
-			return nil, fmt.Errorf("Secret %s/%s: key %s is not base64", namespace, name, key)
+			return nil, fmt.Errorf("the Secret %s/%s has a key %s that is not base64", namespace, name, key)
 		}
 		values[key] = strings.TrimRight(string(decoded), "\n")
 	}
