@@ -126,8 +126,8 @@ func TestFieldsOfOtherToolsGoWithGit(t *testing.T) {
 			}
 			for _, name := range managers(web, row.manager) {
 				for _, e := range web.GetManagedFields() {
-					if e.Manager == name && e.Subresource == "" && strings.Contains(string(e.FieldsV1.Raw), "f:spec") {
-						s.Errorf("%s still owns fields of the spec: %s", name, e.FieldsV1.Raw)
+					if e.Manager == name && e.Subresource == "" && strings.Contains(e.FieldsV1.GetRawString(), "f:spec") {
+						s.Errorf("%s still owns fields of the spec: %s", name, e.FieldsV1.GetRawString())
 					}
 				}
 			}

@@ -151,7 +151,12 @@ func timeOf(t *metav1.Time) time.Time {
 	return t.Time
 }
 
+// writeAfter writes the Inventory if it differs from what was written, and keeps the commit that is applied now through
+// force-pushes and the server's clean-ups.
 func (t *turn) writeAfter(ctx context.Context) error {
+	if err := t.offer.mirror.Guard(ctx, guardName(t.app.key), t.app.target); err != nil {
+		t.log.Warn("the applied commit is not guarded against a force-push", "commit", t.app.target, "error", err)
+	}
 	if string(object.Canonical(toJSON(t.app.entries()))) == t.app.written {
 		return nil
 	}
@@ -214,6 +219,15 @@ func toJSON(v any) any {
 		panic(fmt.Sprintf("agent: a bookkeeping value is no JSON: %v", err))
 	}
 	return out
+}
+
+// guardName is a name of at most 80 bytes for an app, as a Mirror takes it.
+func guardName(key types.NamespacedName) string {
+	name := key.Namespace + "/" + key.Name
+	if len(name) <= 80 {
+		return name
+	}
+	return object.DigestBytes([]byte(name))[len("sha256:"):]
 }
 
 func inventoryName(app string, chunk int) string { return fmt.Sprintf("%s-%d", app, chunk) }

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/health"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
@@ -26,6 +28,9 @@ func (t *turn) render(ctx context.Context) error {
 	a := t.app
 	if a.rendered == t.offer {
 		return nil
+	}
+	if err := t.requireLocal(); err != nil {
+		return err
 	}
 	if t.offer.removed {
 		return t.renderNothing()
@@ -60,6 +65,20 @@ func (t *turn) render(ctx context.Context) error {
 	a.recorded, a.rendered, a.wishes = recorded.Outline(), t.offer, nil
 	a.renderWarnings = warningTexts(manifest.Warnings)
 	return nil
+}
+
+// requireLocal refuses an app that is meant for another cluster: it must never be applied to this one.
+func (t *turn) requireLocal() error {
+	name := orDefault(t.offer.placement.Cluster, fleet.Local)
+	if name == fleet.Local {
+		return nil
+	}
+	for _, c := range t.agent.clusterList() {
+		if c.Name == name {
+			return fault.New(fault.Unsupported, "cluster %s is not the one that this agent runs in, and other clusters are not supported yet", name)
+		}
+	}
+	return fault.New(fault.ClusterUnknown, "there is no Cluster %s", name).WithNext("create it, or correct spec.cluster")
 }
 
 // renderFailed keeps what a failed render read, so that it is not tried again before one of its inputs changes. A failure
