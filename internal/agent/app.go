@@ -61,7 +61,8 @@ type app struct {
 	target    string // newest commit that changed the inputs
 	changedBy []string
 	inventory map[object.ID]v1alpha1.InventoryEntry
-	chunks    int // Inventory objects that exist
+	shelf     *shelf
+	unsaved   bool // the Inventory in the cluster is not that of memory: a write failed
 	status    v1alpha1.AppStatus
 	tried     *offer // what attempts are counted for
 	attempts  int
@@ -80,7 +81,6 @@ type app struct {
 	left           map[object.ID]bool   // wishes that are deliberately left alone
 	shown          map[object.ID]string // drift that is shown, not undone, and why
 	consentedAt    string               // the commit whose consents the last plan knew
-	written        string               // the Inventory as it was written, canonical
 	statusWritten  string               // the status as it was written, canonical
 	planWarnings   []string
 	renderWarnings []string
@@ -95,7 +95,6 @@ type app struct {
 type wish struct {
 	version string
 	digest  string
-	full    bool // health needs the whole object
 	ignored bool // plumb.dev/health: ignore
 }
 
