@@ -61,11 +61,12 @@ func (m *maker) bearsClaim(id object.ID, live Live) bool {
 
 // madeByUs tells what the Inventory knows of who made the live object. An entry without a UID was written ahead of an
 // apply whose answer was lost: then the claim on the object, which only our apply can have put there, stands for it.
+// The app's namespace bears the label instead.
 func (m *maker) madeByUs(entry v1alpha1.InventoryEntry, live Live) bool {
 	if !entry.Created {
 		return false
 	}
-	return entry.UID == live.UID || entry.UID == "" && live.Owner == m.in.App.Owner()
+	return entry.UID == live.UID || entry.UID == "" && m.bearsClaim(EntryID(entry), live)
 }
 
 // personsTools are the field managers of tools with which persons change objects. What they own of an object that becomes
