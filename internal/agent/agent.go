@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -68,7 +69,9 @@ type Agent struct {
 	claims   *claims
 	metrics  *metrics
 	identity string
-	uid      string // of the namespace kube-system: which cluster this is
+	workers  sync.WaitGroup
+	end      context.CancelFunc // ends life
+	uid      string             // of the namespace kube-system: which cluster this is
 
 	mu           sync.Mutex // guards the maps, not what they point to
 	apps         map[types.NamespacedName]*app
@@ -83,19 +86,21 @@ type Agent struct {
 	ready        bool
 }
 
-// Run works until ctx ends. It returns an error only if it cannot begin.
+// Run works until ctx ends or the agent is closed. It returns an error only if it cannot begin.
 func Run(ctx context.Context, options Options) (*Agent, error) {
-	a, err := newAgent(ctx, options)
+	ag, err := newAgent(options)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.begin(ctx); err != nil {
+	ag.life, ag.end = context.WithCancel(ctx)
+	if err := ag.begin(ag.life); err != nil {
+		ag.end()
 		return nil, err
 	}
-	return a, nil
+	return ag, nil
 }
 
-func newAgent(ctx context.Context, options Options) (*Agent, error) {
+func newAgent(options Options) (*Agent, error) {
 	if options.Workers == 0 {
 		options.Workers = 24
 	}
@@ -107,7 +112,7 @@ func newAgent(ctx context.Context, options Options) (*Agent, error) {
 	}
 	host, _ := os.Hostname()
 	a := &Agent{
-		options: options, log: options.Log, life: ctx,
+		options: options, log: options.Log,
 		slots:        make(chan struct{}, options.Slots),
 		queue:        workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
 		claims:       newClaims(),
@@ -179,7 +184,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 	}
 	go ag.heartbeat(ctx)
 	for range ag.options.Workers {
-		go ag.work(ctx)
+		ag.workers.Go(func() { ag.work(ctx) })
 	}
 	context.AfterFunc(ctx, ag.queue.ShutDown)
 	ag.startRepositories()
@@ -187,8 +192,10 @@ func (ag *Agent) begin(ctx context.Context) error {
 	return nil
 }
 
-// Close ends what the agent holds beyond its context: children and mirrors.
+// Close ends the agent: it waits for what is in work, then ends children and mirrors.
 func (ag *Agent) Close() error {
+	ag.end()
+	ag.workers.Wait()
 	ag.mu.Lock()
 	defer ag.mu.Unlock()
 	var errs []error
@@ -205,9 +212,23 @@ func (ag *Agent) work(ctx context.Context) {
 		if shutdown {
 			return
 		}
-		ag.pass(ctx, key)
+		ag.guarded(ctx, key)
 		ag.queue.Done(key)
 	}
+}
+
+// panicPause is how long an app rests whose pass panicked.
+const panicPause = 5 * time.Minute
+
+// guarded is a pass whose panic stops its own app and no other.
+func (ag *Agent) guarded(ctx context.Context, key types.NamespacedName) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			ag.log.Error("a pass panicked: this is a mistake in Plumb", "app", key.String(), "cause", cause, "stack", string(debug.Stack()))
+			ag.queue.AddAfter(key, panicPause)
+		}
+	}()
+	ag.pass(ctx, key)
 }
 
 func (ag *Agent) heartbeat(ctx context.Context) {

@@ -31,6 +31,7 @@ type offer struct {
 	seen      time.Time
 	by        string
 	repo      types.NamespacedName // of the Repo that made the app; zero for an app by hand
+	marks     bool                 // the commits since the one before may bear consents, or it does not descend from that
 	stale     bool                 // the server cannot be asked: nobody knows whether it still is the head
 }
 
@@ -80,6 +81,12 @@ type app struct {
 	rendered       *offer               // the offer that recorded was found good for
 	left           map[object.ID]bool   // wishes that are deliberately left alone
 	shown          map[object.ID]string // drift that is shown, not undone, and why
+	unwished       map[object.ID]string // of the Inventory and not of Git, and how the last plan saw them
+	refused        *fault.Fault         // the rendered objects cannot be planned
+	broken         *fault.Fault         // the last render failed, and its inputs were not the cause
+	rebase         bool                 // the base of consents moves when nothing is held
+	routed         map[object.ID]bool   // objects whose news come here
+	verified       string               // digest of recorded
 	consentedAt    string               // the commit whose consents the last plan knew
 	statusWritten  string               // the status as it was written, canonical
 	planWarnings   []string
@@ -162,6 +169,9 @@ func (a *app) lacksKind() bool {
 func (a *app) put(o *offer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.offer != nil && !a.carried {
+		o.marks = o.marks || a.offer.marks // nobody has looked at the one before
+	}
 	a.offer, a.carried = o, false
 	if !o.stale {
 		a.sourceFault = nil

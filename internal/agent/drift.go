@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -112,8 +113,8 @@ func (t *turn) examine(ctx context.Context) {
 		if !s.First {
 			s.Takes = nil // additions are taken out one by one: what a tool wrote into metadata stays
 		}
-		if fact, ok := t.agent.facts.Get(s.ID); ok && len(e.added) == 0 {
-			t.app.accepted[s.ID] = fact.Added
+		if len(e.added) == 0 {
+			t.app.accepted[s.ID] = diff.AddedDigest(entries, t.manager()) // of what was looked at, not of what came since
 		}
 		if s.Drift == "added" && len(e.added) == 0 {
 			s.Action, s.Drift, s.Why = plan.Unchanged, "", "as in Git"
@@ -143,8 +144,22 @@ func (t *turn) evidence() {
 		t.healing(s.ID, rows, now)
 	}
 	for _, s := range t.hidden {
-		t.app.addDrift(t.rows(s, now))
+		t.app.addDrift(t.app.since(t.rows(s, now)))
 	}
+}
+
+// since gives rows that say again what stands in the status already the time at which that was seen first.
+func (a *app) since(rows []v1alpha1.Drift) []v1alpha1.Drift {
+	for i, row := range rows {
+		for _, old := range a.status.Drift {
+			again := old
+			again.Seen = row.Seen
+			if equality.Semantic.DeepEqual(again, row) {
+				rows[i].Seen = old.Seen
+			}
+		}
+	}
+	return rows
 }
 
 func (t *turn) healing(id object.ID, rows []v1alpha1.Drift, now time.Time) {

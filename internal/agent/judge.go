@@ -87,7 +87,7 @@ func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 	a.progress.observe(state.Fingerprint(f.Verdicts), now)
 	f.ProgressSince = a.progress.since
 	f.Fights = t.fights(now)
-	if t.plan == nil && f.Fault == nil && len(f.Faults) == 0 && a.planned == nil && a.wishes != nil && t.moved() == "" {
+	if t.plan == nil && f.Fault == t.unread && len(f.Faults) == 0 && a.planned == nil && a.wishes != nil && t.moved() == "" {
 		f.Quiet = true
 	}
 	return f
@@ -218,25 +218,38 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	}
 	if t.complete(f) {
 		s.Revision = a.target
-		if a.planned == nil || a.planned.Settled() {
-			s.ConsentBase = t.offer.commit
-		}
-		if s.ConsentBase == "" || a.planned == nil {
-			s.ConsentBase = orDefault(a.status.ConsentBase, a.target)
-		}
 	}
+	s.ConsentBase = t.consentBase(t.complete(f))
 	s.ShortRevision = short(s.Revision)
 	s.Target, s.ChangedBy = a.target, a.changedBy
 	if a.recorded != nil {
-		s.Verified = verified(a.recorded)
+		s.Verified = a.verified
 	}
 	s.Handled.Sync = a.synced
 	s.Inventory = nil
-	for i := range a.chunks {
-		s.Inventory = append(s.Inventory, inventoryName(t.object.Name, i))
+	for _, n := range slices.Sorted(maps.Keys(a.shelf.written)) {
+		s.Inventory = append(s.Inventory, inventoryName(t.object.Name, n))
 	}
 	s.Warnings = limitTexts(slices.Concat(t.unsupported(), a.renderWarnings, a.loadWarnings, a.planWarnings), 10)
 	t.history(s, now)
+}
+
+// consentBase is the commit after which lines of consent count. It moves to the offered commit when nothing is held there,
+// but only if that makes a difference, so that an unrelated commit writes no status: when something was held or applied
+// since it moved last, when the new commits may bear such lines, or when the branch was moved by force.
+func (t *turn) consentBase(complete bool) string {
+	a := t.app
+	before := a.status.ConsentBase
+	settled := complete && a.planned != nil && a.planned.Settled()
+	a.rebase = a.rebase || !settled || t.offer.marks || before == "" || a.status.Revision != a.target
+	if settled && a.rebase {
+		a.rebase = false
+		return t.offer.commit
+	}
+	if complete && before == "" {
+		return a.target
+	}
+	return before
 }
 
 // unsupported names what people asked for and what is not built yet: it must not be ignored in silence.
@@ -250,7 +263,7 @@ func (t *turn) unsupported() []string {
 // complete tells whether the target is applied with nothing left to do.
 func (t *turn) complete(f state.Facts) bool {
 	a := t.app
-	if f.Fault != nil || len(a.faults) > 0 || a.target == "" || t.paused() {
+	if f.Fault != t.unread || len(a.faults) > 0 || a.target == "" || t.paused() {
 		return false
 	}
 	return t.applied || f.Quiet || a.status.Revision == a.target
@@ -308,9 +321,12 @@ func (t *turn) soonHealthy(status *v1alpha1.AppStatus) bool {
 	}
 	if a.rollingSince.IsZero() {
 		a.rollingSince = time.Now()
-		t.agent.queue.AddAfter(a.key, rollingGrace+time.Millisecond)
 	}
-	return time.Since(a.rollingSince) < rollingGrace
+	left := rollingGrace - time.Since(a.rollingSince)
+	if left > 0 {
+		t.agent.queue.AddAfter(a.key, left+time.Millisecond)
+	}
+	return left > 0
 }
 
 // wakeAt has the app looked at again when time alone would change its state.

@@ -13,6 +13,7 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/diff"
+	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/health"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
@@ -215,13 +216,19 @@ func (t *turn) lookAtNamespaces(ctx context.Context, p *plan.Picture, in plan.In
 	}
 	for _, e := range in.Inventory {
 		id := plan.EntryID(e)
-		if id.Group == "" && id.Kind == "Namespace" && !wished[id] && e.Created && e.UID != "" {
+		if id.Group == "" && id.Kind == "Namespace" && !wished[id] && e.Created && e.UID != "" && mayGo(in.Policy, id) {
 			p.EmptyNamespaces[id.Name] = t.namespaceEmpty(ctx, id.Name)
 		}
 	}
 }
 
-// namespaceTerminating asks for a namespace; the answer "no" is believed for a few seconds.
+// mayGo tells whether a line of consent names a Namespace: without one it is held, whatever is in it, and need not be
+// searched.
+func mayGo(policy plan.Policy, id object.ID) bool {
+	return slices.ContainsFunc(policy.Consents, func(c plan.Consent) bool { return c.Kind == id.Kind && c.Name == id.Name })
+}
+
+// namespaceTerminating asks for a namespace; the answer "no" is believed for a few seconds, and so is that nobody may ask.
 func (ag *Agent) namespaceTerminating(ctx context.Context, client *cluster.Client, name string) bool {
 	ag.mu.Lock()
 	seen := ag.namespaces[name]
@@ -232,6 +239,9 @@ func (ag *Agent) namespaceTerminating(ctx context.Context, client *cluster.Clien
 	meta, err := client.GetMetadata(ctx, object.ID{Kind: "Namespace", Name: name}, "v1")
 	if err == nil && meta.DeletionTimestamp != nil {
 		return true
+	}
+	if err != nil && !cluster.IsGone(err) && !fault.Is(err, fault.Forbidden) {
+		return false // not known: asked again
 	}
 	ag.mu.Lock()
 	ag.namespaces[name] = time.Now()

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/render"
 )
 
 // turn is one app's way through the stages. It lives for one pass.
@@ -27,10 +29,12 @@ type turn struct {
 	client *cluster.Client
 	log    *slog.Logger
 
-	objects   []object.Object // desired, with our marks; loaded only when something is to be planned
+	fresh     *render.Recorded // of this turn's render
+	objects   []object.Object  // desired, with our marks; loaded only when something is to be planned
 	plan      *plan.Plan
 	outcomes  []apply.Outcome
 	fault     *fault.Fault // stops the app
+	unread    *fault.Fault // why no newer commit can be read: what was offered holds
 	asked     bool         // plumb sync asked for this pass
 	applied   bool         // a plan was carried out completely
 	needsSync bool         // sync: manual, and somebody must ask
@@ -54,7 +58,7 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	t := &turn{agent: ag, app: a, object: o, offer: of, newest: newest, log: ag.log.With("app", key.String())}
 	t.begin()
 	if of == nil {
-		t.unread(ctx)
+		t.withoutOffer(ctx)
 		return
 	}
 	if t.prepare(ctx) {
@@ -66,11 +70,14 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	t.judge(ctx)
 	t.settle()
 	t.retire(ctx)
+	if pause := time.Until(a.retryAt); pause > 0 {
+		ag.queue.AddAfter(key, pause+time.Millisecond) // an earlier wake-up has taken the place of the one that was asked for
+	}
 }
 
-// unread is the turn of an app that no commit was offered to yet: there is nothing to say, unless its repository cannot
+// withoutOffer is the turn of an app that no commit was offered to yet: there is nothing to say, unless its repository cannot
 // be read.
-func (t *turn) unread(ctx context.Context) {
+func (t *turn) withoutOffer(ctx context.Context) {
 	t.app.mu.Lock()
 	t.fault = t.app.sourceFault
 	t.app.mu.Unlock()
@@ -92,13 +99,14 @@ func (t *turn) begin() {
 		a.status = *t.object.Status.DeepCopy()
 		a.synced = a.status.Handled.Sync
 		a.target, a.changedBy = a.status.Target, a.status.ChangedBy
-		a.inventory, a.chunks = t.agent.takeInventory(t.object)
-		t.agent.own(a.key, a.inventory)
+		a.inventory, a.shelf = t.agent.takeInventory(t.object)
+		a.rebase = a.status.HeldCount > 0
+		t.agent.route(a)
 	}
 	if woken := a.wake(); woken || a.tried != t.offer {
 		a.tried, a.attempts, a.retryAt = t.offer, 0, time.Time{}
 	}
-	if token != a.synced && a.mayStart(token) {
+	if token != "" && token != a.synced && a.mayStart(token) {
 		t.asked = true
 		a.attempts, a.retryAt = 0, time.Time{}
 	}
@@ -108,8 +116,9 @@ func (t *turn) begin() {
 func (t *turn) prepare(ctx context.Context) bool {
 	a := t.app
 	a.mu.Lock()
-	t.fault = a.sourceFault
+	t.unread = a.sourceFault
 	a.mu.Unlock()
+	t.fault = t.unread
 	if t.offer.fault != nil {
 		t.fault = t.offer.fault
 		t.decide(t.kept())
@@ -160,10 +169,17 @@ func (t *turn) kept() map[object.ID]bool {
 func (t *turn) act(ctx context.Context) {
 	a := t.app
 	t.claim(ctx)
+	if a.refused != nil {
+		t.fault = a.refused
+		return
+	}
 	if t.paused() || time.Now().Before(a.retryAt) {
 		return
 	}
 	moved, quiet := t.quiet()
+	if quiet {
+		a.shown = nil // what differed is as in Git again
+	}
 	if quiet && !t.asked {
 		return
 	}
@@ -245,12 +261,17 @@ func (t *turn) quiet() (moved string, quiet bool) {
 		return "a new render", false
 	case len(a.faults) > 0:
 		return "a fault is tried again", false
+	case a.unsaved:
+		return "the Inventory is not written", false
 	case a.deleting || a.planned != nil && waitsFor(a.planned):
 		return "what was waited for may be there", false
 	}
-	for id := range a.inventory {
-		if _, wished := a.wishes[id]; !wished && a.consentedAt != t.offer.commit {
+	for id, sight := range a.unwished {
+		switch {
+		case a.consentedAt != t.offer.commit:
 			return id.String() + " is not in Git, and a new commit may allow its deletion", false
+		case sight != t.sight(id):
+			return id.String() + " is not in Git, and not as it was", false
 		}
 	}
 	moved = t.moved()
@@ -271,15 +292,17 @@ func (t *turn) moved() string {
 func (t *turn) movedObject(id object.ID, w wish, owner string) string {
 	a := t.app
 	entry, ok := a.inventory[id]
-	if !ok || entry.UID == "" || entry.Desired != w.digest {
-		if a.left[id] {
-			return ""
-		}
+	fact, seen := t.agent.facts.Get(id)
+	switch {
+	case a.left[id] && (seen || !ok || entry.UID == ""):
+		return ""
+	case a.left[id]:
+		return "is left alone, and gone"
+	case !ok || entry.UID == "" || entry.Desired != w.digest:
 		return "is not applied"
 	}
-	fact, ok := t.agent.facts.Get(id)
 	switch {
-	case !ok:
+	case !seen:
 		return "is not seen"
 	case fact.UID != entry.UID:
 		return "is another object"
@@ -317,12 +340,14 @@ func (t *turn) makePlan(ctx context.Context) error {
 	}
 	made := plan.Make(in)
 	t.plan = &made
-	t.remember(in)
+	if made.Fault == nil {
+		t.remember()
+	}
 	return nil
 }
 
 // remember keeps what the Plan wishes for, without the fields.
-func (t *turn) remember(in plan.Input) {
+func (t *turn) remember() {
 	a := t.app
 	a.wishes = make(map[object.ID]wish, len(t.plan.Steps))
 	a.left = map[object.ID]bool{}
@@ -337,8 +362,20 @@ func (t *turn) remember(in plan.Input) {
 	}
 	a.consentedAt = t.offer.commit
 	a.planWarnings = t.plan.Warnings
-	t.agent.own(a.key, a.inventory)
-	t.agent.ownWishes(a.key, a.wishes)
+	a.unwished = map[object.ID]string{}
+	for id := range a.inventory {
+		if _, wished := a.wishes[id]; !wished {
+			a.unwished[id] = t.sight(id)
+		}
+	}
+	a.forgetStrangers()
+	t.agent.route(a)
+}
+
+// sight is what the watch shows of an object that is not in Git, as far as a plan depends on it.
+func (t *turn) sight(id object.ID) string {
+	fact, _ := t.agent.facts.Get(id)
+	return fmt.Sprint(fact.UID, fact.Owner, fact.Terminating)
 }
 
 // carryOut makes the Plan so: inventory ahead, apply, inventory after.

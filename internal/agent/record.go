@@ -17,47 +17,41 @@ import (
 	"plumb.dev/plumb/internal/plan"
 )
 
-// chunkBytes is the size at which an Inventory is split (resources.md §2).
-const chunkBytes = 256 << 10
-
-// takeInventory gives an app the Inventory that was found at start, if it is of this App object.
-func (ag *Agent) takeInventory(o *v1alpha1.App) (entries map[object.ID]v1alpha1.InventoryEntry, chunks int) {
-	key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
-	ag.mu.Lock()
-	found := ag.inventories[key]
-	delete(ag.inventories, key)
-	ag.mu.Unlock()
-	entries = map[object.ID]v1alpha1.InventoryEntry{}
-	for _, inventory := range found {
-		if inventory.AppUID != string(o.UID) || inventory.Cluster != "" && inventory.Cluster != ag.uid {
-			continue
-		}
-		chunks++
-		for _, e := range inventory.Objects {
-			entries[plan.EntryID(e)] = e
-		}
-	}
-	return entries, chunks
-}
-
-// own sends the news of the objects of an Inventory to its app, unless another app wants them now.
-func (ag *Agent) own(key types.NamespacedName, inventory map[object.ID]v1alpha1.InventoryEntry) {
+// route has the news of the objects that an app wants, or has, sent to it. What it wants comes to it whoever had it
+// before; what it only has, unless another app wants it now.
+func (ag *Agent) route(a *app) {
 	ag.mu.Lock()
 	defer ag.mu.Unlock()
-	for id := range inventory {
+	if ag.apps[a.key] != a {
+		return
+	}
+	for id := range a.routed {
+		_, has := a.inventory[id]
+		if _, wants := a.wishes[id]; !wants && !has && ag.owners[id] == a.key {
+			delete(ag.owners, id)
+		}
+	}
+	a.routed = make(map[object.ID]bool, len(a.inventory))
+	for id := range a.inventory {
 		if _, taken := ag.owners[id]; !taken {
-			ag.owners[id] = key
+			ag.owners[id] = a.key
 		}
+		a.routed[id] = true
+	}
+	for id := range a.wishes {
+		ag.owners[id] = a.key
+		a.routed[id] = true
 	}
 }
 
-// ownWishes sends the news of the objects that an app wishes for to it: it wants them now, whoever had them before.
-func (ag *Agent) ownWishes(key types.NamespacedName, wishes map[object.ID]wish) {
-	ag.mu.Lock()
-	defer ag.mu.Unlock()
-	for id := range wishes {
-		ag.owners[id] = key
+// forgetStrangers drops what was kept of objects that the app has no part in any more.
+func (a *app) forgetStrangers() {
+	strange := func(id object.ID) bool {
+		_, wanted := a.wishes[id]
+		return !wanted
 	}
+	maps.DeleteFunc(a.fights, func(id object.ID, _ *fight) bool { return strange(id) })
+	maps.DeleteFunc(a.accepted, func(id object.ID, digest string) bool { return strange(id) || digest == "" })
 }
 
 // entries gives the Inventory in order.
@@ -78,10 +72,10 @@ func (t *turn) versions() map[object.ID]string {
 }
 
 // writeAhead records what is about to be created before it is: a crash in between leaves an entry without a UID, which
-// may be applied again but never deleted.
+// may be applied again but never deleted. What an earlier try could not write counts as not recorded.
 func (t *turn) writeAhead(ctx context.Context) error {
 	entries, grew := plan.Ahead(t.app.entries(), *t.plan)
-	if !grew {
+	if !grew && !t.app.unsaved {
 		return nil
 	}
 	t.app.take(entries)
@@ -104,7 +98,7 @@ func (t *turn) note(begun time.Time) {
 	if a.times.planned.IsZero() {
 		a.times.seen, a.times.planned = t.offer.seen, begun
 	}
-	tried := a.times.applied.IsZero()
+	tried := false
 	done := map[object.ID]plan.Done{}
 	for i := range t.outcomes {
 		out := &t.outcomes[i]
@@ -117,8 +111,10 @@ func (t *turn) note(begun time.Time) {
 		answer := plan.Done{UID: string(out.Applied.UID), Owned: diff.Owned(out.Applied.ManagedFields, t.manager())}
 		answer.Taken = out.Step.UID == "" && !out.Applied.Created
 		done[id] = answer
-		a.times.changed++
-		a.times.took = append(a.times.took, out.Took...)
+		if a.status.Revision != a.target { // what is healed later is no change of the revision
+			a.times.changed++
+			a.times.took = append(a.times.took, out.Took...)
+		}
 		switch out.Step.Action {
 		case plan.Apply, plan.Replace:
 			t.agent.facts.Observe(id, out.Applied.ObjectMeta)
@@ -127,7 +123,7 @@ func (t *turn) note(begun time.Time) {
 		}
 	}
 	a.take(plan.After(a.entries(), *t.plan, done))
-	if tried {
+	if a.times.applied.IsZero() || tried && a.status.Revision != a.target {
 		a.times.applied = time.Now()
 	}
 }
@@ -157,56 +153,7 @@ func (t *turn) writeAfter(ctx context.Context) error {
 	if err := t.offer.mirror.Guard(ctx, guardName(t.app.key), t.app.target); err != nil {
 		t.log.Warn("the applied commit is not guarded against a force-push", "commit", t.app.target, "error", err)
 	}
-	if string(object.Canonical(toJSON(t.app.entries()))) == t.app.written {
-		return nil
-	}
 	return t.writeInventory(ctx)
-}
-
-// writeInventory writes the Inventory in chunks, and removes chunks that are not needed any more, in this order: at any
-// moment the union of the chunks holds every entry.
-func (t *turn) writeInventory(ctx context.Context) error {
-	a := t.app
-	entries := a.entries()
-	yes := true
-	chunks := 0
-	for first := 0; first < len(entries) || chunks == 0; chunks++ {
-		n, size := 0, 0
-		for first+n < len(entries) && size < chunkBytes {
-			size += entrySize(entries[first+n])
-			n++
-		}
-		inventory := &v1alpha1.Inventory{
-			ObjectMeta: metav1.ObjectMeta{
-				Name: inventoryName(t.object.Name, chunks), Namespace: t.object.Namespace,
-				OwnerReferences: []metav1.OwnerReference{{
-					APIVersion: v1alpha1.GroupVersion.String(), Kind: "App", Name: t.object.Name, UID: t.object.UID, Controller: &yes,
-				}},
-			},
-			App: t.object.Name, AppUID: string(t.object.UID), Revision: a.target, Cluster: t.agent.uid,
-			Objects: entries[first : first+n],
-		}
-		if err := t.agent.ledger.PutInventory(ctx, inventory); err != nil {
-			return err
-		}
-		first += n
-		if len(entries) == 0 {
-			chunks++
-			break
-		}
-	}
-	for extra := chunks; extra < a.chunks; extra++ {
-		if err := t.agent.ledger.DeleteInventory(ctx, t.object.Namespace, inventoryName(t.object.Name, extra)); err != nil {
-			return err
-		}
-	}
-	a.chunks = chunks
-	a.written = string(object.Canonical(toJSON(entries)))
-	return nil
-}
-
-func entrySize(e v1alpha1.InventoryEntry) int {
-	return 220 + len(e.Group) + len(e.Kind) + len(e.Namespace) + len(e.Name)
 }
 
 func toJSON(v any) any {
@@ -229,5 +176,3 @@ func guardName(key types.NamespacedName) string {
 	}
 	return object.DigestBytes([]byte(name))[len("sha256:"):]
 }
-
-func inventoryName(app string, chunk int) string { return fmt.Sprintf("%s-%d", app, chunk) }

@@ -17,6 +17,7 @@ import (
 	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/source"
 	"plumb.dev/plumb/internal/source/trigger"
 )
@@ -254,6 +255,7 @@ func (u *unmade) Unwrap() error { return u.error }
 func (r *repository) revise(ctx context.Context, mirror *source.Mirror, ask asking) error {
 	users, by := ask.users, ask.by
 	revision := users[0].revision
+	before := mirror.State(revision).Head.Commit
 	head, err := mirror.Resolve(ctx, revision)
 	if err != nil {
 		return err
@@ -277,7 +279,27 @@ func (r *repository) revise(ctx context.Context, mirror *source.Mirror, ask aski
 	r.mu.Unlock()
 	r.agent.log.Info("a commit was seen", "repository", shownURL(r.key.url), "revision", revision, "commit", head.Commit, "by", by, "ms", time.Since(begun).Milliseconds())
 	r.fresh(users, by)
-	return r.offer(ctx, users, offer{commit: head.Commit, ref: head.Ref, snapshot: snapshot, mirror: mirror, seen: begun, by: by})
+	return r.offer(ctx, users, offer{
+		commit: head.Commit, ref: head.Ref, snapshot: snapshot, mirror: mirror, seen: begun, by: by, marks: mayConsent(ctx, mirror, before, head.Commit),
+	})
+}
+
+// mayConsent tells whether the commits between two heads may bear lines of consent, or the second does not descend from
+// the first: then the base of consents moves.
+func mayConsent(ctx context.Context, mirror *source.Mirror, before, head string) bool {
+	if before == head {
+		return false
+	}
+	if before == "" {
+		return true
+	}
+	if forward, err := mirror.IsAncestor(ctx, before, head); err != nil || !forward {
+		return true
+	}
+	log, err := mirror.Log(ctx, before, head, logLimit)
+	return err != nil || len(log) == logLimit || slices.ContainsFunc(log, func(c source.Commit) bool {
+		return len(plan.ParseConsents(c.ID, c.Subject+"\n\n"+c.Body)) > 0
+	})
 }
 
 // lastGood offers the last commit that was fetched completely, when an agent starts while the server is away: what ran

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/health"
@@ -35,36 +38,61 @@ func (t *turn) render(ctx context.Context) error {
 	if t.offer.removed {
 		return t.renderNothing()
 	}
-	request := t.request(ctx)
+	if a.broken != nil && time.Now().Before(a.retryAt) {
+		return a.broken
+	}
+	answers := &capabilities{ctx: ctx, mapper: t.agent.cluster.Mapper()}
+	request := t.request(answers)
 	if a.recorded == nil {
 		if recorded, ok := t.agent.cache.Load(t.cacheKey()); ok {
-			a.recorded = recorded.Outline()
+			a.record(recorded)
 			a.renderWarnings = warningTexts(recorded.Manifest.Warnings)
 		}
 	}
 	if a.recorded != nil && a.recorded.Unchanged(request) {
-		if a.target == "" {
-			a.target = t.offer.commit
-		}
-		if a.recorded.Failure != nil {
-			return a.recorded.Failure
-		}
-		a.rendered = t.offer
-		return nil
+		return t.unchanged(ctx)
 	}
 	manifest, err := t.agent.renderer.Render(ctx, request)
 	t.agent.metrics.renders.Inc()
+	if unknown := answers.failure(); unknown != nil {
+		err, manifest = fault.New(fault.Unreachable, "the render asked what the cluster serves: %w", unknown), render.Manifest{}
+	}
 	if err != nil {
 		return t.renderFailed(ctx, request, manifest, err)
 	}
 	recorded := render.Record(request, manifest)
 	if err := t.agent.cache.Store(t.cacheKey(), recorded); err != nil {
-		return fmt.Errorf("keep the render: %w", err)
+		t.agent.cache.Delete(t.cacheKey()) // an older one must not be taken for it
+		t.log.Warn("a render cannot be kept: it is done again when it is needed again", "error", err)
 	}
 	t.changes(ctx, recorded)
-	a.recorded, a.rendered, a.wishes = recorded.Outline(), t.offer, nil
+	t.fresh = recorded
+	a.record(recorded)
+	a.rendered, a.wishes, a.refused, a.broken = t.offer, nil, nil, nil
 	a.renderWarnings = warningTexts(manifest.Warnings)
 	return nil
+}
+
+// unchanged takes up a commit at which the render is as recorded.
+func (t *turn) unchanged(ctx context.Context) error {
+	a := t.app
+	switch {
+	case a.target == "":
+		a.target = t.offer.commit
+	case a.target != a.status.Revision && a.wishes == nil:
+		t.changes(ctx, a.recorded) // the target may have been of a commit that was undone meanwhile
+	}
+	a.broken = nil
+	if a.recorded.Failure != nil {
+		return a.recorded.Failure
+	}
+	a.rendered = t.offer
+	return nil
+}
+
+// record keeps what a render read and asked, without its objects.
+func (a *app) record(recorded *render.Recorded) {
+	a.recorded, a.verified = recorded.Outline(), verified(recorded)
 }
 
 // requireLocal refuses an app that is meant for another cluster: it must never be applied to this one.
@@ -88,10 +116,12 @@ func (t *turn) renderFailed(ctx context.Context, request render.Request, manifes
 	recorded := render.RecordFailure(request, manifest, err)
 	t.changes(ctx, recorded)
 	if recorded == nil {
+		a.broken = fault.Of(err, fault.RenderFailed)
 		t.later()
 		return err
 	}
-	a.recorded = recorded.Outline()
+	a.broken = nil
+	a.record(recorded)
 	return err
 }
 
@@ -99,7 +129,8 @@ func (t *turn) renderFailed(ctx context.Context, request render.Request, manifes
 func (t *turn) renderNothing() error {
 	a := t.app
 	if a.recorded != nil || len(a.wishes) > 0 || a.target == "" {
-		a.recorded, a.wishes = nil, nil
+		a.recorded, a.wishes, a.refused = nil, nil, nil
+		t.agent.cache.Delete(t.cacheKey()) // should the folder come back, that is a change
 		a.target, a.changedBy = t.offer.commit, []string{t.offer.commit}
 	}
 	a.rendered = t.offer
@@ -107,7 +138,7 @@ func (t *turn) renderNothing() error {
 }
 
 // request says what a render may depend on. An app whose Inventory has objects is an upgrade, to a Helm chart.
-func (t *turn) request(ctx context.Context) render.Request {
+func (t *turn) request(answers render.Capabilities) render.Request {
 	p := t.offer.placement
 	request := render.Request{
 		Sources:      map[string]render.Source{sourceName: {FS: t.offer.snapshot}},
@@ -119,7 +150,7 @@ func (t *turn) request(ctx context.Context) render.Request {
 		Release:      p.App,
 		Namespace:    p.Namespace,
 		Upgrade:      t.app.status.Revision != "",
-		Capabilities: capabilities{ctx: ctx, agent: t.agent},
+		Capabilities: answers,
 	}
 	for _, file := range p.Values {
 		request.Values = append(request.Values, render.File{Path: join(p.Path, file)})
@@ -149,12 +180,15 @@ func (t *turn) cacheKey() string {
 }
 
 // changes finds which commits changed the app's inputs since the one that is applied, and which is the newest: the
-// target. Where that cannot be told, it is the offered commit.
+// target. Where that cannot be told, as after a force-push, it is the offered commit.
 func (t *turn) changes(ctx context.Context, recorded *render.Recorded) {
 	a := t.app
 	from, before := a.status.Revision, a.target
 	a.target, a.changedBy = t.offer.commit, []string{t.offer.commit}
 	if from == "" || recorded == nil || from == t.offer.commit {
+		return
+	}
+	if forward, err := t.offer.mirror.IsAncestor(ctx, from, t.offer.commit); err != nil || !forward {
 		return
 	}
 	log, err := t.offer.mirror.Log(ctx, from, t.offer.commit, logLimit)
@@ -215,15 +249,9 @@ func (t *turn) load(ctx context.Context) error {
 		t.objects = nil
 		return nil
 	}
-	recorded, ok := t.agent.cache.Load(t.cacheKey())
-	if !ok {
-		t.app.recorded, t.app.rendered = nil, nil
-		if err := t.render(ctx); err != nil {
-			return err
-		}
-		if recorded, ok = t.agent.cache.Load(t.cacheKey()); !ok {
-			return fmt.Errorf("the render of %s cannot be kept in the cache folder", t.app.key)
-		}
+	recorded, err := t.rendering(ctx)
+	if err != nil {
+		return err
 	}
 	objects := recorded.Manifest.Objects
 	defined := definedScopes(objects)
@@ -237,34 +265,63 @@ func (t *turn) load(ctx context.Context) error {
 		for _, w := range said {
 			warnings = append(warnings, w.String())
 		}
-		ready, err = t.scoped(ctx, ready, defined)
-		if err != nil {
-			return err
-		}
-		ready = ready.WithLabel(v1alpha1.LabelManaged, "true").WithAnnotation(v1alpha1.AnnotationOwner, t.identity().Owner())
+		ready = t.scoped(ctx, ready, defined).WithLabel(v1alpha1.LabelManaged, "true").WithAnnotation(v1alpha1.AnnotationOwner, t.identity().Owner())
 		t.objects = append(t.objects, ready)
 	}
 	t.app.loadWarnings = warnings
 	return t.ignore(ctx)
 }
 
+// rendering gives the render with its objects: that of this turn, else what the cache has, if it is the one that was
+// found good for the commit.
+func (t *turn) rendering(ctx context.Context) (*render.Recorded, error) {
+	a := t.app
+	for range 2 {
+		if t.fresh != nil {
+			return t.fresh, nil
+		}
+		if recorded, ok := t.agent.cache.Load(t.cacheKey()); ok && a.recorded != nil && verified(recorded) == a.verified {
+			return recorded, nil
+		}
+		a.recorded, a.rendered = nil, nil
+		if err := t.render(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("the render of %s cannot be read from the cache folder", a.key)
+}
+
 // scoped puts an object into the app's namespace if it needs one and names none.
-func (t *turn) scoped(ctx context.Context, o object.Object, defined map[string]bool) (object.Object, error) {
+func (t *turn) scoped(ctx context.Context, o object.Object, defined map[string]bool) object.Object {
 	namespaced, known := defined[o.ID().GroupKind()]
 	if !known {
 		kind, served, err := t.agent.cluster.Mapper().Of(ctx, o.ID(), o.Version())
 		if err != nil {
 			t.log.Warn("a kind cannot be looked at", "object", o.ID().String(), "error", err)
 		}
-		namespaced = !served || kind.Namespaced
+		namespaced = kind.Namespaced
+		if err != nil || !served {
+			namespaced = t.app.hadNamespace(o.ID())
+		}
 	}
 	switch {
 	case !namespaced && o.Namespace() != "":
-		return o.WithNamespace(""), nil
+		return o.WithNamespace("")
 	case namespaced && o.Namespace() == "":
-		return o.WithNamespace(t.offer.placement.Namespace), nil
+		return o.WithNamespace(t.offer.placement.Namespace)
 	}
-	return o, nil
+	return o
+}
+
+// hadNamespace tells whether objects of a kind that nobody knows at the moment have a namespace: as in the Inventory,
+// where the kind was known. With another identity the object there would look as if Git did not have it.
+func (a *app) hadNamespace(id object.ID) bool {
+	for other := range a.inventory {
+		if other.GroupKind() == id.GroupKind() {
+			return other.Namespace != ""
+		}
+	}
+	return true
 }
 
 // definedScopes tells, for the kinds whose definitions are among the objects, whether they are namespaced.
@@ -362,32 +419,47 @@ func (t *turn) takeSettings() error {
 	a.mu.Lock()
 	a.rules = own
 	a.mu.Unlock()
-	a.settings, a.wishes = string(text), nil
+	a.settings, a.wishes, a.refused = string(text), nil, nil
 	return nil
 }
 
-// capabilities answers a chart's questions about the cluster.
+// capabilities answers a chart's questions about the cluster, and remembers when it could not: an answer that was guessed
+// would leave objects out, and what is left out is deleted.
 type capabilities struct {
-	ctx   context.Context
-	agent *Agent
+	ctx    context.Context
+	mapper *cluster.Mapper
+
+	mu  sync.Mutex
+	err error
 }
 
 // KubeVersion gives the API server's version, "" if it does not answer.
-func (c capabilities) KubeVersion() string {
-	version, err := c.agent.cluster.Mapper().ServerVersion(c.ctx)
-	if err != nil {
-		c.agent.log.Warn("the API server's version is not known", "error", err)
-	}
+func (c *capabilities) KubeVersion() string {
+	version, err := c.mapper.ServerVersion(c.ctx)
+	c.note(err)
 	return version
 }
 
-// Has tells whether a version or kind is served.
-func (c capabilities) Has(name string) bool {
-	ok, err := c.agent.cluster.Mapper().Has(c.ctx, name)
-	if err != nil {
-		c.agent.log.Warn("a chart's question cannot be answered", "question", name, "error", err)
-	}
+// Has tells whether a version or kind is served; false if nobody knows.
+func (c *capabilities) Has(name string) bool {
+	ok, err := c.mapper.Has(c.ctx, name)
+	c.note(err)
 	return ok
+}
+
+func (c *capabilities) note(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// failure gives why a question could not be answered; nil if all could.
+func (c *capabilities) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
 }
 
 func warningTexts(warnings []render.Warning) []string {
