@@ -95,7 +95,7 @@ type app struct {
 	troubleAt      time.Time // when the pods of the blocking object were asked last
 	troubles       map[object.ID]string
 	troubleSince   time.Time
-	rollingSince   time.Time // when the state became rolling and that was not written yet
+	soonSince      time.Time // since when a status is held back that is likely to be another soon
 }
 
 // wish is what the app wants of one object, without its fields: those are read from the render cache when needed.

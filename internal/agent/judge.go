@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -28,8 +29,8 @@ const (
 	troubleLongest = 5 * time.Minute
 )
 
-// rollingGrace is how long the word "rolling" is held back.
-const rollingGrace = 1500 * time.Millisecond
+// grace is how long a status is held back that is likely to be another soon.
+const grace = 1500 * time.Millisecond
 
 // historyKept is how many revisions an App's status shows.
 const historyKept = 10
@@ -298,7 +299,7 @@ func (t *turn) write(ctx context.Context, status *v1alpha1.AppStatus) {
 	if a.statusWritten == "" && bytes.Equal(canonical, object.Canonical(toJSON(t.object.Status))) {
 		a.statusWritten = string(canonical)
 	}
-	if string(canonical) == a.statusWritten || t.soonHealthy(status) {
+	if string(canonical) == a.statusWritten || t.soon(status) {
 		return
 	}
 	if err := t.agent.ledger.PutAppStatus(ctx, t.object.Namespace, t.object.Name, t.object.UID, status); err != nil {
@@ -311,18 +312,20 @@ func (t *turn) write(ctx context.Context, status *v1alpha1.AppStatus) {
 	a.statusWritten = string(canonical)
 }
 
-// soonHealthy holds back the word "rolling" for a moment after an apply: what becomes healthy meanwhile is one
-// transition, and one write.
-func (t *turn) soonHealthy(status *v1alpha1.AppStatus) bool {
+// soon holds a status back for a moment that says "rolling", or waits for the word of other apps on a commit that they
+// all were offered: what comes of it meanwhile is one transition, and one write.
+func (t *turn) soon(status *v1alpha1.AppStatus) bool {
 	a := t.app
-	if status.State != v1alpha1.StateRolling {
-		a.rollingSince = time.Time{}
+	ready := apimeta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	waits := status.State == v1alpha1.StateWaiting && ready != nil && ready.Reason == string(fault.WaitingForApp)
+	if status.State != v1alpha1.StateRolling && !waits {
+		a.soonSince = time.Time{}
 		return false
 	}
-	if a.rollingSince.IsZero() {
-		a.rollingSince = time.Now()
+	if a.soonSince.IsZero() {
+		a.soonSince = time.Now()
 	}
-	left := rollingGrace - time.Since(a.rollingSince)
+	left := grace - time.Since(a.soonSince)
 	if left > 0 {
 		t.agent.queue.AddAfter(a.key, left+time.Millisecond)
 	}
