@@ -58,7 +58,6 @@ type app struct {
 	begun     bool
 	recorded  *render.Recorded // reads and answers of the last render, without the objects
 	wishes    map[object.ID]wish
-	warnings  []string
 	target    string // newest commit that changed the inputs
 	changedBy []string
 	inventory map[object.ID]v1alpha1.InventoryEntry
