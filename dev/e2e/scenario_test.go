@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/http"
 	"os"
@@ -412,15 +411,6 @@ func (s *scenario) list(kind, namespace string) []string {
 		names = append(names, o.GetName())
 	}
 	return names
-}
-
-// copyInto puts a folder of the machine into the clone.
-func (s *scenario) copyInto(from string) {
-	s.Helper()
-	if err := os.CopyFS(s.repo.clone, os.DirFS(from)); err != nil && !errors.Is(err, fs.ErrExist) {
-		s.Fatal(err)
-	}
-	s.git("add", "-A")
 }
 
 // inventoryOf gives an app's Inventory as text.
