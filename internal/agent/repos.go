@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -436,6 +437,11 @@ func (ag *Agent) bind(a *app, o *v1alpha1.App) {
 	}
 	key, poll := ag.repositoryOf(o)
 	ag.unbindExcept(a.key, key)
+	if !strings.Contains(key.url, "://") {
+		a.unoffered(fault.New(fault.PathNotFound, "there is no Repo %s in namespace %s", o.Spec.Repo, o.Namespace).
+			WithNext("create it, or write the address of a repository"))
+		return // the Repo may come a moment after the App that names it: then it is bound again
+	}
 	ag.track(key, user{revision: ag.revisionOf(a), app: a}, poll, causeOf(asksForSync(o)))
 }
 

@@ -372,6 +372,9 @@ func (r *repository) failed(users []user, err error) {
 		}
 		r.news[u.revision] = true
 		r.mu.Unlock()
+		if u.app != nil && r.app(u.app.key) == nil {
+			continue // it uses another repository by now
+		}
 		r.agent.sourceFailed(u, fault.Of(err, fault.FetchFailed), since)
 	}
 	r.agent.log.Warn("the repository cannot be read", "repository", shownURL(r.key.url), "error", err)
