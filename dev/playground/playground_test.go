@@ -172,7 +172,7 @@ func (c *cluster) pod(ctx context.Context, name string) *corev1.Pod {
 func (c *cluster) podEventually(name, what string, ok func(*corev1.Pod) bool) *corev1.Pod {
 	c.t.Helper()
 	var pod *corev1.Pod
-	c.eventually(name+": "+what, 30*time.Second, func(ctx context.Context) (bool, any) {
+	c.eventually(name+": "+what, 3*time.Minute, func(ctx context.Context) (bool, any) {
 		pod = c.pod(ctx, name)
 		return len(pod.Status.ContainerStatuses) > 0 && ok(pod), pod.Status
 	})
