@@ -89,7 +89,7 @@ func (t *turn) fromFacts(id object.ID) (plan.Live, bool) {
 		return plan.Live{}, false
 	}
 	entry, recorded := t.app.inventory[id]
-	if !recorded || entry.UID != fact.UID {
+	if !recorded || entry.UID != fact.UID || t.shared(fact) {
 		return plan.Live{}, false
 	}
 	live := plan.Live{

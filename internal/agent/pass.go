@@ -306,7 +306,7 @@ func (t *turn) movedObject(id object.ID, w wish, owner string) string {
 		return "is not seen"
 	case fact.UID != entry.UID:
 		return "is another object"
-	case fact.Owned != entry.Owned:
+	case fact.Owned != entry.Owned && !t.shared(fact):
 		return "lost fields of ours"
 	case !fact.Managed:
 		return "lost our label"
@@ -318,6 +318,11 @@ func (t *turn) movedObject(id object.ID, w wish, owner string) string {
 		return "lost our claim"
 	}
 	return ""
+}
+
+// shared tells whether a fact is of a namespace that another app has made too: then the watch follows the fields of that one.
+func (t *turn) shared(fact cluster.Fact) bool {
+	return fact.Owner == "" && fact.Manager != "" && fact.Manager != t.manager()
 }
 
 // makePlan looks at the cluster and decides.
