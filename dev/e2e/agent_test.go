@@ -45,7 +45,7 @@ func (a *agent) start(flags ...string) error {
 	}
 	defer log.Close()
 	a.cmd = exec.Command(a.plumb, append([]string{"agent", "--kubeconfig", a.kubeconfig, "--cache-dir", a.cache(),
-		"--listen", "127.0.0.1:0", "--token-file", file, "--announce"}, flags...)...)
+		"--listen", "127.0.0.1:0", "--token-file", file, "--announce", "--verbose"}, flags...)...)
 	a.cmd.Stderr = log
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := a.cmd.StdoutPipe()

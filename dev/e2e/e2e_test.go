@@ -53,7 +53,6 @@ type world struct {
 	*plane
 	*gitHost
 	*agent
-	dir string
 }
 
 // worlds are the worlds that were started, to be ended with the tests.
@@ -123,7 +122,7 @@ func newWorld(name string) (*world, error) {
 		defer worlds.Unlock()
 		worlds.ends = append(worlds.ends, end)
 	}()
-	w := &world{dir: dir}
+	w := &world{}
 	if w.plane, err = startPlane(playground, dir); err != nil {
 		return nil, err
 	}

@@ -131,15 +131,12 @@ func TestKillWhileHandingOver(t *testing.T) {
 	s.restarted("--slots", "1")
 	s.git("mv", "apps/killmove-a/crowd.yaml", "apps/killmove-b/crowd.yaml")
 	second := s.commit("in b", nil)
-	s.until("killmove-b", func(a appStatus) error { // it has begun
-		if len(s.writesIn(before, "killmove-common")) < 20 {
-			return errNotYet("%s", a)
-		}
-		return nil
-	})
-	s.kill()
-	t.Logf("killed after %d writes", len(s.writesIn(before, "killmove-common")))
-	s.restarted()
+	for _, writes := range []int{20, 2*crowd + 20} { // b takes them, then a lets go
+		s.untilWritten(before, "killmove-common", writes)
+		s.kill()
+		t.Logf("killed after %d writes", len(s.writesIn(before, "killmove-common")))
+		s.restarted("--slots", "1")
+	}
 	s.ok("killmove-a", second)
 	s.ok("killmove-b", second)
 	after := s.born("killmove-common")
@@ -154,6 +151,17 @@ func TestKillWhileHandingOver(t *testing.T) {
 
 func (s *scenario) writesIn(since mark, namespace string) []request {
 	return s.requests(s.T, since, func(r request) bool { return r.writes() && r.in(namespace) })
+}
+
+// untilWritten waits until so many writes went to a namespace.
+func (s *scenario) untilWritten(since mark, namespace string, n int) {
+	s.Helper()
+	deadline := time.Now().Add(limit)
+	for len(s.writesIn(since, namespace)) < n {
+		if time.Now().After(deadline) {
+			s.Fatalf("after %s: %d writes in %s, want %d", limit, len(s.writesIn(since, namespace)), namespace, n)
+		}
+	}
 }
 
 // A newer commit stops the apply of an older one.
@@ -349,6 +357,72 @@ func TestTwoAgents(t *testing.T) {
 	}
 }
 
+// A control plane that goes and comes back is met again by an agent that runs on: nothing is deleted, and all goes on.
+func TestControlPlaneComesBack(t *testing.T) {
+	s := newScenario(t, lives(t), "plane")
+	s.restarted()
+	s.ok("plane", s.commit("one", files{"apps/plane/a.yaml": settings(0, 10)}))
+	before := s.now(t)
+	s.stopPlane()
+	s.write(files{"apps/plane/a.yaml": settings(0, 12)})
+	s.git("commit", "-q", "-m", "while it was away")
+	s.git("push", "-q", "origin", "main")
+	s.startPlane()
+	s.tell()
+	s.ok("plane", s.git("rev-parse", "HEAD"))
+	s.patch("ConfigMap/plane/settings-3", "kubectl-edit", "data: {a: \"2\"}")
+	s.has("ConfigMap/plane/settings-3", "data.a", "1")
+	s.ok("plane", s.commit("two", files{"apps/plane/a.yaml": settings(0, 11)}))
+	s.gone("ConfigMap/plane/settings-11")
+	for _, r := range s.requests(t, before, func(r request) bool { return r.deletes() && r.writes() && r.Object.Name != "settings-11" }) {
+		t.Errorf("the agent deleted: %s", r)
+	}
+}
+
+// A cluster that is put back to an older state is brought to Git again; nothing is deleted for what it has forgotten.
+func TestClusterRestoredFromBackup(t *testing.T) {
+	s := newScenario(t, lives(t), "backup")
+	s.restarted()
+	s.ok("backup", s.commit("one", files{"apps/backup/a.yaml": settings(0, 5)}))
+	state, backup := filepath.Join(s.plane.dir, "etcd"), filepath.Join(t.TempDir(), "etcd")
+	s.stopPlane()
+	if err := os.CopyFS(backup, os.DirFS(state)); err != nil {
+		t.Fatal(err)
+	}
+	s.startPlane()
+	second := s.commit("two", files{"apps/backup/a.yaml": strings.ReplaceAll(settings(0, 8), `a: "1"`, `a: "2"`), "apps/backup-b/a.yaml": configMap("settings", "a", "1")})
+	s.ok("backup", second)
+	s.ok("backup-b", second)
+	before := s.now(t)
+
+	s.stopPlane()
+	if err := os.RemoveAll(state); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(backup, state); err != nil {
+		t.Fatal(err)
+	}
+	s.startPlane()
+	s.restarted()
+	s.ok("backup", second)
+	s.ok("backup-b", second)
+	for i := range 8 {
+		s.has(fmt.Sprintf("ConfigMap/backup/settings-%d", i), "data.a", "2")
+	}
+	s.patch("ConfigMap/backup/settings-7", "kubectl-edit", "data: {a: \"3\"}")
+	s.has("ConfigMap/backup/settings-7", "data.a", "2")
+	s.noDeletes(t, before, "backup", "backup-b")
+}
+
+func (s *scenario) stopPlane() { s.plane.stop() }
+
+func (s *scenario) startPlane() {
+	s.Helper()
+	if err := s.begin(); err != nil {
+		s.Fatal(err)
+	}
+}
+
 // An agent that is not heard from vouches for nothing: every state is unknown, and nobody waits for it.
 func TestSilentAgent(t *testing.T) {
 	s := newScenario(t, lives(t), "silent")
@@ -391,7 +465,13 @@ func TestSilentAgent(t *testing.T) {
 	}
 
 	s.restarted()
-	if r := s.command(t, s.repo.clone, "wait", "silent", "--timeout", "1m"); r.code != 0 {
-		t.Errorf("the agent is back, and wait ends with %d: %s", r.code, r.stderr)
+	err := eventually(limit, func() error {
+		if r := s.command(t, s.repo.clone, "wait", "silent", "--timeout", "1m"); r.code != 0 {
+			return fmt.Errorf("the agent is back, and wait ends with %d: %s", r.code, r.stderr)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

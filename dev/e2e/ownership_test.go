@@ -42,6 +42,21 @@ func TestTwoAppsClaimOneObject(t *testing.T) {
 	s.noDeletes(t, before, "owner-common")
 }
 
+// Between Repos no commit moves an object at once: the new owner fails until the old one has given it up, and then has it.
+func TestMoveBetweenRepos(t *testing.T) {
+	t.Parallel()
+	from, to := newScenario(t, shared(t), "movefrom"), newScenario(t, shared(t), "moveto")
+	moving := strings.Replace(deployment("moving", 1, "registry.example/web:1"), "name: moving", "name: moving\n  namespace: movefrom", 1)
+	from.ok("movefrom", from.commit("here", files{"apps/movefrom/a.yaml": configMap("stays", "a", "1"), "apps/movefrom/moving.yaml": moving}))
+	object, before := from.live("Deployment/movefrom/moving"), from.now(t)
+	there := to.commit("there", files{"apps/moveto/a.yaml": configMap("stays", "a", "1"), "apps/moveto/moving.yaml": moving})
+	to.is("moveto", "failed", "OwnedByOther")
+	from.ok("movefrom", from.commit("not here", files{"apps/movefrom/moving.yaml": ""}))
+	to.ok("moveto", there)
+	to.says(to.same(object).GetAnnotations()["plumb.dev/owner"], "plumb-system/moveto:")
+	to.noDeletes(t, before, "movefrom")
+}
+
 // What exists and belongs to nobody is taken over. The record says from whom; and it is never deleted without consent.
 func TestUnownedObjectsAreTakenOver(t *testing.T) {
 	t.Parallel()

@@ -33,39 +33,20 @@ const (
 
 // plane is a running control plane, and an administrator's client.
 type plane struct {
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	config string // the kubeconfig
-	audit  string
-	admin  dynamic.Interface
+	program string
+	dir     string
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	config  string // the kubeconfig
+	audit   string
+	admin   dynamic.Interface
 }
 
 func startPlane(program, dir string) (*plane, error) {
-	p := &plane{audit: filepath.Join(dir, "audit.log")}
-	p.cmd = exec.Command(program, "serve", "--dir", filepath.Join(dir, "plane"), "--audit-log", p.audit, "-o", "json")
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // and it ends when its standard input does
-	var said bytes.Buffer
-	p.cmd.Stderr = &said
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
+	p := &plane{program: program, dir: filepath.Join(dir, "plane"), audit: filepath.Join(dir, "audit.log")}
+	if err := p.begin(); err != nil {
 		return nil, err
 	}
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the control plane: %w", err)
-	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
-		_ = p.cmd.Wait()
-		return nil, fmt.Errorf("the control plane ended before it was ready: %w\n%s", err, &said)
-	}
-	var ready struct{ Kubeconfig string }
-	if err := json.Unmarshal(line, &ready); err != nil {
-		return nil, fmt.Errorf("the control plane said %q: %w", line, err)
-	}
-	p.config = ready.Kubeconfig
 	rest, err := clientcmd.BuildConfigFromFlags("", p.config)
 	if err != nil {
 		return nil, err
@@ -74,6 +55,35 @@ func startPlane(program, dir string) (*plane, error) {
 	rest.UserAgent = "e2e"
 	p.admin, err = dynamic.NewForConfig(rest)
 	return p, err
+}
+
+// begin starts the control plane with the state that is there, at the address that it had, and waits until it is ready.
+func (p *plane) begin() error {
+	p.cmd = exec.Command(p.program, "serve", "--dir", p.dir, "--audit-log", p.audit, "-o", "json")
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // and it ends when its standard input does
+	var said bytes.Buffer
+	p.cmd.Stderr = &said
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return fmt.Errorf("start the control plane: %w", err)
+	}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		_ = p.cmd.Wait()
+		return fmt.Errorf("the control plane ended before it was ready: %w\n%s", err, &said)
+	}
+	var ready struct{ Kubeconfig string }
+	if err := json.Unmarshal(line, &ready); err != nil {
+		return fmt.Errorf("the control plane said %q: %w", line, err)
+	}
+	p.config = ready.Kubeconfig
+	return nil
 }
 
 func (p *plane) stop() {

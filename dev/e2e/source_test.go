@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -123,4 +124,67 @@ func TestRevisions(t *testing.T) {
 	s.byHand("revision-none", "revision", "revision: not-there", "namespace: revision-none")
 	status := s.is("revision-none", "failed", "RevisionNotFound")
 	s.says(status.Summary, "not-there")
+}
+
+// A repository that asks for a password is read with the Secret that the Repo names; without it the message says so.
+func TestPrivateRepository(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "private")
+	s.spec["secret"] = "private-git"
+	smart := s.server.Handler
+	first := s.commitQuietly("one", files{"apps/private/a.yaml": configMap("settings", "a", "1")})
+	s.answer("private", func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "plumb" || password != "correct-horse" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		r.URL.Path = strings.Replace(r.URL.Path, "/private.git", "/open-private.git", 1)
+		smart.ServeHTTP(w, r)
+	})
+	if err := os.Symlink(s.repo.bare, strings.Replace(s.repo.bare, "private.git", "open-private.git", 1)); err != nil {
+		t.Fatal(err)
+	}
+	s.make("apiVersion: v1\nkind: Secret\nmetadata: {name: private-git, namespace: plumb-system}\nstringData: {username: plumb, password: wrong-staple}\n")
+	s.makeRepo()
+	s.stale(true)
+	s.says(field(s.live("Repo/plumb-system/private"), "status.summary").(string), "private.git")
+	reason := field(s.live("Repo/plumb-system/private"), "status.conditions.0.reason")
+	if reason != "CredentialsRefused" {
+		t.Errorf("the reason is %v", reason)
+	}
+	s.patch("Secret/plumb-system/private-git", "e2e", "stringData: {password: correct-horse}")
+	s.tell()
+	s.ok("private", first)
+	for _, secret := range []string{"wrong-staple", "correct-horse"} {
+		if said := s.said(secret, 1); said != "" {
+			t.Errorf("the log tells the password: %s", said)
+		}
+	}
+}
+
+// commitQuietly commits and pushes, and makes no Repo.
+func (s *scenario) commitQuietly(message string, f files) string {
+	s.Helper()
+	s.write(f)
+	s.git("commit", "-q", "-m", message)
+	s.git("push", "-q", "origin", "HEAD:main")
+	return s.git("rev-parse", "HEAD")
+}
+
+// A Repo may move to another address, and its apps with it.
+func TestRepoMoves(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "address")
+	s.ok("address", s.commit("one", files{"apps/address/a.yaml": configMap("settings", "a", "1")}))
+	settings := s.live("ConfigMap/address/settings")
+	other, err := s.world.gitHost.create("address-new")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.git("remote", "set-url", "origin", other.url)
+	second := s.commitQuietly("two", files{"apps/address/a.yaml": configMap("settings", "a", "2")})
+	s.patch("Repo/plumb-system/address", "kubectl-edit", "spec: {url: "+other.url+"}")
+	s.ok("address", second)
+	s.same(settings)
 }
