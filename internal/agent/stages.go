@@ -79,6 +79,8 @@ func (t *turn) unchanged(ctx context.Context) error {
 	switch {
 	case a.target == "":
 		a.target = t.offer.commit
+	case a.rendered == nil && a.status.Verified != a.verified:
+		t.changes(ctx, a.recorded) // the life before rendered it, and ended before it said so
 	case a.target != a.status.Revision && a.wishes == nil:
 		t.changes(ctx, a.recorded) // the target may have been of a commit that was undone meanwhile
 	}
