@@ -80,6 +80,7 @@ type Agent struct {
 	clusters     map[string]*v1alpha1.Cluster
 	inventories  map[types.NamespacedName][]v1alpha1.Inventory // of the first list, until an app takes its own
 	owners       map[object.ID]types.NamespacedName            // which app an object's news go to
+	waiting      map[types.NamespacedName]*app                 // apps whose last plan waits for something that may come
 	namespaces   map[string]time.Time                          // namespaces that were seen not to be terminating
 	accounts     map[string]time.Time                          // ServiceAccounts that were seen
 	beatAt       time.Time                                     // when the Lease was last renewed
@@ -126,6 +127,7 @@ func newAgent(options Options) (*Agent, error) {
 		clusters:     map[string]*v1alpha1.Cluster{},
 		inventories:  map[types.NamespacedName][]v1alpha1.Inventory{},
 		owners:       map[object.ID]types.NamespacedName{},
+		waiting:      map[types.NamespacedName]*app{},
 	}
 	if err := os.MkdirAll(options.CacheDir, 0o700); err != nil {
 		return nil, fmt.Errorf("the cache folder %s cannot be used: %w", options.CacheDir, err)

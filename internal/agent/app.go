@@ -87,6 +87,7 @@ type app struct {
 	routed         map[object.ID]bool   // objects whose news come here
 	verified       string               // digest of recorded
 	consentedAt    string               // the commit whose consents the last plan knew
+	told           string               // the target that the written status names
 	statusWritten  string               // the status as it was written, canonical
 	planWarnings   []string
 	renderWarnings []string
@@ -248,6 +249,7 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	ag.mu.Lock()
 	a := ag.apps[key]
 	delete(ag.apps, key)
+	delete(ag.waiting, key)
 	for id, owner := range ag.owners {
 		if owner == key {
 			delete(ag.owners, id)
@@ -259,6 +261,7 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	}
 	ag.unbind(key)
 	ag.wakeWaiting(key)
+	ag.cache.Delete(cacheKey(o))
 	ag.log.Info("an App was deleted; its objects stay", "app", key.String())
 	ag.missed(key, makerOf(o))
 }

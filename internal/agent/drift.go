@@ -100,6 +100,9 @@ func (t *turn) examine(ctx context.Context) {
 		if s.Action != plan.Apply || s.First && s.Drift == "" || s.Drift == "" && len(s.Takes) == 0 {
 			continue
 		}
+		if t.app.fights[s.ID].on(time.Now()) && t.app.shows(s.ID) {
+			continue // what is written there again and again stands in the status
+		}
 		live, entries, err := t.client.Get(ctx, s.ID, s.Object.Version())
 		if err != nil {
 			t.exams[s.ID] = exam{gone: cluster.IsGone(err)}
@@ -144,8 +147,15 @@ func (t *turn) evidence() {
 		t.healing(s.ID, rows, now)
 	}
 	for _, s := range t.hidden {
-		t.app.addDrift(t.app.since(t.rows(s, now)))
+		if _, looked := t.exams[s.ID]; looked {
+			t.app.addDrift(t.app.since(t.rows(s, now)))
+		}
 	}
+}
+
+// shows tells whether the status has a row about an object.
+func (a *app) shows(id object.ID) bool {
+	return slices.ContainsFunc(a.status.Drift, func(row v1alpha1.Drift) bool { return row.Object == id.String() })
 }
 
 // since gives rows that say again what stands in the status already the time at which that was seen first.

@@ -221,6 +221,9 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 		s.Revision = a.target
 	}
 	s.ConsentBase = t.consentBase(t.complete(f))
+	if s.Objects.Changed == 0 && a.status.Target == a.target {
+		s.Objects.Changed = a.status.Objects.Changed // of the last plan that changed anything at this target
+	}
 	s.ShortRevision = short(s.Revision)
 	s.Target, s.ChangedBy = a.target, a.changedBy
 	if a.recorded != nil {
@@ -309,7 +312,7 @@ func (t *turn) write(ctx context.Context, status *v1alpha1.AppStatus) {
 		}
 		return
 	}
-	a.statusWritten = string(canonical)
+	a.statusWritten, a.told = string(canonical), status.Target
 }
 
 // soon holds a status back for a moment that says "rolling", or waits for the word of other apps on a commit that they
@@ -341,18 +344,30 @@ func (t *turn) wakeAt(f state.Facts, now time.Time) {
 	}
 }
 
-// wakeWaiting has the apps looked at again that may wait for this one.
+// wakeWaiting has the apps looked at again that may wait for this one. At a commit every app calls it, so that it costs
+// nothing while nobody waits.
 func (ag *Agent) wakeWaiting(key types.NamespacedName) {
 	ag.mu.Lock()
-	all := slices.Collect(maps.Keys(ag.apps))
+	waiting := slices.Collect(maps.Values(ag.waiting))
 	ag.mu.Unlock()
-	for _, other := range all {
-		ag.mu.Lock()
-		a := ag.apps[other]
-		ag.mu.Unlock()
-		if other != key && a != nil && a.waits() {
-			ag.queue.Add(other)
+	for _, a := range waiting {
+		if a.key != key && a.waits() {
+			ag.queue.Add(a.key)
 		}
+	}
+}
+
+// noteWaiting notes whether the last plan of an app waits for, or was refused because of, something that may come.
+func (ag *Agent) noteWaiting(a *app, blocked, unserved bool) {
+	a.mu.Lock()
+	a.blocked, a.unserved = blocked, unserved
+	a.mu.Unlock()
+	ag.mu.Lock()
+	defer ag.mu.Unlock()
+	if blocked && ag.apps[a.key] == a {
+		ag.waiting[a.key] = a
+	} else if ag.waiting[a.key] == a {
+		delete(ag.waiting, a.key)
 	}
 }
 
@@ -405,6 +420,7 @@ func limitTexts(texts []string, n int) []string {
 // verified is the digest of everything that a render read.
 func verified(recorded *render.Recorded) string {
 	return object.DigestBytes(object.Canonical(toJSON(map[string]any{
-		"key": recorded.Key, "reads": recorded.Manifest.Reads, "questions": recorded.Manifest.Questions,
+		"key":   recorded.Key, // an empty list is one, whether it comes from a render or from the cache
+		"reads": append([]render.Read{}, recorded.Manifest.Reads...), "questions": append([]render.Question{}, recorded.Manifest.Questions...),
 	})))
 }

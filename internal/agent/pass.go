@@ -31,6 +31,7 @@ type turn struct {
 
 	fresh     *render.Recorded // of this turn's render
 	objects   []object.Object  // desired, with our marks; loaded only when something is to be planned
+	loaded    bool
 	plan      *plan.Plan
 	outcomes  []apply.Outcome
 	fault     *fault.Fault // stops the app
@@ -100,7 +101,7 @@ func (t *turn) begin() {
 		a.synced = a.status.Handled.Sync
 		a.target, a.changedBy = a.status.Target, a.status.ChangedBy
 		a.inventory, a.shelf = t.agent.takeInventory(t.object)
-		a.rebase = a.status.HeldCount > 0
+		a.rebase, a.told = a.status.HeldCount > 0, a.status.Target
 		t.agent.route(a)
 	}
 	if woken := a.wake(); woken || a.tried != t.offer {
@@ -334,15 +335,13 @@ func (t *turn) makePlan(ctx context.Context) error {
 		App: t.identity(), Revision: t.app.target, Desired: t.objects,
 		Inventory: t.app.entries(),
 	}
-	policy, err := t.policy(ctx)
+	in.Policy = t.policy(ctx)
+	t.decide(idSet(plan.Claims(t.objects)))
+	picture, err := t.look(ctx, in)
 	if err != nil {
 		return err
 	}
-	in.Policy = policy
-	t.decide(idSet(plan.Claims(t.objects)))
-	if in.Picture, err = t.look(ctx, in); err != nil {
-		return err
-	}
+	in.Picture = picture
 	made := plan.Make(in)
 	t.plan = &made
 	if made.Fault == nil {
@@ -439,10 +438,7 @@ func (t *turn) conclude() {
 		}
 	}
 	a.planned = t.plan.Outline()
-	a.mu.Lock()
-	a.blocked = a.deleting || blockedByOther(a.planned)
-	a.unserved = asksForUnserved(a.planned)
-	a.mu.Unlock()
+	t.agent.noteWaiting(a, a.deleting || blockedByOther(a.planned), asksForUnserved(a.planned))
 	if superseded {
 		return
 	}
@@ -473,9 +469,10 @@ func (t *turn) identity() plan.App {
 
 func (t *turn) manager() string { return object.Manager(t.object.Namespace, t.object.Name) }
 
-// settle tells the Repo that its app has decided on the offered commit.
+// settle tells the Repo that its app has decided on the offered commit, once the app's own status names it: whoever waits
+// for a commit looks at the Repo first, then at the apps that the commit changed.
 func (t *turn) settle() {
-	if !t.app.settle(t.offer) {
+	if t.app.told != t.app.target || !t.app.settle(t.offer) {
 		return
 	}
 	t.agent.decided(t.offer.repo, t.app.key)

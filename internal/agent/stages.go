@@ -177,9 +177,10 @@ func (t *turn) plainSettings() *v1alpha1.PlainSettings {
 	return &settings
 }
 
-func (t *turn) cacheKey() string {
-	return t.object.Namespace + "/" + t.object.Name + ":" + string(t.object.UID)
-}
+func (t *turn) cacheKey() string { return cacheKey(t.object) }
+
+// cacheKey is the name of an App's render in the cache: another App of the same name has another.
+func cacheKey(o *v1alpha1.App) string { return o.Namespace + "/" + o.Name + ":" + string(o.UID) }
 
 // changes finds which commits changed the app's inputs since the one that is applied, and which is the newest: the
 // target. Where that cannot be told, as after a force-push, it is the offered commit.
@@ -247,8 +248,7 @@ func hashOf(s *source.Snapshot, path string) string {
 
 // load reads the rendered objects and makes them ready to be applied: normalised, with namespaces and our marks.
 func (t *turn) load(ctx context.Context) error {
-	if t.offer.removed {
-		t.objects = nil
+	if t.offer.removed || t.loaded {
 		return nil
 	}
 	recorded, err := t.rendering(ctx)
@@ -271,7 +271,11 @@ func (t *turn) load(ctx context.Context) error {
 		t.objects = append(t.objects, ready)
 	}
 	t.app.loadWarnings = warnings
-	return t.ignore(ctx)
+	if err := t.ignore(ctx); err != nil {
+		return err
+	}
+	t.loaded = true
+	return nil
 }
 
 // rendering gives the render with its objects: that of this turn, else what the cache has, if it is the one that was
@@ -343,7 +347,7 @@ func definedScopes(objects []object.Object) map[string]bool {
 }
 
 // policy gathers the rules for one plan. Git's log is read only where something is to be removed.
-func (t *turn) policy(ctx context.Context) (plan.Policy, error) {
+func (t *turn) policy(ctx context.Context) plan.Policy {
 	settings := t.offer.placement.Settings
 	p := plan.Policy{
 		Prune: settings.Prune == nil || *settings.Prune, Replace: settings.Replace, Complete: !t.offer.stale, Descendant: true,
@@ -355,8 +359,15 @@ func (t *turn) policy(ctx context.Context) (plan.Policy, error) {
 	t.rules = &p
 	base := orDefault(t.app.status.ConsentBase, t.app.status.Revision)
 	if base == "" || base == t.offer.commit || !t.removes() {
-		return p, nil
+		return p
 	}
+	t.consents(ctx, &p, base)
+	return p
+}
+
+// consents reads what the commits since the base allow, and whether the offered commit descends from it. Where the base is
+// gone, as it may be long after a force-push, only the offered commit itself is asked.
+func (t *turn) consents(ctx context.Context, p *plan.Policy, base string) {
 	descendant, err := t.offer.mirror.IsAncestor(ctx, base, t.offer.commit)
 	if err != nil {
 		t.log.Warn("the ancestry cannot be told; deletions are held", "from", base, "error", err)
@@ -364,18 +375,20 @@ func (t *turn) policy(ctx context.Context) (plan.Policy, error) {
 	p.Descendant = err == nil && descendant
 	log, err := t.offer.mirror.Log(ctx, base, t.offer.commit, logLimit)
 	if err != nil {
-		t.log.Warn("the log cannot be read; deletions are held", "from", base, "error", err)
+		t.log.Warn("the commits since the base cannot be read; the newest alone is asked for consent", "from", base, "error", err)
+		if log, err = t.offer.mirror.Log(ctx, "", t.offer.commit, 1); err != nil {
+			t.log.Warn("the log cannot be read; deletions are held", "error", err)
+		}
 	}
 	for _, c := range log {
 		p.Consents = append(p.Consents, plan.ParseConsents(c.ID, c.Subject+"\n\n"+c.Body)...)
 	}
-	t.rules = &p
-	return p, nil
 }
 
-// removes tells whether the Inventory has something that Git does not.
+// removes tells whether the Inventory has something that Git does not. The app's own namespace, which Git need not have,
+// goes only with the app.
 func (t *turn) removes() bool {
-	wished := map[object.ID]bool{}
+	wished := map[object.ID]bool{{Kind: "Namespace", Name: t.offer.placement.Namespace}: !t.offer.removed}
 	for _, o := range t.objects {
 		wished[o.ID()] = true
 	}

@@ -5,6 +5,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/apply"
 	"plumb.dev/plumb/internal/fault"
@@ -193,4 +196,38 @@ func TestDriftThatIsOnlyShownKeepsItsTime(t *testing.T) {
 	if got := a.status.Drift; len(got) != driftKept || got[0].Field != "i" {
 		t.Errorf("kept %d rows, first %s", len(got), got[0].Field)
 	}
+}
+
+func TestWhoWaitsIsWoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ag := idle(t)
+		ag.waiting = map[types.NamespacedName]*app{}
+		ag.queue = workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]())
+		defer ag.queue.ShutDown()
+		a, b := &app{key: cart}, &app{key: books}
+		ag.apps[cart], ag.apps[books] = a, b
+		ag.noteWaiting(a, true, false)
+		ag.noteWaiting(b, false, true)
+		ag.wakeWaiting(books)
+		if ag.queue.Len() != 1 || !a.wake() || a.wake() || b.wake() {
+			t.Errorf("%d apps are looked at again, want the one that waits, once", ag.queue.Len())
+		}
+		if !b.lacksKind() || !b.wake() || a.lacksKind() {
+			t.Error("an app that lacks a kind is not woken when kinds change")
+		}
+		ag.wakeWaiting(cart)
+		if a.wake() {
+			t.Error("an app wakes itself")
+		}
+		ag.noteWaiting(a, false, false)
+		ag.wakeWaiting(books)
+		if a.wake() || len(ag.waiting) != 0 {
+			t.Error("an app that waits for nothing is woken")
+		}
+		delete(ag.apps, cart)
+		ag.noteWaiting(a, true, false)
+		if len(ag.waiting) != 0 {
+			t.Error("an app that is gone is kept")
+		}
+	})
 }
