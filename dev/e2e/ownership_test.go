@@ -42,6 +42,43 @@ func TestTwoAppsClaimOneObject(t *testing.T) {
 	s.noDeletes(t, before, "owner-common")
 }
 
+// Apps may share a namespace: whoever makes it, none of them fights for it, and it stays when one of them goes.
+func TestAppsShareANamespace(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "share")
+	fleet, apps := files{}, []string{"share-a", "share-b", "share-c", "share-d"}
+	for _, app := range apps {
+		fleet["apps/"+app+"/plumb.yaml"] = "namespace: share-common\n"
+		fleet["apps/"+app+"/a.yaml"] = documentsOf(configMap(app, "a", "1"), deployment(app, 1, "registry.example/web:1"))
+	}
+	first := s.commit("four apps", fleet)
+	for _, app := range apps {
+		s.ok(app, first)
+	}
+	before := s.now(t)
+	s.patch("Namespace/share-common", "kubectl-label", "metadata: {labels: {team: pay}}")
+	s.scale("Deployment/share-common/share-d", "kubectl", 2)
+	s.has("Deployment/share-common/share-d", "spec.replicas", 1)
+	for _, app := range apps {
+		s.ok(app, first)
+	}
+	for _, r := range s.writesIn(before, "share-common") {
+		if r.Object.Name != "share-d" {
+			t.Errorf("the agent wrote: %s", r)
+		}
+	}
+	s.commit("three apps\n\nPlumb-Allow-Delete: share-a", files{"apps/share-a": ""})
+	s.absent("ConfigMap/share-common/share-a")
+	s.absent("Deployment/share-common/share-a")
+	s.live("ConfigMap/share-common/share-b")
+	if s.live("Namespace/share-common").GetDeletionTimestamp() != nil {
+		t.Error("the namespace is being deleted, and others live in it")
+	}
+	for _, app := range apps[1:] {
+		s.is(app, "ok", "Healthy")
+	}
+}
+
 // Between Repos no commit moves an object at once: the new owner fails until the old one has given it up, and then has it.
 func TestMoveBetweenRepos(t *testing.T) {
 	t.Parallel()
