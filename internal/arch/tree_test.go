@@ -85,11 +85,11 @@ func readTree() (tree, error) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() {
-			if slices.Contains(leftOut, entry.Name()) {
-				return fs.SkipDir
-			}
-			return nil
+		switch leave := slices.Contains(leftOut, entry.Name()); {
+		case leave && entry.IsDir():
+			return fs.SkipDir
+		case leave || entry.IsDir():
+			return nil // in a second work tree .git is a file
 		}
 		rel := filepath.ToSlash(strings.TrimPrefix(name, root+"/"))
 		if entry.Type().IsRegular() && !slices.Contains(noText, path.Ext(rel)) {
