@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -155,30 +156,13 @@ func (ag *Agent) begin(ctx context.Context) error {
 		return fmt.Errorf("the API server does not answer: %w", err)
 	}
 	ag.uid = string(system.UID)
-	all, err := ag.ledger.Inventories(ctx)
-	if err != nil {
-		return err
-	}
-	for _, inventory := range all {
-		key := types.NamespacedName{Namespace: inventory.Namespace, Name: inventory.App}
-		ag.inventories[key] = append(ag.inventories[key], inventory)
-	}
 	if ag.renderer, err = render.New(render.Options{Secret: []byte(ag.uid), Children: renderers()}); err != nil {
 		return err
 	}
-	if ag.sandbox, err = ag.renderer.Sandbox(ctx); err != nil {
-		return err
-	}
-	if ag.sandbox.Weakness != "" {
-		ag.log.Warn("the sandbox of renders is weak", "weakness", ag.sandbox.Weakness)
-	}
-	if err := ledger.Watch(ctx, ag.ledger, "clusters", &v1alpha1.Cluster{}, ledger.Handler[*v1alpha1.Cluster]{Put: ag.putCluster, Gone: ag.dropCluster}); err != nil {
-		return err
-	}
-	if err := ledger.Watch(ctx, ag.ledger, "repos", &v1alpha1.Repo{}, ledger.Handler[*v1alpha1.Repo]{Put: ag.putRepo, Gone: ag.dropRepo}); err != nil {
-		return err
-	}
-	if err := ledger.Watch(ctx, ag.ledger, "apps", &v1alpha1.App{}, ledger.Handler[*v1alpha1.App]{Put: ag.putApp, Gone: ag.dropApp}); err != nil {
+	var start errgroup.Group
+	start.Go(func() error { return ag.testSandbox(ctx) })
+	start.Go(func() error { return ag.readLedger(ctx) })
+	if err := start.Wait(); err != nil {
 		return err
 	}
 	if err := ag.cluster.FollowKinds(ctx, ag.kindsChanged); err != nil {
@@ -191,6 +175,44 @@ func (ag *Agent) begin(ctx context.Context) error {
 	context.AfterFunc(ctx, ag.queue.ShutDown)
 	ag.startRepositories()
 	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox)
+	return nil
+}
+
+func (ag *Agent) testSandbox(ctx context.Context) (err error) {
+	if ag.sandbox, err = ag.renderer.Sandbox(ctx); err != nil {
+		return err
+	}
+	if ag.sandbox.Weakness != "" {
+		ag.log.Warn("the sandbox of renders is weak", "weakness", ag.sandbox.Weakness)
+	}
+	return nil
+}
+
+// readLedger reads what is written of the fleet, and begins to watch it. The watches live as long as ctx.
+func (ag *Agent) readLedger(ctx context.Context) error {
+	ag.ledger.Ready(ctx)
+	if err := ag.readInventories(ctx); err != nil {
+		return err
+	}
+	if err := ledger.Watch(ctx, ag.ledger, "clusters", &v1alpha1.Cluster{}, ledger.Handler[*v1alpha1.Cluster]{Put: ag.putCluster, Gone: ag.dropCluster}); err != nil {
+		return err
+	}
+	if err := ledger.Watch(ctx, ag.ledger, "repos", &v1alpha1.Repo{}, ledger.Handler[*v1alpha1.Repo]{Put: ag.putRepo, Gone: ag.dropRepo}); err != nil {
+		return err
+	}
+	return ledger.Watch(ctx, ag.ledger, "apps", &v1alpha1.App{}, ledger.Handler[*v1alpha1.App]{Put: ag.putApp, Gone: ag.dropApp})
+}
+
+// readInventories keeps what a former life of the agent has recorded of the cluster, until its apps take it.
+func (ag *Agent) readInventories(ctx context.Context) error {
+	all, err := ag.ledger.Inventories(ctx)
+	if err != nil {
+		return err
+	}
+	for _, inventory := range all {
+		key := types.NamespacedName{Namespace: inventory.Namespace, Name: inventory.App}
+		ag.inventories[key] = append(ag.inventories[key], inventory)
+	}
 	return nil
 }
 

@@ -34,19 +34,26 @@ func (t *turn) look(ctx context.Context, in plan.Input) (plan.Picture, error) {
 		UnknownKinds: map[string]bool{}, Terminating: map[string]bool{}, EmptyNamespaces: map[string]bool{},
 	}
 	versions := t.allVersions(in)
-	var unknown []object.ID
+	var served []object.ID
 	for _, id := range ids {
-		_, served, err := t.agent.cluster.Mapper().Of(ctx, id, versions[id])
+		_, known, err := t.agent.cluster.Mapper().Of(ctx, id, versions[id])
 		if err != nil {
 			t.log.Warn("a kind cannot be looked at", "object", id.String(), "error", err)
 			continue // neither live nor absent: the planner refuses this object alone
 		}
-		if !served {
+		if !known {
 			p.UnknownKinds[id.GroupKind()] = true
 			p.Absent[id] = true
 			continue
 		}
 		if err := t.agent.facts.Watch(ctx, t.agent.life, id, versions[id], t.needsStatus(id)); err != nil {
+			return p, err
+		}
+		served = append(served, id)
+	}
+	var unknown []object.ID
+	for _, id := range served { // all their watches have begun
+		if err := t.agent.facts.Wait(ctx, id); err != nil {
 			return p, err
 		}
 		if live, ok := t.fromFacts(id); ok {

@@ -104,25 +104,29 @@ func NewFacts(c *Cluster, rules func(object.ID) Rules, changed func(object.ID)) 
 	return &Facts{metadata: meta, dynamic: dyn, mapper: c.Mapper(), rules: rules, changed: changed, kinds: map[schema.GroupKind]*kindFacts{}}, nil
 }
 
-// Watch makes sure that a kind is watched, with whole objects if full, and waits until its first list is in, but not for
-// long: Blind tells whether it is. It is cheap when the kind is watched already. The watch lives as long as life.
+// Watch makes sure that a kind is watched, with whole objects if full, and does not wait for its first list: Wait does. It
+// is cheap when the kind is watched already. The watch lives as long as life.
 func (f *Facts) Watch(ctx, life context.Context, id object.ID, version string, full bool) error {
 	gk := schema.GroupKind{Group: id.Group, Kind: id.Kind}
 	full = full && gk != secrets
-	f.mu.Lock()
-	k, ok := f.kinds[gk]
-	f.mu.Unlock()
-	if ok && (k.full || !full) {
-		return k.wait(ctx)
+	if k := f.kind(id); k != nil && (k.full || !full) {
+		return nil
 	}
 	kind, served, err := f.mapper.Of(ctx, id, version)
-	if err != nil {
-		return err
+	if err != nil || !served {
+		return err // nothing of an unknown kind can exist
 	}
-	if !served {
-		return nil // nothing of an unknown kind can exist
+	f.start(life, gk, kind.Resource, full)
+	return nil
+}
+
+// Wait waits until the first list of an object's kind is in, but not for long: Blind tells whether it is. It does not wait
+// for a kind that is not watched.
+func (f *Facts) Wait(ctx context.Context, id object.ID) error {
+	if k := f.kind(id); k != nil {
+		return k.wait(ctx)
 	}
-	return f.start(life, gk, kind.Resource, full).wait(ctx)
+	return nil
 }
 
 // Blind tells whether the kind of an object is watched and its first list is not in: that Get does not show an object
@@ -215,12 +219,12 @@ func (f *Facts) kind(id object.ID) *kindFacts {
 	return f.kinds[schema.GroupKind{Group: id.Group, Kind: id.Kind}]
 }
 
-func (f *Facts) start(life context.Context, gk schema.GroupKind, resource schema.GroupVersionResource, full bool) *kindFacts {
+func (f *Facts) start(life context.Context, gk schema.GroupKind, resource schema.GroupVersionResource, full bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	before, ok := f.kinds[gk]
 	if ok && before.resource == resource && (before.full || !full) {
-		return before
+		return
 	}
 	ctx, stop := context.WithCancel(life)
 	k := &kindFacts{
@@ -234,7 +238,6 @@ func (f *Facts) start(life context.Context, gk schema.GroupKind, resource schema
 	f.kinds[gk] = k
 	reflector := cache.NewReflectorWithOptions(f.listWatch(k), expected(k.full), k, cache.ReflectorOptions{Name: resource.String()})
 	go reflector.RunWithContext(ctx)
-	return k
 }
 
 // inherit takes up the facts of another watch of the kind until its own first list is in. What was judged without

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -171,7 +172,7 @@ func TestFirstListIsNotWaitedForLong(t *testing.T) {
 		f, k, _ := watched(false)
 		begun := time.Now()
 		for range 3 {
-			if err := f.Watch(t.Context(), t.Context(), configMap, "v1", false); err != nil {
+			if err := errors.Join(f.Watch(t.Context(), t.Context(), configMap, "v1", false), f.Wait(t.Context(), configMap)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
+	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -83,10 +85,43 @@ func Watch[T runtime.Object](ctx context.Context, l *Ledger, resource string, ex
 		},
 	})
 	go controller.RunWithContext(ctx)
-	if !cache.WaitForCacheSync(ctx.Done(), controller.HasSynced) {
+	select {
+	case <-controller.HasSyncedChecker().Done():
+		return nil
+	case <-ctx.Done():
 		return fmt.Errorf("wait for the first list of %s: %w", resource, ctx.Err())
 	}
-	return nil
+}
+
+// readyPause is the time between two questions of Ready.
+const readyPause = 20 * time.Millisecond
+
+// Ready waits until the API server can list each of our kinds. One that was asked for a kind the first time answers "too
+// many requests, come again in a second" while it prepares the kind, and clients believe it: four kinds one after another
+// would be four seconds. It gives up with no error after a while: the requests that follow tell what is wrong.
+func (l *Ledger) Ready(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	var wait sync.WaitGroup
+	for _, resource := range []string{"clusters", "repos", "apps", "inventories"} {
+		wait.Go(func() {
+			for l.preparing(ctx, resource) {
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(readyPause):
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// preparing tells whether the API server asks for patience with a kind.
+func (l *Ledger) preparing(ctx context.Context, resource string) bool {
+	err := l.rest.Get().Resource(resource).Param("limit", "1").MaxRetries(0).
+		SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json").Do(ctx).Error()
+	return apierrors.IsTooManyRequests(err)
 }
 
 // Inventories reads all Inventories, once at start: after that the agent knows them, it is their only writer.

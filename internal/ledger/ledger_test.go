@@ -1,12 +1,15 @@
 package ledger
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -102,5 +105,36 @@ func TestWhatIsGoneNeedsNoDeletion(t *testing.T) {
 	}
 	if err := l.DeleteApp(t.Context(), "plumb-system", "cart", "u1"); err != nil {
 		t.Error(err)
+	}
+}
+
+// An API server that is asked for a kind the first time asks for a second's patience. Ready knows better, for all kinds at
+// once, and leaves every other answer to the requests that follow.
+func TestReadyDoesNotSleepWhileAKindIsPrepared(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[req.URL.Path]++
+		if asked[req.URL.Path] < 3 {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer server.Close()
+	l, err := New(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	l.Ready(ctx)
+	for _, resource := range []string{"clusters", "repos", "apps", "inventories"} {
+		if n := asked["/apis/plumb.dev/v1alpha1/"+resource]; n != 3 {
+			t.Errorf("%s was asked for %d times, want until the answer came, and not again", resource, n)
+		}
 	}
 }
