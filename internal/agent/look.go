@@ -64,6 +64,7 @@ func (t *turn) look(ctx context.Context, in plan.Input) (plan.Picture, error) {
 	}
 	t.lookClosely(ctx, &p, unknown, versions)
 	t.lookAtNamespaces(ctx, &p, in)
+	t.lookForAutoscalers(ctx, &p, in)
 	t.agent.claims.picture(t.app.key, &p, ids)
 	return p, nil
 }
@@ -103,6 +104,7 @@ func (t *turn) fromFacts(id object.ID) (plan.Live, bool) {
 		UID: fact.UID, Version: fact.Version, Owner: fact.Owner, Managed: fact.Managed, Owned: fact.Owned,
 		Terminating: fact.Terminating,
 	}
+	live.Scaled, live.Counts, live.Uncounted = diff.ReadScaled(fact.Scaled), fact.Counts, fact.Uncounted
 	if fact.Added != "" && fact.Added != t.app.accepted[id] {
 		live.Added = strings.Split(diff.AddedManagers(fact.Added), ",")
 	}
@@ -171,7 +173,9 @@ func (t *turn) live(meta *metav1.ObjectMeta) plan.Live {
 		Managed: meta.Labels[v1alpha1.LabelManaged] == "true", Owned: diff.Owned(meta.ManagedFields, t.manager()),
 		Tool: trackingMark(meta), Terminating: meta.DeletionTimestamp != nil,
 		Former: diff.Former(meta.ManagedFields, meta.Labels),
+		Scaled: diff.Scaled(meta.ManagedFields, t.manager()), Uncounted: diff.Uncounted(meta.ManagedFields),
 	}
+	live.Counts = diff.OwnsReplicas(meta.ManagedFields, append(live.Former, t.manager())...)
 	for _, e := range meta.ManagedFields {
 		live.Managers = append(live.Managers, plan.Manager{Name: e.Manager, Operation: string(e.Operation), Subresource: e.Subresource})
 	}

@@ -30,6 +30,11 @@ func (r Run) apply(ctx context.Context, out *Outcome) error {
 		}
 		out.Took = append(out.Took, took...)
 	}
+	if step.HandCount {
+		if err := r.handCount(ctx, step); err != nil {
+			return err
+		}
+	}
 	applied, err := r.send(ctx, step, !step.First)
 	if step.First && fault.Is(err, fault.OwnedByOther) {
 		others := cluster.ConflictManagers(err)

@@ -37,6 +37,9 @@ type Fact struct {
 	Manager     string // the field manager of Plumb that Owned is of
 	Owned       string // digest of that manager's entry in managedFields; "" if there is none
 	Added       string // digest of what people's tools have added (package diff); "" if nothing
+	Scaled      string // what autoscalers have set, as diff.ScaledText writes it; "" if nothing
+	Counts      bool   // that manager's entry has a number of replicas
+	Uncounted   bool   // nobody's has
 	Terminating bool
 	Health      health.Verdict
 	Judged      string // resourceVersion that Health was judged at; "" if it was not judged
@@ -389,6 +392,9 @@ func reduce(o metav1.Object) Fact {
 		Manager:     manager,
 		Owned:       diff.Owned(entries, manager),
 		Added:       diff.AddedDigest(entries, manager),
+		Scaled:      diff.ScaledText(diff.Scaled(entries, manager)),
+		Counts:      diff.OwnsReplicas(entries, manager),
+		Uncounted:   diff.Uncounted(entries),
 		Terminating: o.GetDeletionTimestamp() != nil,
 	}
 }

@@ -129,12 +129,6 @@ func plain(v any) any {
 func PathsOf(entries []metav1.ManagedFieldsEntry, manager string) []object.Path {
 	var paths []object.Path
 	all := union(owners(entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == manager }))
-	all.Leaves().Iterate(func(p fieldpath.Path) {
-		path := make(object.Path, len(p))
-		for i, e := range p {
-			path[i] = step(e)
-		}
-		paths = append(paths, path)
-	})
+	all.Leaves().Iterate(func(p fieldpath.Path) { paths = append(paths, pathOf(p)) })
 	return paths
 }

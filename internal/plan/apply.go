@@ -114,6 +114,7 @@ func (m *maker) applyExisting(w wish, s Step, live Live) Step {
 		return m.firstClaim(w, s, live, ours)
 	}
 	s.MayReplace = m.mayReplace(w, s.Created)
+	s.HandCount = m.handsCount(w.object, live)
 	return compare(s, entry, live, m.in.Revision)
 }
 
@@ -146,6 +147,7 @@ func (m *maker) taken(s Step, live Live, ours bool) (Step, bool) {
 // firstClaim is the step that makes an existing object ours.
 func (m *maker) firstClaim(w wish, s Step, live Live, ours bool) Step {
 	s.Action, s.First, s.Takes = Apply, true, m.takes(w.id, live)
+	s.HandCount = m.handsCount(w.object, live)
 	previous, was := parseOwner(live.Owner)
 	_, living := m.livingOwner(live)
 	switch {

@@ -17,6 +17,7 @@ import (
 // a hook or a wave. What is wrong with one object is a Step with Action Refuse or Wait; the others go on.
 func Make(in Input) Plan {
 	p := Plan{Version: Version, App: in.App, Revision: in.Revision}
+	in.Desired = yielded(in)
 	m, warnings, f := newMaker(in)
 	if f != nil {
 		p.Fault = f

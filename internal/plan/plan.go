@@ -9,6 +9,7 @@ package plan
 
 import (
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/diff"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 )
@@ -55,6 +56,12 @@ type Live struct {
 	Terminating bool      `json:"terminating,omitempty"`
 	// Field managers of persons' tools that have added fields to the spec of an object of ours: drift of the kind added.
 	Added []string `json:"added,omitempty"`
+	// Fields that were set in the way in which autoscalers do, by others than us.
+	Scaled []diff.ScaledField `json:"scaled,omitempty"`
+	// Counts: our own entry in managedFields, or one that moves to us, has a number of replicas.
+	Counts bool `json:"counts,omitempty"`
+	// Uncounted: nobody's entry has one. If Git has one, somebody has scaled the object to none.
+	Uncounted bool `json:"uncounted,omitempty"`
 }
 
 // Manager is one entry of managedFields, without the fields.
@@ -88,6 +95,10 @@ type Picture struct {
 	LivingApps map[string]bool `json:"-"`
 	// Namespaces in which there is nothing but objects of this app's Inventory and what Kubernetes itself puts there.
 	EmptyNamespaces map[string]bool `json:"-"`
+	// Autoscalers of the cluster, in the namespaces that ScaledIn names. Those of Desired need not be among them.
+	Autoscalers []Autoscaler `json:"autoscalers,omitempty"`
+	// Namespaces whose autoscalers could not be listed: there an autoscaler's own field manager is proof enough.
+	Unscaled map[string]bool `json:"unscaled,omitempty"`
 }
 
 // Claim is another App's wish for an object.
@@ -162,6 +173,9 @@ type Step struct {
 	MayReplace bool `json:"mayReplace,omitempty"`
 	// Drift is set on an Apply that Git did not ask for: changed, added, missing or label (v1alpha1.Drift.Kind).
 	Drift string `json:"drift,omitempty"`
+	// HandCount: the object has an autoscaler and, in Git, no number of replicas any more. The number that it has is handed
+	// over before the apply, which would set it to its default.
+	HandCount bool `json:"handCount,omitempty"`
 	// Hold is set on a Hold: why the deletion does not go ahead.
 	Hold HoldReason `json:"hold,omitempty"`
 }
