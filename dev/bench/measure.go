@@ -175,6 +175,9 @@ func idle(ctx context.Context, l *lab) error {
 	if err := a.waitOK(ctx, o.apps, time.Minute); err != nil {
 		return err
 	}
+	if err := settled(ctx, p); err != nil {
+		return err
+	}
 	offset, cpu, begun := p.auditOffset(), a.cpu(), time.Now()
 	select {
 	case <-time.After(o.idle):
@@ -196,6 +199,28 @@ func idle(ctx context.Context, l *lab) error {
 		}
 	}
 	return nil
+}
+
+// settled waits until the record of the last heal is written, which comes a moment after the heal and belongs to it: until
+// there was no request for a second.
+func settled(ctx context.Context, p *plane) error {
+	last, offset := time.Now(), p.auditOffset()
+	return eventually(ctx, time.Minute, func() error {
+		requests, end, err := p.requests(offset)
+		if err != nil {
+			return err
+		}
+		offset = end
+		for _, r := range requests {
+			if kind := r.kindOf(); kind != "watch" && kind != "lease" {
+				last = time.Now()
+			}
+		}
+		if quiet := time.Since(last); quiet < time.Second {
+			return fmt.Errorf("the agent made a request %s ago", quiet)
+		}
+		return nil
+	})
 }
 
 // restart is kill -9 and a start with the same cache.

@@ -56,23 +56,24 @@ type Options struct {
 
 // Agent is a running agent.
 type Agent struct {
-	options  Options
-	log      *slog.Logger
-	life     context.Context
-	cluster  *cluster.Cluster
-	ledger   *ledger.Ledger
-	facts    *cluster.Facts
-	renderer *render.Renderer
-	cache    *render.Cache
-	sandbox  render.Sandbox
-	slots    chan struct{}
-	queue    workqueue.TypedRateLimitingInterface[types.NamespacedName]
-	claims   *claims
-	metrics  *metrics
-	identity string
-	workers  sync.WaitGroup
-	end      context.CancelFunc // ends life
-	uid      string             // of the namespace kube-system: which cluster this is
+	options    Options
+	log        *slog.Logger
+	life       context.Context
+	cluster    *cluster.Cluster
+	ledger     *ledger.Ledger
+	facts      *cluster.Facts
+	renderer   *render.Renderer
+	cache      *render.Cache
+	sandbox    render.Sandbox
+	slots      chan struct{}
+	precedence *precedence
+	queue      workqueue.TypedRateLimitingInterface[types.NamespacedName]
+	claims     *claims
+	metrics    *metrics
+	identity   string
+	workers    sync.WaitGroup
+	end        context.CancelFunc // ends life
+	uid        string             // of the namespace kube-system: which cluster this is
 
 	mu           sync.Mutex // guards the maps, not what they point to
 	apps         map[types.NamespacedName]*app
@@ -130,6 +131,7 @@ func newAgent(options Options) (*Agent, error) {
 		owners:       map[object.ID]types.NamespacedName{},
 		waiting:      map[types.NamespacedName]*app{},
 	}
+	a.precedence = newPrecedence(options.Workers, a.queue.Len)
 	if err := os.MkdirAll(options.CacheDir, 0o700); err != nil {
 		return nil, fmt.Errorf("the cache folder %s cannot be used: %w", options.CacheDir, err)
 	}
@@ -169,7 +171,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 		return err
 	}
 	go ag.heartbeat(ctx)
-	for range ag.options.Workers {
+	for range ag.options.Workers + maxBehind {
 		ag.workers.Go(func() { ag.work(ctx) })
 	}
 	context.AfterFunc(ctx, ag.queue.ShutDown)

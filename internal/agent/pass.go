@@ -26,6 +26,7 @@ type turn struct {
 	object *v1alpha1.App
 	offer  *offer
 	newest <-chan struct{}
+	place  *place
 	client *cluster.Client
 	log    *slog.Logger
 
@@ -56,7 +57,8 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	if o == nil {
 		return
 	}
-	t := &turn{agent: ag, app: a, object: o, offer: of, newest: newest, log: ag.log.With("app", key.String())}
+	t := &turn{agent: ag, app: a, object: o, offer: of, newest: newest, log: ag.log.With("app", key.String()), place: ag.precedence.enter()}
+	defer t.place.leave()
 	t.begin()
 	if of == nil {
 		t.withoutOffer(ctx)
@@ -410,6 +412,7 @@ func (t *turn) carryOut(ctx context.Context) {
 // finish records what was done.
 func (t *turn) finish(ctx context.Context, begun time.Time) {
 	t.note(begun)
+	t.yield(ctx)
 	if err := t.writeAfter(ctx); err != nil {
 		t.fail(fault.Of(err, fault.ApplyFailed))
 		return
