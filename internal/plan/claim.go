@@ -83,7 +83,7 @@ var personsTools = map[string]bool{
 func (m *maker) takes(id object.ID, live Live) []string {
 	own, former := object.Manager(m.in.App.Namespace, m.in.App.Name), object.ManagerOf(live.Owner)
 	claim, wanted := m.in.Picture.Wanted[id]
-	contested := wanted && claim.UID != m.in.App.UID || len(m.in.Picture.Undecided) > 0
+	contested := wanted && claim.UID != m.in.App.UID || len(m.in.Picture.Undecided) > 0 || len(m.mayWant()) > 0
 	names := slices.Clone(live.Former)
 	for _, manager := range live.Managers {
 		app := strings.HasPrefix(manager.Name, "plumb:") && manager.Name != own

@@ -21,6 +21,7 @@ const (
 	EmptySet       HoldReason = "EmptySet"       // the folder is there, and gives no object
 	ForcePush      HoldReason = "ForcePush"      // the branch moved to a commit that does not descend from what was applied
 	NewCopy        HoldReason = "NewCopy"        // the app's namespace changed: this is the old copy
+	AppFailing     HoldReason = "AppFailing"     // an App whose render fails may want the object: it may have moved there
 	Limit          HoldReason = "Limit"          // more deletions than the limit, all held together
 	InUse          HoldReason = "InUse"          // a Namespace or a definition with something in it that stays
 )
@@ -38,7 +39,7 @@ func (h HoldReason) Lifted() bool {
 
 // wide tells whether the reason holds all deletions of the plan, so that a line for the app is the line to write.
 func (h HoldReason) wide() bool {
-	return h == WholeApp || h == EmptySet || h == ForcePush || h == NewCopy || h == Limit
+	return h == WholeApp || h == EmptySet || h == ForcePush || h == NewCopy || h == AppFailing || h == Limit
 }
 
 // protected are the kinds of resources.md §7.3. The group has no part in it: a kind that only bears the name of a
@@ -62,6 +63,8 @@ func (m *maker) wideHold(deletions int) (HoldReason, string) {
 		return EmptySet, "Git has no object left for this app"
 	case !m.in.Policy.Descendant:
 		return ForcePush, "the branch was moved to a commit that does not descend from what was applied"
+	case m.failingWhy() != "":
+		return AppFailing, m.failingWhy()
 	case deletions > limit:
 		return Limit, fmt.Sprintf("%d deletions at once are more than the limit of %d", deletions, limit)
 	}

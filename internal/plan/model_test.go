@@ -2,12 +2,14 @@ package plan_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
 )
@@ -30,6 +32,7 @@ type commit struct {
 	id      string
 	parent  int // index, -1 for the first
 	wishes  map[string]map[object.ID]string
+	broken  map[string]bool // apps whose folder cannot be rendered: nobody but the model knows their wishes
 	message string
 }
 
@@ -158,7 +161,10 @@ func (w *world) picture(a *agentOf, in plan.Input) plan.Picture {
 			p.Undecided[b.app.UID] = b.app.Namespace + "/" + b.app.Name
 			continue
 		}
-		wants := w.commits[w.head].wishes[b.app.App]
+		wants := w.known(b)
+		if w.commits[w.head].broken[b.app.App] {
+			p.Failing = append(p.Failing, plan.Failing{App: b.app.Namespace + "/" + b.app.Name, Reason: fault.RenderFailed, Inputs: w.since(a, b)})
+		}
 		for id := range wants {
 			p.Wanted[id] = plan.Claim{App: b.app.Namespace + "/" + b.app.Name, UID: b.app.UID, Applied: b.applied == in.Revision}
 		}
@@ -169,6 +175,33 @@ func (w *world) picture(a *agentOf, in plan.Input) plan.Picture {
 		}
 	}
 	return p
+}
+
+// known is what an agent knows of an app's wishes at the head: of one that cannot be rendered, what it has.
+func (w *world) known(b *agentOf) map[object.ID]bool {
+	ids := map[object.ID]bool{}
+	if !w.commits[w.head].broken[b.app.App] {
+		for id := range w.commits[w.head].wishes[b.app.App] {
+			ids[id] = true
+		}
+		return ids
+	}
+	for _, e := range b.inventory {
+		ids[plan.EntryID(e)] = true
+	}
+	return ids
+}
+
+// since compares what b is rendered from at the base of a and at the head.
+func (w *world) since(a, b *agentOf) plan.Since {
+	if a.base < 0 {
+		return plan.Unknown
+	}
+	base, head, app := w.commits[a.base], w.commits[w.head], b.app.App
+	if base.broken[app] == head.broken[app] && maps.Equal(base.wishes[app], head.wishes[app]) {
+		return plan.Same
+	}
+	return plan.Changed
 }
 
 func live(th *thing, app plan.App) plan.Live {
@@ -196,6 +229,9 @@ func (w *world) onlyOurs(a *agentOf) bool {
 // pass is one pass of the agent over one app. It dies after so many instructions; meddle happens between look and apply.
 func (w *world) pass(a *agentOf, instructions int, meddle func()) {
 	a.decided = w.head
+	if w.commits[w.head].broken[a.app.App] {
+		return
+	}
 	in := w.input(a)
 	p := plan.Make(in)
 	w.checkPlan(in, p)
@@ -302,17 +338,19 @@ func (w *world) apply(a *agentOf, s plan.Step, manager string, done map[object.I
 func (w *world) checkDelete(a *agentOf, in plan.Input, id object.ID, th *thing) {
 	w.deletes++
 	fail := func(why string) { w.t.Fatalf("%s deleted %s: %s", a.app.Name, id, why) }
-	for _, b := range w.agents {
-		if _, wanted := w.commits[w.head].wishes[b.app.App][id]; wanted {
-			fail("App " + b.app.Name + " wants it")
-		}
-	}
 	head := w.ancestors(w.head)
 	named, allowed := false, false
 	for _, c := range w.consents(a) {
 		if c.App == a.app.App {
 			named = named || c.Kind == id.Kind && c.Name == id.Name
 			allowed = allowed || named || c.Kind == ""
+		}
+	}
+	for _, b := range w.agents {
+		_, wanted := w.commits[w.head].wishes[b.app.App][id]
+		unseen := w.commits[w.head].broken[b.app.App] && (allowed || w.since(a, b) == plan.Same)
+		if wanted && !unseen {
+			fail("App " + b.app.Name + " wants it")
 		}
 	}
 	switch {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
 )
@@ -20,6 +21,7 @@ func TestAPictureTravels(t *testing.T) {
 	in.Picture.Wanted = map[object.ID]plan.Claim{configMap("old").ID(): {App: "plumb-system/cart-dev", UID: other.UID}}
 	in.Picture.GivenUp = map[object.ID]string{stays.ID(): other.UID}
 	in.Picture.Undecided = map[string]string{"u": "plumb-system/third"}
+	in.Picture.Failing = []plan.Failing{{App: "plumb-system/fourth", Reason: fault.RenderTimeout, Inputs: plan.Changed}}
 	in.Picture.EmptyNamespaces = map[string]bool{"old": true}
 	in.Picture.UnknownKinds = map[string]bool{"example.com/Widget": true}
 

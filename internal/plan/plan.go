@@ -91,6 +91,9 @@ type Picture struct {
 	// Living Apps that have not decided at this revision what they want: "<namespace>/<name>" by UID. While there is one,
 	// nothing is deleted that it might want, and a claim of its is neither refused nor taken.
 	Undecided map[string]string `json:"-"`
+	// Other Apps of which nobody can say what they want, because their render fails. Those that may want an object hold its
+	// deletion.
+	Failing []Failing `json:"failing,omitempty"`
 	// UIDs of Apps that exist: a claim of any other is free. nil means that they could not be listed: then none is free.
 	LivingApps map[string]bool `json:"-"`
 	// Namespaces in which there is nothing but objects of this app's Inventory and what Kubernetes itself puts there.
@@ -178,6 +181,8 @@ type Step struct {
 	HandCount bool `json:"handCount,omitempty"`
 	// Hold is set on a Hold: why the deletion does not go ahead.
 	Hold HoldReason `json:"hold,omitempty"`
+	// Failing is set on a Hold, whatever its reason: the Apps that may want the object and whose renders fail.
+	Failing []string `json:"failing,omitempty"`
 }
 
 // Plan is the steps in the order in which they are carried out.

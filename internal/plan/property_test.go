@@ -24,6 +24,11 @@ func TestHistories(t *testing.T) {
 		}
 		w.settle()
 		w.checkSettled()
+		if rapid.Bool().Draw(t, "mended") { // what is broken is mended, or what is held is allowed all the same
+			w.mend()
+			w.settle()
+			w.checkSettled()
+		}
 		w.allow()
 		w.settle()
 		w.checkAllowed()
@@ -68,9 +73,17 @@ func (w *world) commit(parent int, message string) {
 	for app, wishes := range w.commits[parent].wishes {
 		next.wishes[app] = maps.Clone(wishes)
 	}
+	next.broken = maps.Clone(w.commits[parent].broken)
+	if next.broken == nil {
+		next.broken = map[string]bool{}
+	}
 	if message == "" || rapid.Bool().Draw(w.t, "with changes") {
 		for range rapid.IntRange(1, 4).Draw(w.t, "changes") {
 			w.change(next.wishes)
+		}
+		if rapid.IntRange(0, 3).Draw(w.t, "breaks or mends") == 0 {
+			app := rapid.SampledFrom([]string{"a", "b"}).Draw(w.t, "app")
+			next.broken[app] = !next.broken[app]
 		}
 	}
 	w.commits = append(w.commits, next)
@@ -155,6 +168,9 @@ func (w *world) settle() {
 // Git is gone, or held; and another pass sends nothing.
 func (w *world) checkSettled() {
 	for _, a := range w.agents {
+		if w.commits[w.head].broken[a.app.App] {
+			continue
+		}
 		in := w.input(a)
 		p := plan.Make(in)
 		if !p.Quiet() && !w.blocked(a, p) {
@@ -186,10 +202,21 @@ func (w *world) checkAtRest(a *agentOf, s plan.Step) {
 	}
 }
 
+// mend commits a repair of everything that cannot be rendered.
+func (w *world) mend() {
+	next := w.commits[w.head]
+	next.id, next.parent, next.message, next.broken = "mend", w.head, "", nil
+	w.commits = append(w.commits, next)
+	w.head = len(w.commits) - 1
+}
+
 // allow commits every line that the plans offer.
 func (w *world) allow() {
 	var lines []string
 	for _, a := range w.agents {
+		if w.commits[w.head].broken[a.app.App] {
+			continue
+		}
 		lines = append(lines, plan.AllowLines(plan.Make(w.input(a)))...)
 	}
 	next := w.commits[w.head]
@@ -201,6 +228,9 @@ func (w *world) allow() {
 // checkAllowed: the lines that are offered are enough, unless something stays in a Namespace.
 func (w *world) checkAllowed() {
 	for _, a := range w.agents {
+		if w.commits[w.head].broken[a.app.App] {
+			continue
+		}
 		for _, s := range plan.Make(w.input(a)).Steps {
 			if s.Action == plan.Hold && s.Hold.Lifted() && s.Hold != plan.InUse {
 				w.t.Fatalf("%s is still held although everything was allowed: %s", s.ID, s.Why)
@@ -227,10 +257,8 @@ func (w *world) blocked(a *agentOf, p plan.Plan) bool {
 // contested tells whether another App wants the object, or the namespace that it is in.
 func (w *world) contested(a *agentOf, id object.ID) bool {
 	for _, b := range w.agents {
-		wishes := w.commits[w.head].wishes[b.app.App]
-		_, wanted := wishes[id]
-		_, space := wishes[team]
-		if b != a && (wanted || space) {
+		wishes := w.known(b)
+		if b != a && (wishes[id] || wishes[team]) {
 			return true
 		}
 	}

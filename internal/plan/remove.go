@@ -115,7 +115,7 @@ func (m *maker) hold(steps []Step) {
 			candidates = append(candidates, s.ID)
 		}
 	}
-	copies := m.copies()
+	copies, failing := m.copies(), m.failingWhy()
 	wide, wideWhy := m.wideHold(len(candidates))
 	for i, s := range steps {
 		if s.Action != Delete {
@@ -128,9 +128,14 @@ func (m *maker) hold(steps []Step) {
 		if reason == "" && len(copies[s.ID.Namespace]) > 0 {
 			reason, why = NewCopy, fmt.Sprintf("the app moved to namespace %s: this is the old copy", m.in.App.Target)
 		}
-		if reason != "" {
-			steps[i] = m.withConsent(held(s, reason, why), candidates)
+		if reason == "" {
+			continue
 		}
+		if failing != "" && reason != AppFailing {
+			why += "; and " + failing
+		}
+		s.Failing = m.mayWant()
+		steps[i] = m.withConsent(held(s, reason, why), candidates)
 	}
 }
 
@@ -152,7 +157,7 @@ func (m *maker) withConsent(s Step, candidates []object.ID) Step {
 	if len(by) == 0 {
 		return s
 	}
-	s.Action, s.Hold, s.Reason = Delete, "", ""
+	s.Action, s.Hold, s.Reason, s.Failing = Delete, "", "", nil
 	s.Why = fmt.Sprintf("no longer in Git at %s, deletion allowed by %s", short(m.in.Revision), list(by))
 	return s
 }

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -149,6 +150,25 @@ func TestRemoval(t *testing.T) {
 				in.Desired = append(in.Desired, w)
 				in.Policy.Consents = consents("Plumb-Allow-Delete: web")
 			}, plan.Hold, plan.InUse, fault.DeletionHeld},
+		{"it may have moved to an App that the same commit broke", cm,
+			failing(plan.Changed), plan.Hold, plan.AppFailing, fault.DeletionHeld},
+		{"or to one of which nobody knows what it was rendered from at the base", cm,
+			failing(plan.Unknown), plan.Hold, plan.AppFailing, fault.DeletionHeld},
+		{"not to one that failed the same way when nothing was held: it keeps nobody waiting for ever", cm,
+			failing(plan.Same), plan.Delete, "", ""},
+		{"nor to one in another repository: no commit moves an object there", cm,
+			failing(plan.Elsewhere), plan.Delete, "", ""},
+		{"one of several is enough", cm,
+			failing(plan.Same, plan.Changed, plan.Elsewhere), plan.Hold, plan.AppFailing, fault.DeletionHeld},
+		{"a line lifts that", cm,
+			func(in *plan.Input) {
+				failing(plan.Changed)(in)
+				in.Policy.Consents = consents("Plumb-Allow-Delete: web/dev ConfigMap/a")
+			}, plan.Delete, "", ""},
+		{"what lies in the object is told first, and both are lifted by the line", pvc,
+			failing(plan.Changed), plan.Hold, plan.ProtectedKind, fault.DeletionHeld},
+		{"what another App of the living wants is handed over, whoever else fails", cm,
+			func(in *plan.Input) { failing(plan.Changed)(in); in.Picture.Wanted = otherClaim(false) }, plan.Wait, "", fault.WaitingForApp},
 		{"a Namespace is protected", ns, func(*plan.Input) {}, plan.Hold, plan.ProtectedKind, fault.DeletionHeld},
 		{"a line for the app does not let a Namespace go", ns,
 			func(in *plan.Input) {
@@ -195,6 +215,44 @@ func TestRemoval(t *testing.T) {
 				t.Errorf("a step says why, and a deletion has the UID: %+v", s)
 			}
 		})
+	}
+}
+
+// failing puts other Apps into the picture that cannot be rendered.
+func failing(inputs ...plan.Since) func(*plan.Input) {
+	return func(in *plan.Input) {
+		for i, since := range inputs {
+			in.Picture.Failing = append(in.Picture.Failing, plan.Failing{App: fmt.Sprintf("plumb-system/broken-%d", i), Reason: fault.RenderFailed, Inputs: since})
+		}
+	}
+}
+
+// TestWhoIsWaitedFor: a hold for an App that fails names it and says what lifts it, and is told apart from others.
+func TestWhoIsWaitedFor(t *testing.T) {
+	cm, pvc := configMap("a"), manifest("v1", "PersistentVolumeClaim", "web-dev", "data")
+	in := input(stays)
+	have(&in, stays, cm, pvc)
+	failing(plan.Same, plan.Changed)(&in)
+	p := plan.Make(in)
+	for _, o := range []object.Object{cm, pvc} {
+		s := step(t, p, o.ID())
+		if !s.HeldFor() || !strings.Contains(s.Why, "plumb-system/broken-1 may want it and cannot be rendered (RenderFailed)") || strings.Contains(s.Why, "broken-0") {
+			t.Errorf("%s: %s, held for it: %v", s.ID, s.Why, s.HeldFor())
+		}
+	}
+	if p.Settled() {
+		t.Error("the base of consents would move, and the App would be taken for one that always failed")
+	}
+	if diff := cmp.Diff([]string{"Plumb-Allow-Delete: web/dev"}, plan.AllowLines(p)); diff != "" {
+		t.Error(diff)
+	}
+	in.Picture.Failing = nil
+	p = plan.Make(in)
+	if s := step(t, p, cm.ID()); s.Action != plan.Delete {
+		t.Errorf("nobody fails any more: %s %s", s.Action, s.Why)
+	}
+	if s := step(t, p, pvc.ID()); s.HeldFor() {
+		t.Errorf("held for nobody: %s", s.Why)
 	}
 }
 
