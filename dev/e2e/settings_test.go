@@ -114,7 +114,7 @@ func TestPauseEnds(t *testing.T) {
 	s.ok("until", second)
 }
 
-// Nobody waits for an app that cannot act: a paused one, one without its ServiceAccount, one that fails.
+// Nobody waits for an app that cannot act: a paused one, one without its ServiceAccount, one that has long failed.
 func TestNobodyWaitsForTheStuck(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, shared(t), "stuck")
@@ -131,8 +131,11 @@ func TestNobodyWaitsForTheStuck(t *testing.T) {
 	s.byHand("stuck-nobody", "stuck-fine", "serviceAccount: nobody")
 	s.is("stuck-nobody", "failed", "ServiceAccountMissing")
 
+	broken := s.commit("broken", files{
+		"apps/stuck-broken/a.yaml": configMap("settings", "a", "1") + "  b: [\n", "apps/stuck-fine/a.yaml": documentsOf(settings(0, 3), configMap("more", "a", "1"))})
+	s.ok("stuck-fine", broken)
 	second := s.commit("one less", files{
-		"apps/stuck-paused/a.yaml": configMap("settings", "a", "2"), "apps/stuck-broken/a.yaml": configMap("settings", "a", "1") + "  b: [\n", "apps/stuck-fine/a.yaml": settings(0, 2)})
+		"apps/stuck-paused/a.yaml": configMap("settings", "a", "2"), "apps/stuck-fine/a.yaml": documentsOf(settings(0, 2), configMap("more", "a", "1"))})
 	s.ok("stuck-fine", second)
 	s.gone("ConfigMap/stuck-fine/settings-2")
 	s.is("stuck-broken", "failed", "InvalidObject")

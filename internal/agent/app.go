@@ -83,6 +83,7 @@ type app struct {
 	unwished       map[object.ID]string // of the Inventory and not of Git, and how the last plan saw them
 	refused        *fault.Fault         // the rendered objects cannot be planned
 	broken         *fault.Fault         // the last render failed, and its inputs were not the cause
+	partial        []render.Read        // what that render had read
 	rebase         bool                 // the base of consents moves when nothing is held
 	routed         map[object.ID]bool   // objects whose news come here
 	verified       string               // digest of recorded

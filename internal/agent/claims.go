@@ -17,6 +17,8 @@ type claims struct {
 	mu   sync.Mutex
 	apps map[types.NamespacedName]*claimant
 	want map[object.ID]map[types.NamespacedName]bool
+	// folders of a Repo that may be apps, and whose faults hide what they want
+	folders map[types.NamespacedName][]*failing
 }
 
 // claimant is what is known of one app's wishes.
@@ -28,13 +30,17 @@ type claimant struct {
 	offered string               // the newest commit that it was offered
 	applied bool                 // all its wishes were applied
 	ids     map[object.ID]bool
+	failing *failing // nil unless what it wants of the commit cannot be known
 }
 
 // undecided tells whether it is not known what the app wants: it may want anything.
 func (c *claimant) undecided() bool { return !c.heard || c.decided != c.offered }
 
 func newClaims() *claims {
-	return &claims{apps: map[types.NamespacedName]*claimant{}, want: map[object.ID]map[types.NamespacedName]bool{}}
+	return &claims{
+		apps: map[types.NamespacedName]*claimant{}, want: map[object.ID]map[types.NamespacedName]bool{},
+		folders: map[types.NamespacedName][]*failing{},
+	}
 }
 
 // live makes an app known. One whose App object was expected keeps what it was offered.
@@ -113,19 +119,29 @@ func (c *claims) decided(key types.NamespacedName, commit string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	have, ok := c.apps[key]
-	return !ok || have.heard && have.decided == commit
+	return !ok || have.heard && have.decided == commit && have.failing == nil
 }
 
 // decide notes what an app wants at a commit. It tells whether that differs from before.
 func (c *claims) decide(key types.NamespacedName, commit string, ids map[object.ID]bool) (news bool) {
+	return c.word(key, commit, ids, nil)
+}
+
+// fails notes that what an app wants at a commit cannot be known: it counts with what it has. It tells whether that differs
+// from before.
+func (c *claims) fails(key types.NamespacedName, commit string, ids map[object.ID]bool, f *failing) (news bool) {
+	return c.word(key, commit, ids, f)
+}
+
+func (c *claims) word(key types.NamespacedName, commit string, ids map[object.ID]bool, f *failing) (news bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	have, ok := c.apps[key]
 	if !ok {
 		return false
 	}
-	news = have.undecided() || have.decided != commit
-	have.heard, have.decided, have.offered = true, commit, commit
+	news = have.undecided() || have.decided != commit || (have.failing == nil) != (f == nil)
+	have.heard, have.decided, have.offered, have.failing = true, commit, commit, f
 	for id := range have.ids {
 		if !ids[id] {
 			c.unwant(id, key)
@@ -154,7 +170,7 @@ func (c *claims) still(key types.NamespacedName, commit string) bool {
 	if !ok || !have.heard {
 		return false
 	}
-	have.decided, have.offered = commit, commit
+	have.decided, have.offered, have.failing = commit, commit, nil
 	return true
 }
 

@@ -73,6 +73,7 @@ func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 	f := state.Facts{
 		Fault: t.fault, Faults: a.faults, Revision: a.status.Revision, Target: a.target,
 		Generation: t.object.Generation, Shown: a.shown, Attempts: a.attempts, Manual: t.needsSync,
+		Transient: a.broken != nil && t.fault == a.broken,
 	}
 	if t.paused() {
 		f.Pause = t.object.Spec.Pause
@@ -270,6 +271,9 @@ func (t *turn) complete(f state.Facts) bool {
 	if f.Fault != t.unread || len(a.faults) > 0 || a.target == "" || t.paused() {
 		return false
 	}
+	if a.status.Revision == "" && a.planned != nil && heldForFailing(a.planned) {
+		return false // with this commit as the first base, whoever fails would look as if it always had
+	}
 	return t.applied || f.Quiet || a.status.Revision == a.target
 }
 
@@ -390,7 +394,7 @@ func (a *app) wake() bool {
 }
 
 func blockedByOther(p *plan.Plan) bool {
-	return waitsFor(p) || slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+	return waitsFor(p) || heldForFailing(p) || slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 		return s.Action == plan.Refuse && s.Fault != nil && s.Fault.Reason == fault.OwnedByOther
 	})
 }

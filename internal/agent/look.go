@@ -66,6 +66,7 @@ func (t *turn) look(ctx context.Context, in plan.Input) (plan.Picture, error) {
 	t.lookAtNamespaces(ctx, &p, in)
 	t.lookForAutoscalers(ctx, &p, in)
 	t.agent.claims.picture(t.app.key, &p, ids)
+	p.Failing = t.failing(ctx)
 	return p, nil
 }
 

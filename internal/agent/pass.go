@@ -124,24 +124,29 @@ func (t *turn) prepare(ctx context.Context) bool {
 	t.fault = t.unread
 	if t.offer.fault != nil {
 		t.fault = t.offer.fault
-		t.decide(t.kept())
+		t.cannotTell()
 		return false
 	}
 	client, err := t.agent.cluster.As(t.object.Namespace, t.offer.account)
 	if err != nil {
 		t.fault = fault.Of(err, fault.ServiceAccountMissing)
-		t.decide(t.kept())
+		t.cannotTell()
 		return false
 	}
 	t.client = client
 	if err := t.takeSettings(); err != nil {
 		t.fault = fault.Of(err, fault.InvalidSettings)
-		t.decide(t.kept())
+		t.cannotTell()
+		return false
+	}
+	if err := t.requireLocal(); err != nil {
+		t.fault = fault.Of(err, fault.ClusterUnknown)
+		t.decide(t.kept()) // what it wants, it wants of another cluster
 		return false
 	}
 	if err := t.render(ctx); err != nil {
 		t.fault = fault.Of(err, fault.RenderFailed)
-		t.decide(t.kept())
+		t.cannotTell()
 		return false
 	}
 	return true
@@ -215,7 +220,7 @@ func (t *turn) claim(ctx context.Context) {
 	case t.app.wishes != nil && c.still(key, commit):
 		t.agent.wakeWaiting(key)
 	case t.load(ctx) != nil:
-		t.decide(t.kept()) // makePlan meets the error again, and tells it
+		t.cannotTell() // makePlan meets the error again, and tells it
 	default:
 		t.decide(idSet(plan.Claims(t.objects)))
 	}
@@ -266,7 +271,7 @@ func (t *turn) quiet() (moved string, quiet bool) {
 		return "a fault is tried again", false
 	case a.unsaved:
 		return "the Inventory is not written", false
-	case a.deleting || a.planned != nil && waitsFor(a.planned):
+	case a.deleting || a.planned != nil && (waitsFor(a.planned) || heldForFailing(a.planned)):
 		return "what was waited for may be there", false
 	}
 	for id, sight := range a.unwished {

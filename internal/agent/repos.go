@@ -129,7 +129,7 @@ func (ag *Agent) dropRepo(o *v1alpha1.Repo) {
 	if repository != nil {
 		ag.untrack(repository, user{repo: r})
 	}
-	if ag.claims.expect(key, nil, "") {
+	if fewer := ag.claims.unfound(key, nil); ag.claims.expect(key, nil, "") || fewer {
 		ag.wakeWaiting(key)
 	}
 	ag.rebind(o)
@@ -210,6 +210,7 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 	found.account = orDefault(o.Spec.ServiceAccount, defaultAccount)
 	found.repo = r.key
 	offers := ag.offersOf(o, result, found)
+	fewer := ag.claims.unfound(r.key, unfoundIn(result, found, offers))
 	ag.expect(r, offers, found.commit)
 	bad := result.Blocked()
 	if bad == nil && len(result.Apps) == 0 {
@@ -222,6 +223,9 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 	err := ag.makeApps(ctx, o, result)
 	for key, of := range offers {
 		ag.dispatch(key, of)
+	}
+	if fewer {
+		ag.wakeWaiting(r.key)
 	}
 	ag.repoChanged(r)
 	return err

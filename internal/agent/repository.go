@@ -332,6 +332,7 @@ func (r *repository) lastGood(ctx context.Context, mirror *source.Mirror, users 
 
 // offer gives a commit to the users of its revision. What could not be made of it is tried again with the next pass.
 func (r *repository) offer(ctx context.Context, users []user, found offer) error {
+	r.announce(users, found.commit)
 	var errs []error
 	for _, u := range users {
 		if u.repo == nil {
@@ -349,6 +350,21 @@ func (r *repository) offer(ctx context.Context, users []user, found offer) error
 	r.news[users[0].revision] = true
 	r.mu.Unlock()
 	return &unmade{errors.Join(errs...)}
+}
+
+// announce notes that all apps of a revision are about to be offered a commit, before the first of them acts on it: an
+// object may move between the apps of two users.
+func (r *repository) announce(users []user, commit string) {
+	for _, u := range users {
+		if u.repo == nil {
+			r.agent.claims.offer(u.app.key, commit)
+			continue
+		}
+		o, _ := u.repo.bound()
+		for key := range r.agent.appsOf(o) {
+			r.agent.claims.offer(key, commit)
+		}
+	}
 }
 
 func (r *repository) fetch(ctx context.Context, mirror *source.Mirror, head source.Head, users []user) (*source.Snapshot, error) {

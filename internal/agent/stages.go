@@ -32,9 +32,6 @@ func (t *turn) render(ctx context.Context) error {
 	if a.rendered == t.offer {
 		return nil
 	}
-	if err := t.requireLocal(); err != nil {
-		return err
-	}
 	if t.offer.removed {
 		return t.renderNothing()
 	}
@@ -68,7 +65,7 @@ func (t *turn) render(ctx context.Context) error {
 	t.changes(ctx, recorded)
 	t.fresh = recorded
 	a.record(recorded)
-	a.rendered, a.wishes, a.refused, a.broken = t.offer, nil, nil, nil
+	a.rendered, a.wishes, a.refused, a.broken, a.partial = t.offer, nil, nil, nil, nil
 	a.renderWarnings = warningTexts(manifest.Warnings)
 	return nil
 }
@@ -84,7 +81,7 @@ func (t *turn) unchanged(ctx context.Context) error {
 	case a.target != a.status.Revision && a.wishes == nil:
 		t.changes(ctx, a.recorded) // the target may have been of a commit that was undone meanwhile
 	}
-	a.broken = nil
+	a.broken, a.partial = nil, nil
 	if a.recorded.Failure != nil {
 		return a.recorded.Failure
 	}
@@ -118,11 +115,11 @@ func (t *turn) renderFailed(ctx context.Context, request render.Request, manifes
 	recorded := render.RecordFailure(request, manifest, err)
 	t.changes(ctx, recorded)
 	if recorded == nil {
-		a.broken = fault.Of(err, fault.RenderFailed)
+		a.broken, a.partial = fault.Of(err, fault.RenderFailed), manifest.Reads
 		t.later()
 		return err
 	}
-	a.broken = nil
+	a.broken, a.partial = nil, nil
 	a.record(recorded)
 	return err
 }
@@ -226,7 +223,7 @@ func (t *turn) touches(ctx context.Context, c source.Commit, recorded *render.Re
 		return true
 	}
 	for _, r := range recorded.Manifest.Reads {
-		if hashOf(after, r.Path) != hashOf(before, r.Path) {
+		if !r.Same(before, after) {
 			return true
 		}
 	}
@@ -357,7 +354,11 @@ func (t *turn) policy(ctx context.Context) plan.Policy {
 		p.Limit = *t.offer.limits.Deletions
 	}
 	t.rules = &p
-	base := orDefault(t.app.status.ConsentBase, t.app.status.Revision)
+	base := t.base()
+	if base == "" && t.removes() { // it was never applied completely: the newest commit alone is asked
+		t.consents(ctx, &p, base)
+		return p
+	}
 	if base == "" || base == t.offer.commit || !t.removes() {
 		return p
 	}
@@ -368,12 +369,15 @@ func (t *turn) policy(ctx context.Context) plan.Policy {
 // consents reads what the commits since the base allow, and whether the offered commit descends from it. Where the base is
 // gone, as it may be long after a force-push, only the offered commit itself is asked.
 func (t *turn) consents(ctx context.Context, p *plan.Policy, base string) {
-	descendant, err := t.offer.mirror.IsAncestor(ctx, base, t.offer.commit)
-	if err != nil {
-		t.log.Warn("the ancestry cannot be told; deletions are held", "from", base, "error", err)
+	limit := 1
+	if base != "" {
+		descendant, err := t.offer.mirror.IsAncestor(ctx, base, t.offer.commit)
+		if err != nil {
+			t.log.Warn("the ancestry cannot be told; deletions are held", "from", base, "error", err)
+		}
+		p.Descendant, limit = err == nil && descendant, logLimit
 	}
-	p.Descendant = err == nil && descendant
-	log, err := t.offer.mirror.Log(ctx, base, t.offer.commit, logLimit)
+	log, err := t.offer.mirror.Log(ctx, base, t.offer.commit, limit)
 	if err != nil {
 		t.log.Warn("the commits since the base cannot be read; the newest alone is asked for consent", "from", base, "error", err)
 		if log, err = t.offer.mirror.Log(ctx, "", t.offer.commit, 1); err != nil {

@@ -116,6 +116,46 @@ func covered(same map[location]bool, read Read) bool {
 	}
 }
 
+// Same tells whether two trees give the same answer to what was read, whatever that is: of a folder its names alone.
+func (r Read) Same(before, after fs.FS) bool {
+	was, known := hashOf(Source{FS: before}, r.Path)
+	is, still := hashOf(Source{FS: after}, r.Path)
+	if known && still && was == is {
+		return true
+	}
+	return r.answer(before) == r.answer(after)
+}
+
+// answer asks a tree what was read.
+func (r Read) answer(tree fs.FS) string {
+	switch r.Kind {
+	case ReadDir:
+		if entries, err := fs.ReadDir(tree, r.Path); err == nil {
+			return hashNames(entries)
+		}
+	case ReadStat:
+		if info, err := fs.Stat(tree, r.Path); err == nil && info.IsDir() {
+			return ReadDir
+		} else if err == nil {
+			return ReadFile
+		}
+	case ReadLink:
+		if linked, ok := tree.(fs.ReadLinkFS); ok {
+			if text, err := linked.ReadLink(r.Path); err == nil {
+				return hashBytes([]byte(text))
+			}
+		}
+	default:
+		if hash, ok := hashOf(Source{FS: tree}, r.Path); ok {
+			return hash
+		}
+		if data, err := fs.ReadFile(tree, r.Path); err == nil {
+			return hashBytes(data)
+		}
+	}
+	return ""
+}
+
 // stillReads asks one read again.
 func stillReads(source Source, read Read) bool {
 	switch {

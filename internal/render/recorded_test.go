@@ -20,6 +20,39 @@ import (
 	"plumb.dev/plumb/internal/render"
 )
 
+// TestSameRead: what was read of a folder is its names, and nothing that lies below.
+func TestSameRead(t *testing.T) {
+	tree := func(files ...string) fs.FS {
+		m := fstest.MapFS{}
+		for i := 0; i < len(files); i += 2 {
+			m[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
+		}
+		return hashed{MapFS: m, lookups: new(int)}
+	}
+	was := tree("a/x.yaml", "1", "a/y.yaml", "1", "b/z.yaml", "1")
+	for _, row := range []struct {
+		reason string
+		read   render.Read
+		is     fs.FS
+		want   bool
+	}{
+		{"the same bytes", render.Read{Path: "a/x.yaml", Kind: render.ReadFile}, tree("a/x.yaml", "1"), true},
+		{"other bytes", render.Read{Path: "a/x.yaml", Kind: render.ReadFile}, tree("a/x.yaml", "2"), false},
+		{"a file that is gone", render.Read{Path: "a/x.yaml", Kind: render.ReadFile}, tree("b", "1"), false},
+		{"a file that neither has", render.Read{Path: "none", Kind: render.ReadFile}, tree("b", "1"), true},
+		{"a folder in which a file changed has the same names", render.Read{Path: "a", Kind: render.ReadDir}, tree("a/x.yaml", "2", "a/y.yaml", "1"), true},
+		{"so has the root when something below changes", render.Read{Path: ".", Kind: render.ReadDir}, tree("a/x.yaml", "2", "b/z.yaml", "3"), true},
+		{"a folder with a file more", render.Read{Path: "a", Kind: render.ReadDir}, tree("a/x.yaml", "1", "a/y.yaml", "1", "a/z.yaml", "1"), false},
+		{"a folder that is gone", render.Read{Path: "a", Kind: render.ReadDir}, tree("b/z.yaml", "1"), false},
+		{"still a file, whatever is in it", render.Read{Path: "a/x.yaml", Kind: render.ReadStat}, tree("a/x.yaml", "2"), true},
+		{"a folder now", render.Read{Path: "a/x.yaml", Kind: render.ReadStat}, tree("a/x.yaml/z", "2"), false},
+	} {
+		if got := row.read.Same(was, row.is); got != row.want {
+			t.Errorf("%s: same is %v", row.reason, got)
+		}
+	}
+}
+
 // hashed is a tree that knows hashes, as a commit does, and counts the questions.
 type hashed struct {
 	fstest.MapFS

@@ -42,7 +42,9 @@ type Facts struct {
 	Manual   bool            // sync: manual, and nobody asked for the target
 	Stage    fault.Reason    // what is under way or comes next: Fetching, Rendering, Planning, Applying; "" if nothing is
 	Attempts int             // failed tries: another one is scheduled
-	Lost     string          // why the cluster cannot be heard; "" if it can
+	// Transient: what was rendered was not why it failed, so that another try may succeed
+	Transient bool
+	Lost      string // why the cluster cannot be heard; "" if it can
 }
 
 // Judge gives the status with what it says about the state brought up to date: State, Summary, AsOf, Health, Blocking,

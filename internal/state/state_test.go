@@ -121,6 +121,14 @@ func TestJudge(t *testing.T) {
 		{"held deletions", func(f *state.Facts) {
 			f.Plan = planOf(held(volume, "x", plan.ProtectedKind), held(oldName, "x", plan.ProtectedKind))
 		}, noon, v1alpha1.StateWaiting, fault.DeletionHeld, "2 deletions wait for consent: Namespace/old, PersistentVolumeClaim/web-dev/data", "Stalled"},
+		{"a deletion that is held for an app that fails", func(f *state.Facts) {
+			s := held(config, "plumb-system/b may want it and cannot be rendered (RenderFailed)", plan.AppFailing)
+			s.Failing = []string{"plumb-system/b"}
+			f.Plan = planOf(s)
+		}, noon, v1alpha1.StateWaiting, fault.DeletionHeld, "1 deletion waits for consent, or until plumb-system/b can be rendered: ConfigMap/web-dev/config (plumb-system/b may want it and cannot be rendered (RenderFailed))", "Stalled"},
+		{"a render that failed for another reason than its inputs", func(f *state.Facts) {
+			f.Fault, f.Transient, f.Attempts = fault.New(fault.RenderFailed, "the rendering process died"), true, 1
+		}, noon, v1alpha1.StateFailed, fault.RenderFailed, "the rendering process died", "Reconciling=Retrying"},
 		{"a held deletion that no consent lifts", func(f *state.Facts) { f.Plan = planOf(held(config, "our claim was taken off it", plan.NoClaim)) }, noon,
 			v1alpha1.StateWaiting, fault.DeletionHeld, "1 deletion waits for a person: ConfigMap/web-dev/config (our claim was taken off it)", "Stalled"},
 		{"an object that waits", func(f *state.Facts) {

@@ -71,6 +71,9 @@ func (f Facts) heldSentence(held []v1alpha1.HeldDeletion, n int) string {
 	if len(plan.AllowLines(*f.Plan)) == 0 {
 		what = "for a person"
 	}
+	if failing := f.failing(); len(failing) > 0 {
+		what = fmt.Sprintf("for consent, or until %s can be rendered", strings.Join(failing, ", "))
+	}
 	names := make([]string, 0, heldNamed)
 	for _, h := range held[:min(len(held), heldNamed)] {
 		names = append(names, h.Object)
@@ -99,7 +102,23 @@ func (f Facts) allowNext() string {
 	case len(lines) > heldNamed:
 		return "plumb diff prints the lines that allow them in a commit message"
 	}
-	return "allow it in a commit message: " + strings.Join(lines, "; ")
+	next := "allow it in a commit message: " + strings.Join(lines, "; ")
+	if failing := f.failing(); len(failing) > 0 {
+		next = "mend " + strings.Join(failing, ", ") + ", or " + next
+	}
+	return next
+}
+
+// failing names the apps that cannot be rendered and may want what is held.
+func (f Facts) failing() []string {
+	var names []string
+	for _, s := range f.Plan.Steps {
+		if s.HeldFor() {
+			names = append(names, s.Failing...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // waitingFor names what must happen first: other Apps, then consent.
@@ -109,6 +128,11 @@ func (f Facts) waitingFor() []v1alpha1.WaitingFor {
 		if s.To != "" {
 			_, app, _ := strings.Cut(s.To, "/")
 			out = append(out, v1alpha1.WaitingFor{Kind: "App", Name: app})
+		}
+	}
+	if f.Plan != nil {
+		for _, name := range f.failing() {
+			out = append(out, v1alpha1.WaitingFor{Kind: "App", Name: name[strings.LastIndex(name, "/")+1:]})
 		}
 	}
 	slices.SortFunc(out, func(a, b v1alpha1.WaitingFor) int { return strings.Compare(a.Name, b.Name) })
