@@ -172,7 +172,7 @@ func (c *cluster) pod(ctx context.Context, name string) *corev1.Pod {
 func (c *cluster) podEventually(name, what string, ok func(*corev1.Pod) bool) *corev1.Pod {
 	c.t.Helper()
 	var pod *corev1.Pod
-	c.eventually(name+": "+what, 3*time.Minute, func(ctx context.Context) (bool, any) {
+	c.eventually(name+": "+what, 2*time.Minute, func(ctx context.Context) (bool, any) {
 		pod = c.pod(ctx, name)
 		return len(pod.Status.ContainerStatuses) > 0 && ok(pod), pod.Status
 	})
@@ -515,8 +515,14 @@ func TestResume(t *testing.T) {
 	if after.UID != before.UID || !isReady(after) {
 		t.Errorf("the pod did not survive: %+v", after)
 	}
+	began = time.Now()
 	resumed.apply(deployment("more", ""))
 	resumed.podEventually("more", "ready after a resume", isReady)
+	t.Logf("a pod after the resume took %.2f s", time.Since(began).Seconds())
+	lease, err := resumed.client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(t.Context(), after.Spec.NodeName, metav1.GetOptions{})
+	if err != nil || lease.Spec.LeaseTransitions != nil && *lease.Spec.LeaseTransitions != 0 {
+		t.Errorf("the node had to be taken over from a simulator that is gone: %+v, %v", lease.Spec, err)
+	}
 }
 
 // TestStops: however it ends, nothing is left running.
