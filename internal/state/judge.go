@@ -61,12 +61,27 @@ func lost(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
 		j.summary = "the cluster is not heard from: " + f.Lost
 	case f.Fault != nil && (f.Fault.Reason == fault.Unreachable || f.Fault.Reason == fault.Stale):
 		j.reason, j.summary, j.next = f.Fault.Reason, sentence(f.Fault), f.Fault.Next
-	case !f.looked() && f.Fault == nil && f.Target == "" && f.Stage == "":
+	case f.unseen():
 		j.reason, j.summary = fault.Stale, "nothing is known yet"
+		if f.Fault != nil {
+			j.reason, j.summary, j.next = f.Fault.Reason, sentence(f.Fault), f.Fault.Next
+		}
 	default:
 		return j, false
 	}
 	return j, true
+}
+
+// unseen tells whether nobody has looked at the app's objects, and nothing is under way or in the way. A record that says
+// "applied" says nothing about how it is now.
+func (f Facts) unseen() bool {
+	switch {
+	case f.looked() || len(f.Faults) > 0 || f.Stage != "":
+		return false
+	case f.Fault != nil:
+		return aside(f.Fault) && f.applied()
+	}
+	return f.Target == "" || f.applied()
 }
 
 // failed: something of the way from Git to the cluster failed.

@@ -242,6 +242,13 @@ func TestTimesStay(t *testing.T) {
 	}
 }
 
+func TestARecordIsNoLook(t *testing.T) {
+	s := state.Judge(state.Facts{Generation: 1, Revision: target, Target: target}, v1alpha1.AppStatus{}, noon)
+	if s.State != v1alpha1.StateUnknown || s.Summary != "nothing is known yet" {
+		t.Errorf("nobody has looked at what was once applied, and it is %s: %s", s.State, s.Summary)
+	}
+}
+
 func TestWhatIsNotLookedAtStaysAsItWas(t *testing.T) {
 	before := state.Judge(applied(), v1alpha1.AppStatus{Revision: target}, noon)
 	for _, f := range []state.Facts{
