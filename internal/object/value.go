@@ -282,6 +282,11 @@ func number(s string) (any, error) {
 	if u, err := strconv.ParseUint(digits, 0, 64); err == nil {
 		return float64(u), nil
 	}
+	if binary, ok := strings.CutPrefix(digits, "0b"); ok { // with a sign behind it: so kubectl reads it
+		if i, err := strconv.ParseInt(binary, 2, 64); err == nil {
+			return i, nil
+		}
+	}
 	if !decimal.MatchString(digits) {
 		return nil, errText
 	}
