@@ -271,6 +271,9 @@ func (t *turn) load(ctx context.Context) error {
 	if err := t.ignore(ctx); err != nil {
 		return err
 	}
+	if err := t.yieldPullSecrets(ctx); err != nil {
+		return err
+	}
 	t.loaded = true
 	return nil
 }

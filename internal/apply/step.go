@@ -226,7 +226,9 @@ func (r Run) established(ctx context.Context, step plan.Step) error {
 	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, r.Limit, true, func(ctx context.Context) (bool, error) {
 		live, _, err := r.Target.Get(ctx, step.ID, step.Object.Version())
 		if err != nil {
-			last = err.Error()
+			if ctx.Err() == nil { // what was seen before the end says more than that it came
+				last = err.Error()
+			}
 			return false, nil
 		}
 		message, ok := crdServed(live)

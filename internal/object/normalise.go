@@ -20,12 +20,14 @@ import (
 //   - Secret: stringData becomes data in base64 and wins over it; base64 is written in its one canonical form.
 //   - An entry that stands twice in a keyed list, which server-side apply refuses and kubectl apply takes, is kept once:
 //     the last one, which takes effect. Each is a Warning.
+//   - What others write over Git goes: the rules of a ClusterRole with an aggregationRule; and, of webhooks, conversions and
+//     APIServices, a caBundle that is blank or that an annotation asks cert-manager or OpenShift to inject.
 //
 // Refused with InvalidObject: no name; labels or annotations that are not text; owner references (Git cannot know a UID,
 // and the garbage collector deletes what refers to a wrong one); our own marks (RESERVED_METADATA); data that is not base64.
 func Normalise(o Object) (Object, []Warning, error) {
 	n := normaliser{o: Object{Fields: Clone(o.Fields), Place: o.Place}}
-	for _, step := range []func() error{n.metadata, n.names, n.serverFields, n.nulls, n.secret, n.binaryData, n.keyedLists} {
+	for _, step := range []func() error{n.metadata, n.names, n.serverFields, n.nulls, n.secret, n.binaryData, n.keyedLists, n.othersFields} {
 		if err := step(); err != nil {
 			return Object{}, nil, err
 		}
