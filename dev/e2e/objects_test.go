@@ -34,7 +34,8 @@ func TestAPIVersionChanges(t *testing.T) {
 		return "apiVersion: autoscaling/" + version + "\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec:\n  maxReplicas: 3\n" + metrics +
 			"  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n"
 	}
-	s.ok("version", s.commit("v1", files{"apps/version/a.yaml": scaler("v1", "  targetCPUUtilizationPercentage: 80\n")}))
+	scaled := deployment("web", 1, "registry.example/web:1") // without what it scales, an autoscaler says so soon
+	s.ok("version", s.commit("v1", files{"apps/version/web.yaml": scaled, "apps/version/a.yaml": scaler("v1", "  targetCPUUtilizationPercentage: 80\n")}))
 	before, uid := s.now(t), s.uidOf("horizontalpodautoscalers")
 	s.ok("version", s.commit("v2", files{"apps/version/a.yaml": scaler("v2", "  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}]\n")}))
 	if now := s.uidOf("horizontalpodautoscalers"); now != uid {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,9 +26,10 @@ func TestBooksWaitForUsersObjects(t *testing.T) {
 		t.Run(row.reason, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begun := time.Now()
-				entered := row.other == 0
+				var entered atomic.Bool
+				entered.Store(row.other == 0)
 				p := newPrecedence(row.slots, func() int {
-					if entered && time.Since(begun) >= row.queued {
+					if entered.Load() && time.Since(begun) >= row.queued {
 						return 0
 					}
 					return 1
@@ -40,7 +42,7 @@ func TestBooksWaitForUsersObjects(t *testing.T) {
 				if row.other > 0 {
 					go func() {
 						second := p.enter()
-						entered = true
+						entered.Store(true)
 						time.Sleep(row.other)
 						second.leave()
 					}()
@@ -52,9 +54,7 @@ func TestBooksWaitForUsersObjects(t *testing.T) {
 				}
 				first.leave()
 				time.Sleep(2 * time.Minute)
-				if len(p.slots) != 0 || p.ahead != 0 || p.behind != 0 {
-					t.Errorf("at the end: %d slots, %d ahead, %d behind", len(p.slots), p.ahead, p.behind)
-				}
+				p.isEmpty(t)
 			})
 		})
 	}
@@ -79,8 +79,15 @@ func TestOnlySoManyWait(t *testing.T) {
 			t.Errorf("one too many waited %s", waited)
 		}
 		time.Sleep(time.Minute)
-		if len(p.slots) != 0 || p.ahead != 0 || p.behind != 0 {
-			t.Errorf("at the end: %d slots, %d ahead, %d behind", len(p.slots), p.ahead, p.behind)
-		}
+		p.isEmpty(t)
 	})
+}
+
+func (p *precedence) isEmpty(t *testing.T) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.slots) != 0 || p.ahead != 0 || p.behind != 0 {
+		t.Errorf("at the end: %d slots, %d ahead, %d behind", len(p.slots), p.ahead, p.behind)
+	}
 }
