@@ -127,8 +127,8 @@ func (t *turn) examine(ctx context.Context) {
 
 // ignored tells whether an ignore rule covers an addition.
 func (t *turn) ignored(id object.ID, a diff.Added) bool {
-	return slices.ContainsFunc(t.offer.placement.Settings.Ignore, func(rule v1alpha1.IgnoreRule) bool {
-		return matches(rule, id) && covers(rule, a.Manager, a.Path.String())
+	return slices.ContainsFunc(plan.RulesFor(t.offer.placement.Settings.Ignore, id), func(rule v1alpha1.IgnoreRule) bool {
+		return plan.Ignores(rule, a.Manager, a.Path.String())
 	})
 }
 
@@ -274,12 +274,7 @@ func (t *turn) ignore(ctx context.Context) error {
 		return nil
 	}
 	for i, o := range t.objects {
-		var matching []v1alpha1.IgnoreRule
-		for _, rule := range rules {
-			if matches(rule, o.ID()) {
-				matching = append(matching, rule)
-			}
-		}
+		matching := plan.RulesFor(rules, o.ID())
 		if len(matching) == 0 {
 			continue
 		}
@@ -290,47 +285,11 @@ func (t *turn) ignore(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		released, err := release(o, live, entries, t.manager(), matching)
+		released, err := plan.Released(o, live, entries, t.manager(), matching)
 		if err != nil {
 			return err
 		}
 		t.objects[i] = released
 	}
 	return nil
-}
-
-// release removes the fields that rules name and that others own by now.
-func release(o, live object.Object, entries []metav1.ManagedFieldsEntry, manager string, rules []v1alpha1.IgnoreRule) (object.Object, error) {
-	for _, change := range diff.Drift(o, live, entries, manager) {
-		for _, rule := range rules {
-			if !covers(rule, change.Manager, change.Field) {
-				continue
-			}
-			field, err := object.ParsePath(change.Field)
-			if err != nil {
-				return o, err
-			}
-			o = object.Remove(o, field)
-		}
-	}
-	return o, nil
-}
-
-// covers tells whether a rule is about a field of a manager. A rule that cannot be read covers nothing; it is refused
-// when the settings are read.
-func covers(rule v1alpha1.IgnoreRule, manager, field string) bool {
-	if rule.Manager != "" {
-		return rule.Manager == manager
-	}
-	wide, err := object.ParsePath(rule.Field)
-	if err != nil {
-		return false
-	}
-	narrow, err := object.ParsePath(field)
-	return err == nil && wide.Covers(narrow)
-}
-
-func matches(rule v1alpha1.IgnoreRule, id object.ID) bool {
-	kind := rule.Kind == "*" || rule.Kind == id.Kind || rule.Kind == id.GroupKind() || rule.Kind == id.Group+"/*"
-	return kind && (rule.Name == "" || rule.Name == id.Name) && (rule.Namespace == "" || rule.Namespace == id.Namespace)
 }

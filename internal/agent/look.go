@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/diff"
 	"plumb.dev/plumb/internal/fault"
@@ -148,7 +147,7 @@ func (t *turn) lookAtList(ctx context.Context, p *plan.Picture, kind cluster.Kin
 	}
 	for _, id := range ids {
 		if meta := byName[id.Name]; meta != nil {
-			p.Live[id] = t.live(meta)
+			p.Live[id] = plan.LiveOf(meta, t.manager())
 			continue
 		}
 		p.Absent[id] = true
@@ -164,42 +163,8 @@ func (t *turn) lookAtOne(ctx context.Context, p *plan.Picture, id object.ID, ver
 	case err != nil:
 		t.log.Warn("an object cannot be read", "object", id.String(), "error", err)
 	default:
-		p.Live[id] = t.live(&meta)
+		p.Live[id] = plan.LiveOf(&meta, t.manager())
 	}
-}
-
-func (t *turn) live(meta *metav1.ObjectMeta) plan.Live {
-	live := plan.Live{
-		UID: string(meta.UID), Version: meta.ResourceVersion, Owner: meta.Annotations[v1alpha1.AnnotationOwner],
-		Managed: meta.Labels[v1alpha1.LabelManaged] == "true", Owned: diff.Owned(meta.ManagedFields, t.manager()),
-		Tool: trackingMark(meta), Terminating: meta.DeletionTimestamp != nil,
-		Former: diff.Former(meta.ManagedFields, meta.Labels),
-		Scaled: diff.Scaled(meta.ManagedFields, t.manager()), Uncounted: diff.Uncounted(meta.ManagedFields),
-	}
-	live.Counts = diff.OwnsReplicas(meta.ManagedFields, append(live.Former, t.manager())...)
-	for _, e := range meta.ManagedFields {
-		live.Managers = append(live.Managers, plan.Manager{Name: e.Manager, Operation: string(e.Operation), Subresource: e.Subresource})
-	}
-	return live
-}
-
-// trackingMark names the tool that has marked an object as its own. The marks are those that Argo CD
-// (argocd.argoproj.io/tracking-id) and Flux (kustomize.toolkit.fluxcd.io, helm.toolkit.fluxcd.io) write. The label
-// app.kubernetes.io/instance alone proves nothing: every Helm chart sets it.
-func trackingMark(meta *metav1.ObjectMeta) string {
-	if id := meta.Annotations["argocd.argoproj.io/tracking-id"]; id != "" {
-		name, _, _ := strings.Cut(id, ":")
-		return "Argo CD application " + name
-	}
-	if name := meta.Labels["argocd.argoproj.io/instance"]; name != "" {
-		return "Argo CD application " + name
-	}
-	for kind, key := range map[string]string{"Kustomization": "kustomize.toolkit.fluxcd.io/name", "HelmRelease": "helm.toolkit.fluxcd.io/name"} {
-		if name := meta.Labels[key]; name != "" {
-			return "Flux " + kind + " " + name
-		}
-	}
-	return ""
 }
 
 // lookAtNamespaces finds which namespaces are being deleted, and which hold nothing but what this app made.

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
-	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/health"
@@ -38,7 +36,7 @@ func (t *turn) render(ctx context.Context) error {
 	if a.broken != nil && time.Now().Before(a.retryAt) {
 		return a.broken
 	}
-	answers := &capabilities{ctx: ctx, mapper: t.agent.cluster.Mapper()}
+	answers := t.agent.cluster.Mapper().Answers(ctx)
 	request := t.request(answers)
 	if a.recorded == nil {
 		if recorded, ok := t.agent.cache.Load(t.cacheKey()); ok {
@@ -51,7 +49,7 @@ func (t *turn) render(ctx context.Context) error {
 	}
 	manifest, err := t.agent.renderer.Render(ctx, request)
 	t.agent.metrics.renders.Inc()
-	if unknown := answers.failure(); unknown != nil {
+	if unknown := answers.Failure(); unknown != nil {
 		err, manifest = fault.New(fault.Unreachable, "the render asked what the cluster serves: %w", unknown), render.Manifest{}
 	}
 	if err != nil {
@@ -252,21 +250,11 @@ func (t *turn) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	objects := recorded.Manifest.Objects
-	defined := definedScopes(objects)
-	t.objects = make([]object.Object, 0, len(objects))
-	var warnings []string
-	for _, o := range objects {
-		ready, said, err := object.Normalise(o)
-		if err != nil {
-			return err
-		}
-		for _, w := range said {
-			warnings = append(warnings, w.String())
-		}
-		ready = t.scoped(ctx, ready, defined).WithLabel(v1alpha1.LabelManaged, "true").WithAnnotation(v1alpha1.AnnotationOwner, t.identity().Owner())
-		t.objects = append(t.objects, ready)
+	objects, warnings, err := plan.Ready(recorded.Manifest.Objects, t.identity(), func(o object.Object) bool { return t.namespaced(ctx, o) })
+	if err != nil {
+		return err
 	}
+	t.objects = objects
 	t.app.loadWarnings = warnings
 	if err := t.ignore(ctx); err != nil {
 		return err
@@ -297,26 +285,16 @@ func (t *turn) rendering(ctx context.Context) (*render.Recorded, error) {
 	return nil, fmt.Errorf("the render of %s cannot be read from the cache folder", a.key)
 }
 
-// scoped puts an object into the app's namespace if it needs one and names none.
-func (t *turn) scoped(ctx context.Context, o object.Object, defined map[string]bool) object.Object {
-	namespaced, known := defined[o.ID().GroupKind()]
-	if !known {
-		kind, served, err := t.agent.cluster.Mapper().Of(ctx, o.ID(), o.Version())
-		if err != nil {
-			t.log.Warn("a kind cannot be looked at", "object", o.ID().String(), "error", err)
-		}
-		namespaced = kind.Namespaced
-		if err != nil || !served {
-			namespaced = t.app.hadNamespace(o.ID())
-		}
+// namespaced tells whether objects of a kind have a namespace.
+func (t *turn) namespaced(ctx context.Context, o object.Object) bool {
+	kind, served, err := t.agent.cluster.Mapper().Of(ctx, o.ID(), o.Version())
+	if err != nil {
+		t.log.Warn("a kind cannot be looked at", "object", o.ID().String(), "error", err)
 	}
-	switch {
-	case !namespaced && o.Namespace() != "":
-		return o.WithNamespace("")
-	case namespaced && o.Namespace() == "":
-		return o.WithNamespace(t.offer.placement.Namespace)
+	if err != nil || !served {
+		return t.app.hadNamespace(o.ID())
 	}
-	return o
+	return kind.Namespaced
 }
 
 // hadNamespace tells whether objects of a kind that nobody knows at the moment have a namespace: as in the Inventory,
@@ -328,22 +306,6 @@ func (a *app) hadNamespace(id object.ID) bool {
 		}
 	}
 	return true
-}
-
-// definedScopes tells, for the kinds whose definitions are among the objects, whether they are namespaced.
-func definedScopes(objects []object.Object) map[string]bool {
-	scopes := map[string]bool{}
-	for _, o := range objects {
-		if o.Kind() != "CustomResourceDefinition" {
-			continue
-		}
-		spec, _ := o.Fields["spec"].(map[string]any)
-		names, _ := spec["names"].(map[string]any)
-		group, _ := spec["group"].(string)
-		kind, _ := names["kind"].(string)
-		scopes[object.ID{Group: group, Kind: kind}.GroupKind()] = spec["scope"] != "Cluster"
-	}
-	return scopes
 }
 
 // policy gathers the rules for one plan. Git's log is read only where something is to be removed.
@@ -443,45 +405,6 @@ func (t *turn) takeSettings() error {
 	a.mu.Unlock()
 	a.settings, a.wishes, a.refused = string(text), nil, nil
 	return nil
-}
-
-// capabilities answers a chart's questions about the cluster, and remembers when it could not: an answer that was guessed
-// would leave objects out, and what is left out is deleted.
-type capabilities struct {
-	ctx    context.Context
-	mapper *cluster.Mapper
-
-	mu  sync.Mutex
-	err error
-}
-
-// KubeVersion gives the API server's version, "" if it does not answer.
-func (c *capabilities) KubeVersion() string {
-	version, err := c.mapper.ServerVersion(c.ctx)
-	c.note(err)
-	return version
-}
-
-// Has tells whether a version or kind is served; false if nobody knows.
-func (c *capabilities) Has(name string) bool {
-	ok, err := c.mapper.Has(c.ctx, name)
-	c.note(err)
-	return ok
-}
-
-func (c *capabilities) note(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil {
-		c.err = err
-	}
-}
-
-// failure gives why a question could not be answered; nil if all could.
-func (c *capabilities) failure() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
 }
 
 func warningTexts(warnings []render.Warning) []string {

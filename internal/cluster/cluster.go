@@ -1,8 +1,9 @@
 // Package cluster is the hand that touches a Kubernetes API server: it reads, watches, applies and deletes objects.
 //
-// There are two identities. The agent's own (Cluster) sees metadata and reduced status, and keeps Plumb's bookkeeping.
+// The agent has two identities. The agent's own (Cluster) sees metadata and reduced status, and keeps Plumb's bookkeeping.
 // Every read that is shown and every write to a user's object goes through a Client, which impersonates exactly one
-// ServiceAccount; As is the only place that makes one, and it has no fallback.
+// ServiceAccount; As is the only place that makes one, and it has no fallback. A command looks as the person who runs it
+// (Person), and cannot write.
 //
 // The package never decides what to apply or delete, never retries, and never logs.
 //
