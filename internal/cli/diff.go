@@ -17,15 +17,19 @@ import (
 	"plumb.dev/plumb/internal/report"
 )
 
-const diffHelp = `Show what the working tree, with its uncommitted files, would change: the apps that are affected are rendered on both
-sides and compared object by object, field by field. Only --offline is supported so far: it asks no cluster, and compares
-with HEAD, or with --base.
+const diffHelp = `Show what the working tree, with its uncommitted files, would change in the cluster that delivers this repository: the
+apps that are affected are rendered on both sides, and the API server is asked by dry runs, as you, what it would make of
+each object. Nothing is written. What differs is told apart: yours (against the base, where your branch left the tracked
+one), already waiting (the base against what was applied last), and drift.
+
+With --offline no cluster is asked: the renders alone are compared, with HEAD or with --base.
 
 Values of Secrets are never shown, only that they changed. The exit code is 0 with and without differences, unless
 --exit-code asks for 1 where there are some; 3 means that something cannot be rendered.`
 
 type diffOptions struct {
 	offline, exitCode bool
+	all               bool
 	base, namespace   string
 	values, set       []string
 	format            string
@@ -33,28 +37,42 @@ type diffOptions struct {
 
 func newDiffCommand(env Env) *cobra.Command {
 	var o diffOptions
+	var k kubeFlags
 	cmd := &cobra.Command{
-		Use:     "diff --offline [DIR | app[/env]]",
+		Use:     "diff [DIR | app[/env]]",
 		Short:   "Show what the working tree would change",
 		Long:    diffHelp,
 		GroupID: groupSee,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !o.offline {
-				return usagef(strings.TrimSpace("plumb diff --offline "+first(args)), "comparing with a cluster is not supported yet")
+			if !o.offline && len(o.values)+len(o.set) > 0 {
+				return usagef(strings.TrimSpace("plumb diff --offline "+first(args)), "--values and --set are not what the agent renders with: they need --offline")
 			}
+			if !o.offline {
+				return runLiveDiff(cmd.Context(), env, screenOf(env, cmd), liveOptions{diffOptions: o, kube: k}, first(args))
+			}
+			o.base, o.namespace = orHead(o.base), k.namespace
 			return runDiff(cmd.Context(), env, screenOf(env, cmd), o, first(args))
 		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.offline, "offline", false, "compare with a commit of this repository, without a cluster")
-	flags.StringVar(&o.base, "base", "HEAD", "what to compare with: a branch, a tag or a full commit id")
+	flags.StringVar(&o.base, "base", "", "what to compare with: a branch, a tag or a full commit id (default: where the tracked branch was left; with --offline HEAD)")
+	flags.BoolVar(&o.all, "all", false, "show also objects of which only labels of a release differ")
+	k.add(flags)
+	flags.Lookup("namespace").Usage += "; with --offline the namespace that charts see"
 	flags.BoolVar(&o.exitCode, "exit-code", false, "exit with 1 if there are differences")
-	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace that charts see (default: the app's)")
 	flags.StringArrayVarP(&o.values, "values", "f", nil, "values file for charts, on both sides; may be repeated")
 	flags.StringArrayVar(&o.set, "set", nil, "value for charts as for helm --set, on both sides; may be repeated")
 	outputFlag(cmd, &o.format, "table", "json", "yaml")
 	return cmd
+}
+
+func orHead(base string) string {
+	if base == "" {
+		return "HEAD"
+	}
+	return base
 }
 
 // pair is one app on both sides; nil where it is not.
@@ -198,7 +216,9 @@ type diffAnswer struct {
 	APIVersion string            `json:"apiVersion"`
 	Kind       string            `json:"kind"`
 	Base       string            `json:"base"` // the commit
+	Where      string            `json:"cluster,omitempty"`
 	Compared   int               `json:"compared"`
+	NotYours   []string          `json:"notYours,omitempty"`
 	Counts     report.DiffCounts `json:"counts"`
 	Apps       []appDiff         `json:"apps"`
 }
@@ -209,6 +229,9 @@ type appDiff struct {
 	Fault   *fault.Fault `json:"fault,omitempty"`
 	Before  *fault.Fault `json:"before,omitempty"`
 	Objects []objectDiff `json:"objects"`
+	Waiting []objectDiff `json:"waiting,omitempty"`
+	Drift   []objectDiff `json:"drift,omitempty"`
+	Allow   []string     `json:"allow,omitempty"`
 }
 
 type objectDiff struct {
@@ -230,26 +253,33 @@ func (s screen) comparison(o diffOptions, head string, c report.Comparison) erro
 		return err
 	}
 	switch n := c.Counts(); {
-	case n.Failed > 0:
+	case n.Failed+n.Refused > 0:
 		return &failure{code: exitFailed}
-	case o.exitCode && len(c.Apps) > 0:
+	case o.exitCode && c.Differs():
 		return answerNo()
 	}
 	return nil
 }
 
 func diffAnswerOf(head string, c report.Comparison) diffAnswer {
-	answer := diffAnswer{APIVersion: outputVersion, Kind: "Diff", Base: head, Compared: c.Compared, Counts: c.Counts(), Apps: []appDiff{}}
+	answer := diffAnswer{APIVersion: outputVersion, Kind: "Diff", Base: head, Where: c.Where, NotYours: c.NotYours, Compared: c.Compared, Counts: c.Counts(), Apps: []appDiff{}}
 	for _, app := range c.Apps {
-		a := appDiff{Address: app.Address, Notes: app.Notes, Fault: app.Fault, Before: app.Before, Objects: []objectDiff{}}
-		for _, o := range app.Objects {
-			object := objectDiff{ObjectDiff: o}
-			for _, f := range o.Fields {
-				object.Fields = append(object.Fields, fieldDiff{f.Field, f.Kind, f.From, f.To})
-			}
-			a.Objects = append(a.Objects, object)
-		}
-		answer.Apps = append(answer.Apps, a)
+		answer.Apps = append(answer.Apps, appDiff{
+			Address: app.Address, Notes: app.Notes, Fault: app.Fault, Before: app.Before, Allow: app.Allow,
+			Objects: append([]objectDiff{}, withFields(app.Objects)...), Waiting: withFields(app.Waiting), Drift: withFields(app.Drift),
+		})
 	}
 	return answer
+}
+
+func withFields(objects []report.ObjectDiff) []objectDiff {
+	var out []objectDiff
+	for _, o := range objects {
+		object := objectDiff{ObjectDiff: o}
+		for _, f := range o.Fields {
+			object.Fields = append(object.Fields, fieldDiff{f.Field, f.Kind, f.From, f.To})
+		}
+		out = append(out, object)
+	}
+	return out
 }

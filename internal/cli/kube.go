@@ -30,6 +30,9 @@ import (
 // leaseName is the Lease by which the agent shows that its word still holds (resources.md §2, asOf).
 const leaseName = "plumb-agent"
 
+// userAgent is what the API server's audit log knows a person's verbs by.
+const userAgent = "plumb-cli"
+
 // kubeFlags are kubectl's flags for choosing a cluster and a person.
 type kubeFlags struct {
 	kubeconfig, context, namespace string
@@ -88,6 +91,7 @@ type kube struct {
 	plumb    rest.Interface // plumb.dev/v1alpha1
 	leases   rest.Interface // coordination.k8s.io/v1
 	reviews  rest.Interface // authentication.k8s.io/v1
+	config   *rest.Config   // of the person
 	selected string         // --namespace; "" is all
 	own      string         // where people look who may not list all: the context's namespace, else plumb-system
 }
@@ -100,8 +104,9 @@ func newKube(config *rest.Config, selected, own string) (*kube, error) {
 		}
 	}
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	person := config
 	config = rest.CopyConfig(config)
-	config.UserAgent = "plumb-cli"
+	config.UserAgent = userAgent
 	config.QPS = -1 // a person's few requests need no limit of their own
 	config.APIPath = "/apis"
 	config.ContentType = runtime.ContentTypeJSON
@@ -111,7 +116,7 @@ func newKube(config *rest.Config, selected, own string) (*kube, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unreachable, "the kubeconfig cannot be used: %w", err).WithNext("kubectl config view --minify shows what is in use")
 	}
-	k := &kube{selected: selected, own: own}
+	k := &kube{config: person, selected: selected, own: own}
 	for version, to := range map[schema.GroupVersion]*rest.Interface{
 		v1alpha1.GroupVersion: &k.plumb, coordinationv1.SchemeGroupVersion: &k.leases, authenticationv1.SchemeGroupVersion: &k.reviews,
 	} {

@@ -19,12 +19,20 @@ const (
 	ObjectAdded   = "added"
 	ObjectChanged = "changed"
 	ObjectDeleted = "deleted"
+	// What a plan against a cluster says besides.
+	ObjectRecreated = "recreated"
+	ObjectMoved     = "moved"   // to another app
+	ObjectHeld      = "held"    // its deletion waits for consent
+	ObjectKept      = "kept"    // no longer in Git, and not deleted
+	ObjectRefused   = "refused" // the API server, or a rule, refuses it
 )
 
 // ObjectDiff is one object that differs between two renders of an app. Its values are redacted already.
 type ObjectDiff struct {
 	Change string             `json:"change"`
 	Object object.ID          `json:"object"`
+	Notes  []string           `json:"notes,omitempty"`  // what else happens: a restart, lost data, why it is held
+	Folded bool               `json:"folded,omitempty"` // only labels that every release changes differ
 	Fields []diff.FieldChange `json:"-"`
 }
 
@@ -32,15 +40,21 @@ type ObjectDiff struct {
 type AppDiff struct {
 	Address string
 	Objects []ObjectDiff
-	Notes   []string     // what else is different: another namespace, an app that is new or gone
-	Fault   *fault.Fault // the new side cannot be rendered
-	Before  *fault.Fault // the old side could not be rendered either
+	// Against a cluster: what the base has and the cluster does not have yet, and what somebody changed there.
+	Waiting, Drift []ObjectDiff
+	Allow          []string     // the lines of a commit message that let held deletions go
+	Notes          []string     // what else is different: another namespace, an app that is new or gone
+	Fault          *fault.Fault // the new side cannot be rendered
+	Before         *fault.Fault // the old side could not be rendered either
 }
 
 // Comparison is the answer of a diff of two trees.
 type Comparison struct {
-	From, To string // what was compared with what, in words
-	Compared int    // apps that exist on either side
+	From, To string   // what was compared with what, in words
+	Where    string   // the cluster, "" if none was asked
+	NotYours []string // of apps that the change does not touch
+	All      bool     // show what is folded
+	Compared int      // apps that exist on either side
 	Apps     []AppDiff
 }
 
@@ -50,6 +64,15 @@ type DiffCounts struct {
 	Changed int `json:"changed"`
 	Deleted int `json:"deleted"`
 	Failed  int `json:"failed"`
+
+	// Against a cluster.
+	Recreated int `json:"recreated,omitempty"`
+	Moved     int `json:"moved,omitempty"`
+	Held      int `json:"held,omitempty"`
+	Kept      int `json:"kept,omitempty"`
+	Refused   int `json:"refused,omitempty"`
+	Waiting   int `json:"waiting,omitempty"`
+	Drifted   int `json:"drifted,omitempty"`
 }
 
 // Counts counts.
@@ -60,27 +83,46 @@ func (c Comparison) Counts() DiffCounts {
 			n.Failed++
 		}
 		for _, o := range app.Objects {
-			switch o.Change {
-			case ObjectAdded:
-				n.Added++
-			case ObjectDeleted:
-				n.Deleted++
-			default:
-				n.Changed++
-			}
+			*n.of(o.Change)++
 		}
+		n.Waiting += len(app.Waiting)
+		n.Drifted += len(app.Drift)
 	}
 	return n
+}
+
+func (n *DiffCounts) of(change string) *int {
+	switch change {
+	case ObjectAdded:
+		return &n.Added
+	case ObjectDeleted:
+		return &n.Deleted
+	case ObjectRecreated:
+		return &n.Recreated
+	case ObjectMoved:
+		return &n.Moved
+	case ObjectHeld:
+		return &n.Held
+	case ObjectKept:
+		return &n.Kept
+	case ObjectRefused:
+		return &n.Refused
+	}
+	return &n.Changed
 }
 
 // Compare lays out a comparison: apps with their objects and fields, equal changes of several apps once, and a summary
 // line that is always there.
 func (s Style) Compare(c Comparison) []string {
-	lines := []string{fmt.Sprintf("Comparing %s with %s; %d of %s affected", Clean(c.To), Clean(c.From), len(c.Apps), plural(c.Compared, "app"))}
+	head := fmt.Sprintf("Comparing %s with %s", Clean(c.To), Clean(c.From))
+	if c.Where != "" {
+		head += " on " + Clean(c.Where)
+	}
+	lines := []string{fmt.Sprintf("%s; %d of %s affected", head, c.affected(), plural(c.Compared, "app"))}
 	var blocks [][]string
 	var names [][]string
 	for _, app := range c.Apps {
-		block := s.appDiff(app)
+		block := s.appDiff(app, c.All)
 		if i := slices.IndexFunc(blocks, func(b []string) bool { return slices.Equal(b, block) }); i >= 0 {
 			names[i] = append(names[i], app.Address)
 			continue
@@ -93,22 +135,58 @@ func (s Style) Compare(c Comparison) []string {
 		}
 		lines = append(lines, block...)
 	}
+	for _, line := range c.NotYours {
+		lines = append(lines, "not yours: "+Clean(line))
+	}
 	return append(lines, s.diffSummary(c))
 }
+
+// affected counts the apps that the change itself touches.
+func (c Comparison) affected() int {
+	n := 0
+	for _, app := range c.Apps {
+		if app.Yours() {
+			n++
+		}
+	}
+	return n
+}
+
+// Yours tells whether the change itself touches the app, or cannot be rendered for it.
+func (d AppDiff) Yours() bool {
+	return d.Fault != nil || len(d.Objects) > 0 || len(d.Waiting)+len(d.Drift) == 0
+}
+
+// Differs tells whether the change itself makes a difference.
+func (c Comparison) Differs() bool { return c.affected() > 0 }
 
 func (s Style) diffSummary(c Comparison) string {
 	n := c.Counts()
 	if len(c.Apps) == 0 {
 		return fmt.Sprintf("No changes: %s compared.", plural(c.Compared, "app"))
 	}
-	line := fmt.Sprintf("Summary for %s: %d added, %d changed, %d deleted", plural(len(c.Apps), "app"), n.Added, n.Changed, n.Deleted)
+	if !c.Differs() {
+		return fmt.Sprintf("No changes of yours: %s compared; %d waiting, %d drifted.", plural(c.Compared, "app"), n.Waiting, n.Drifted)
+	}
+	line := fmt.Sprintf("Summary for %s: %d added, %d changed, %d deleted", plural(c.affected(), "app"), n.Added, n.Changed, n.Deleted)
+	for _, part := range []struct {
+		n    int
+		word string
+	}{
+		{n.Recreated, "recreated"}, {n.Moved, "moved"}, {n.Held, "held"}, {n.Kept, "kept"}, {n.Refused, "refused"},
+		{n.Waiting, "already waiting"}, {n.Drifted, "drifted"},
+	} {
+		if part.n > 0 {
+			line += fmt.Sprintf(", %d %s", part.n, part.word)
+		}
+	}
 	if n.Failed > 0 {
 		line += "; " + s.paint(v1alpha1.StateFailed, fmt.Sprintf("%d cannot be rendered", n.Failed))
 	}
 	return line + "."
 }
 
-func (s Style) appDiff(app AppDiff) []string {
+func (s Style) appDiff(app AppDiff, all bool) []string {
 	var lines []string
 	for _, note := range app.Notes {
 		lines = append(lines, "    ! "+Clean(note))
@@ -125,21 +203,64 @@ func (s Style) appDiff(app AppDiff) []string {
 		}
 		return append(lines, "      introduced by this change: it could be rendered before")
 	}
-	for _, o := range app.Objects {
+	lines = append(lines, s.objectDiffs(app.Objects, all)...)
+	if len(app.Waiting) > 0 {
+		lines = append(lines, append([]string{"    already waiting, not yours:"}, s.objectDiffs(app.Waiting, all)...)...)
+	}
+	if len(app.Drift) > 0 {
+		lines = append(lines, append([]string{"    drift, not yours (- the cluster, + Git):"}, s.objectDiffs(app.Drift, all)...)...)
+	}
+	if len(app.Allow) > 0 {
+		lines = append(lines, "    to allow what is held, add to the commit message:")
+		for _, line := range app.Allow {
+			lines = append(lines, "        "+Clean(line))
+		}
+	}
+	return lines
+}
+
+func (s Style) objectDiffs(objects []ObjectDiff, all bool) []string {
+	var lines []string
+	hidden := 0
+	for _, o := range objects {
+		if o.Folded && !all {
+			hidden++
+			continue
+		}
 		lines = append(lines, s.objectDiff(o)...)
+	}
+	if hidden > 0 {
+		lines = append(lines, fmt.Sprintf("    folded: %s where only labels of a release change (--all shows them)", plural(hidden, "object")))
 	}
 	return lines
 }
 
 func (s Style) objectDiff(o ObjectDiff) []string {
 	name := Clean(o.Object.String())
+	for i, note := range o.Notes {
+		separator := "  "
+		if i > 0 {
+			separator = "; "
+		}
+		name += separator + Clean(note)
+	}
 	switch o.Change {
 	case ObjectAdded:
 		return []string{"    " + s.added("+ "+name)}
 	case ObjectDeleted:
 		return []string{"    " + s.removed("- "+name)}
+	case ObjectHeld:
+		return []string{"    " + s.removed("- "+name)}
+	case ObjectKept:
+		return []string{"    = " + name}
 	}
 	lines := []string{"    ~ " + name}
+	switch o.Change {
+	case ObjectMoved:
+		lines[0] = "    > " + name
+	case ObjectRecreated, ObjectRefused:
+		lines[0] = "    " + s.removed("! "+name)
+	}
 	for _, f := range o.Fields {
 		lines = append(lines, "        "+Clean(f.Field))
 		for _, line := range valueLines(f) {

@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/fleet"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/preview"
+	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/report"
+)
+
+type liveOptions struct {
+	diffOptions
+	kube kubeFlags
+}
+
+// live is one diff against the cluster that delivers the repository of a clone.
+type live struct {
+	options   liveOptions
+	clone     *clone
+	workspace *workspace
+	kube      *kube
+	cluster   *cluster.Cluster
+	renderer  *render.Renderer
+	fleet     report.Fleet
+	clusters  []fleet.Cluster
+	offline   bool                                 // the Cluster objects could not be listed: selectors are not evaluated
+	has       map[string][]v1alpha1.InventoryEntry // by UID of the App
+	blind     bool                                 // Inventories may not be read
+	head      string                               // the commit of HEAD
+
+	mu    sync.Mutex
+	trees map[string]fs.FS // by commit; nil if the clone does not have it
+}
+
+// candidate is one app with where it is in Git, on each side.
+type candidate struct {
+	object     *v1alpha1.App // nil if it is new
+	name       string        // of the App object
+	namespace  string
+	tree, base *fleet.App
+	applied    *fleet.App
+	limits     v1alpha1.Limits
+	baseCommit string
+	preview    preview.App
+	rendered   bool
+	differs    bool
+}
+
+func runLiveDiff(ctx context.Context, env Env, out screen, o liveOptions, what string) error {
+	dir := env.Dir
+	if info, err := os.Stat(absolute(env, what)); what != "" && err == nil && info.IsDir() {
+		dir, what = absolute(env, what), ""
+	}
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = resolved
+	}
+	l, closeAll, err := openLive(ctx, env, o, dir)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	candidates, from, err := l.candidates(ctx)
+	if err != nil {
+		return err
+	}
+	wanted, err := l.wanted(dir, what)
+	if err != nil {
+		return err
+	}
+	group, rendering := errgroup.WithContext(ctx)
+	group.SetLimit(2) // the renderer has two children
+	for _, c := range candidates {
+		group.Go(func() error { return l.render(rendering, c) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	answer := report.Comparison{From: from, To: "the working tree", Where: l.kube.config.Host, All: o.all}
+	var chosen []*candidate
+	for _, c := range candidates {
+		if !wanted(c) {
+			continue
+		}
+		answer.Compared++
+		if c.rendered && (c.differs || what != "") {
+			chosen = append(chosen, c)
+		} else if line := elsewise(c); line != "" {
+			answer.NotYours = append(answer.NotYours, line)
+		}
+	}
+	if silent := l.fleet.Agent.Silent(l.fleet.Now); silent != "" {
+		answer.NotYours = []string{"how the other apps are is not known: " + silent}
+	}
+	if answer.Compared == 0 {
+		return fault.New(fault.PathNotFound, "no app of this repository is meant").WithNext("plumb apps --explain shows how each folder is read")
+	}
+	if answer.Apps, err = l.compare(ctx, candidates, chosen); err != nil {
+		return err
+	}
+	return out.comparison(o.diffOptions, l.head, answer)
+}
+
+// elsewise tells of an app that the change does not touch and that is not as the base has it, in the agent's words.
+func elsewise(c *candidate) string {
+	if c.object == nil {
+		return ""
+	}
+	switch status := c.object.Status; status.State {
+	case v1alpha1.StateFailed, v1alpha1.StateDrifted, v1alpha1.StateWaiting:
+		address := c.preview.Identity.Address()
+		return fmt.Sprintf("%s is %s: %s  (plumb why %s)", address, status.State, status.Summary, address)
+	}
+	return ""
+}
+
+// compare looks at the chosen apps, with the wishes of all.
+func (l *live) compare(ctx context.Context, all, chosen []*candidate) ([]report.AppDiff, error) {
+	p := &preview.Previewer{Eyes: l.cluster.Person(), Namespaced: l.namespaced, Wants: map[string]preview.Wishes{}}
+	for _, app := range l.fleet.Apps {
+		wishes := preview.Wishes{App: app.Namespace + "/" + app.Name, IDs: map[object.ID]bool{}}
+		for _, e := range l.has[string(app.UID)] {
+			wishes.IDs[plan.EntryID(e)] = true
+		}
+		p.Wants[string(app.UID)] = wishes
+	}
+	for _, c := range all {
+		if c.rendered && c.preview.Fault == nil {
+			id := c.preview.Identity
+			p.Wants[id.UID] = preview.Wishes{App: id.Namespace + "/" + id.Name, IDs: p.Wished(ctx, c.preview, c.preview.Tree)}
+		}
+	}
+	results := make([]*report.AppDiff, len(chosen))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2)
+	for i, c := range chosen {
+		group.Go(func() error {
+			var err error
+			results[i], err = p.Compare(ctx, c.preview)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var out []report.AppDiff
+	for _, r := range results {
+		if r != nil {
+			out = append(out, *r)
+		}
+	}
+	return out, nil
+}
+
+// namespaced tells whether objects of a kind have a namespace; of a kind that nobody serves yet, they have.
+func (l *live) namespaced(ctx context.Context, o object.Object) bool {
+	kind, served, err := l.cluster.Mapper().Of(ctx, o.ID(), o.Version())
+	return err != nil || !served || kind.Namespaced
+}
+
+// wanted reads the argument: an address, else the apps in or around a folder.
+func (l *live) wanted(dir, what string) (func(*candidate) bool, error) {
+	rel, err := l.workspace.relative(dir)
+	if err != nil {
+		return nil, err
+	}
+	fits, err := wantedApps(what, rel)
+	if err != nil {
+		return nil, err
+	}
+	return func(c *candidate) bool {
+		return c.tree != nil && fits(*c.tree) || c.base != nil && fits(*c.base) || what != "" && c.name == what
+	}, nil
+}
+
+// openLive connects the clone, the cluster and the renderer.
+func openLive(ctx context.Context, env Env, o liveOptions, dir string) (*live, func(), error) {
+	l := &live{options: o, has: map[string][]v1alpha1.InventoryEntry{}, trees: map[string]fs.FS{}}
+	var closers []func()
+	closeAll := func() {
+		for _, c := range slices.Backward(closers) {
+			c()
+		}
+	}
+	err := func() (err error) {
+		if l.clone, err = openClone(env, dir); err != nil {
+			return err
+		}
+		closers = append(closers, l.clone.Close)
+		var closer func()
+		if l.workspace, closer, err = workspaceAround(env, l.clone.root); err != nil {
+			return err
+		}
+		closers = append(closers, closer)
+		if l.kube, err = o.kube.connect(env); err != nil {
+			return err
+		}
+		if l.cluster, err = cluster.New(l.kube.config, userAgent); err != nil {
+			return err
+		}
+		if l.renderer, err = render.New(render.Options{}); err != nil {
+			return err
+		}
+		closers = append(closers, func() { l.renderer.Close() })
+		if l.fleet, err = l.kube.fleet(ctx, env.Now); err != nil {
+			return err
+		}
+		return l.bookkeeping(ctx)
+	}()
+	if err != nil {
+		closeAll()
+		return nil, nil, err
+	}
+	return l, closeAll, nil
+}
+
+// bookkeeping reads the Inventories and the Clusters, as far as the person may.
+func (l *live) bookkeeping(ctx context.Context) error {
+	var inventories v1alpha1.InventoryList
+	err := l.kube.plumb.Get().Namespace(l.kube.selected).Resource("inventories").Do(ctx).Into(&inventories)
+	if l.blind = apierrors.IsForbidden(err); err != nil && !l.blind {
+		return err
+	}
+	for _, inventory := range inventories.Items {
+		l.has[inventory.AppUID] = append(l.has[inventory.AppUID], inventory.Objects...)
+	}
+	var clusters v1alpha1.ClusterList
+	err = l.kube.plumb.Get().Namespace(l.kube.selected).Resource("clusters").Do(ctx).Into(&clusters)
+	if l.offline = apierrors.IsForbidden(err); err != nil && !l.offline {
+		return err
+	}
+	for _, c := range clusters.Items {
+		l.clusters = append(l.clusters, fleet.Cluster{Name: c.Name, Labels: c.Labels})
+	}
+	return nil
+}
+
+// made tells whether a Repo made an App.
+func made(app *v1alpha1.App, repo v1alpha1.Repo) bool {
+	owner := metav1.GetControllerOf(app)
+	return owner != nil && owner.Kind == "Repo" && owner.Name == repo.Name && app.Namespace == repo.Namespace
+}

@@ -1,0 +1,121 @@
+// Package preview works out what a tree would change in a live cluster before anybody pushes it: the renders of an app,
+// one look, one plan each, one answer. The look is that of the person who asks; the API server itself is asked, by dry
+// runs, what it would make of each object, so that defaults and what admission changes are in the answer.
+//
+// It splits what differs in three, because mixing them is why people distrust such answers: what is yours (the tree
+// against the base), what is already waiting (the base against what was applied last), and drift (what was applied last
+// against the cluster). It never writes: no package that does is in its import graph, and its one request that is not a
+// read is a dry run.
+//
+// Start at App and Previewer.Compare.
+package preview
+
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/report"
+)
+
+// Eyes look at a cluster as a person; cluster.Person has them.
+type Eyes interface {
+	Get(ctx context.Context, id object.ID, version string) (object.Object, []metav1.ManagedFieldsEntry, error)
+	List(ctx context.Context, id object.ID, version, selector string, limit int64) ([]object.Object, error)
+	DryRun(ctx context.Context, o object.Object, manager string) (object.Object, error)
+}
+
+// App is one app with what it was, is about to be, and would be.
+type App struct {
+	Identity  plan.App
+	Inventory []v1alpha1.InventoryEntry
+	Settings  v1alpha1.Settings // of the tree
+	Policy    plan.Policy       // of the tree
+	// What was applied last, what the base says, and what the tree says; as rendered. A side without objects has none.
+	Applied, Base, Tree Side
+	Fault, Before       *fault.Fault // the tree, or the base, cannot be rendered
+	Notes               []string
+}
+
+// Side is what one commit, or the tree, says of an app.
+type Side struct {
+	Objects   []object.Object // as rendered; nil if there is no such app
+	Namespace string          // of objects that name none
+}
+
+// sides lists the three in the order in which they come true.
+func (a App) sides() [3]Side { return [3]Side{a.Applied, a.Base, a.Tree} }
+
+// at is the app as one side has it.
+func (a App) at(s Side) plan.App {
+	identity := a.Identity
+	if s.Namespace != "" {
+		identity.Target = s.Namespace
+	}
+	return identity
+}
+
+// Wished gives the objects that an app wants by one of its sides, for Wants.
+func (p *Previewer) Wished(ctx context.Context, app App, s Side) map[object.ID]bool {
+	ready, _, err := plan.Ready(s.Objects, app.at(s), func(o object.Object) bool { return p.Namespaced(ctx, o) })
+	ids := map[object.ID]bool{}
+	if err == nil {
+		for _, id := range plan.Claims(ready) {
+			ids[id] = true
+		}
+	}
+	return ids
+}
+
+// Previewer compares apps with one cluster. Its fields are set before the first call.
+type Previewer struct {
+	Eyes       Eyes
+	Namespaced func(context.Context, object.Object) bool
+	// Wants tells what each app of the fleet wants at the tree, by the UID of its App: to tell a move from a deletion.
+	Wants map[string]Wishes
+}
+
+// Wishes are the objects that one app wants.
+type Wishes struct {
+	App string // "<namespace>/<name>"
+	IDs map[object.ID]bool
+}
+
+// Compare gives what differs for one app; nil if nothing does.
+func (p *Previewer) Compare(ctx context.Context, app App) (*report.AppDiff, error) {
+	answer := &report.AppDiff{Address: app.Identity.Address(), Notes: app.Notes, Before: app.Before}
+	if app.Fault != nil {
+		answer.Fault = app.Fault
+		return answer, nil
+	}
+	s, err := p.see(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	sides := [3]side{}
+	for i, rendered := range app.sides() {
+		if sides[i], err = p.side(ctx, app, s, rendered); err != nil {
+			answer.Fault = fault.Of(err, fault.InvalidObject)
+			return answer, nil
+		}
+	}
+	if f := sides[2].plan.Fault; f != nil {
+		answer.Fault = f
+		return answer, nil
+	}
+	if err := p.predict(ctx, s, sides); err != nil {
+		return nil, err
+	}
+	c := comparison{app: app, sight: s, applied: sides[0], base: sides[1], tree: sides[2]}
+	answer.Objects, answer.Waiting, answer.Drift = c.yours(), c.waiting(), c.drift()
+	answer.Allow = c.allow()
+	answer.Notes = append(answer.Notes, s.notes()...)
+	if len(answer.Objects)+len(answer.Waiting)+len(answer.Drift)+len(app.Notes) == 0 {
+		return nil, nil
+	}
+	return answer, nil
+}
