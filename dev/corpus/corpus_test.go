@@ -33,6 +33,7 @@ type app struct {
 	path      string
 	namespace string
 	set       map[string]any
+	release   string // a name that the chart insists on
 	makes     string // a namespace that its authors have a user make first
 }
 
@@ -72,6 +73,10 @@ var turns = [][]app{
 	{{path: "flagger/kustomize/appmesh", makes: "appmesh-system"}},
 	{{path: "flagger/kustomize/knative", makes: "knative-serving"}},
 	{{path: "tekton-pipeline/config"}},
+	{{path: "rancher-fleet/charts/fleet-agent", namespace: "cattle-fleet-system", release: "fleet-agent", set: map[string]any{"apiServerURL": "https://fleet.example.com", "tokenName": "token"}}},
+	{{path: "kargo/charts/kargo", namespace: "kargo", set: map[string]any{
+		"api.adminAccount.passwordHash": "$2a$10$abcdefghijklmnopqrstuv", "api.adminAccount.tokenSigningKey": "key",
+	}}},
 }
 
 // parts are folders that are components, bases or patches of an application that is deployed or excluded.
@@ -106,9 +111,7 @@ var excluded = map[string]string{
 	"argocd-example-apps/helm-hooks":                               "hooks and waves",
 	"argocd-example-apps/sync-waves":                               "hooks and waves",
 	"cert-manager/deploy/charts/cert-manager":                      "hooks: a startup check after each install",
-	"kargo/charts/kargo":                                           "the upstream tool fails too: it asks for a password hash that only its user has",
 	"rancher-fleet/charts/fleet":                                   "hooks: a clean-up before each upgrade",
-	"rancher-fleet/charts/fleet-agent":                             "the upstream tool fails too: it asks for the address and token of a running Fleet server",
 	"sveltos/config/prometheus":                                    "needs a kind whose definition is not in the corpus (ServiceMonitor)",
 	"sveltos/manifest":                                             "the upstream tool fails too: two of its files define the same Deployment",
 }
@@ -305,8 +308,15 @@ func (p *playground) create(t *testing.T, a app) {
 	if a.namespace != "" {
 		spec["namespace"] = a.namespace
 	}
+	helm := map[string]any{}
 	if a.set != nil {
-		spec["settings"] = map[string]any{"helm": map[string]any{"set": a.set}}
+		helm["set"] = a.set
+	}
+	if a.release != "" {
+		helm["release"] = a.release
+	}
+	if len(helm) > 0 {
+		spec["settings"] = map[string]any{"helm": helm}
 	}
 	o := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "plumb.dev/v1alpha1", "kind": "App",
