@@ -71,6 +71,7 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 		a.synced = o.Annotations[v1alpha1.AnnotationSync] // tried; the state says how it went
 	}
 	t.judge(ctx)
+	failpoint("judged")
 	t.settle()
 	t.retire(ctx)
 	if pause := time.Until(a.retryAt); pause > 0 {
@@ -399,18 +400,22 @@ func (t *turn) carryOut(ctx context.Context) {
 		t.finish(ctx, time.Now())
 		return
 	}
+	failpoint("planned")
 	if err := t.writeAhead(ctx); err != nil {
 		t.fail(fault.Of(err, fault.ApplyFailed))
 		return
 	}
+	failpoint("written-ahead")
 	t.evidence()
 	begun := time.Now()
 	run := apply.Run{
 		Target: t.client, Manager: t.manager(), Owner: t.identity().Owner(), Policy: t.policyOf(), Versions: t.versions(),
 		Slots: t.agent.slots, Superseded: t.newest, Served: t.agent.cluster.Mapper().Invalidate,
+		At: stepFailpoint,
 	}
 	t.strip(ctx)
 	t.outcomes = run.Do(ctx, *t.plan)
+	failpoint("carried-out")
 	t.finish(ctx, begun)
 }
 
@@ -422,6 +427,7 @@ func (t *turn) finish(ctx context.Context, begun time.Time) {
 		t.fail(fault.Of(err, fault.ApplyFailed))
 		return
 	}
+	failpoint("written-after")
 	t.conclude()
 }
 

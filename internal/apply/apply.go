@@ -67,6 +67,8 @@ type Run struct {
 	Superseded <-chan struct{}
 	// Served is called after CustomResourceDefinitions were established, so that their kinds are known from then on.
 	Served func()
+	// At is called at named steps between a decision and its effect; nil, as it is in every release, is not called.
+	At func(point string)
 	// Limit is how long one wait for an object may last. Default 30 s.
 	Limit time.Duration
 }
@@ -156,7 +158,15 @@ func (r Run) order(ctx context.Context, now, before []Outcome) {
 	r.establish(ctx, now)
 }
 
+// at tells that a step is reached.
+func (r Run) at(point string) {
+	if r.At != nil {
+		r.At(point)
+	}
+}
+
 func (r Run) step(ctx context.Context, out *Outcome) error {
+	defer func() { r.at("after-" + string(out.Step.Action)) }() // an Apply may have become a Replace
 	switch out.Step.Action {
 	case plan.Apply:
 		return r.apply(ctx, out)
@@ -200,6 +210,7 @@ func (r Run) deleteExactly(ctx context.Context, step plan.Step) (gone bool, err 
 		case live.DeletionTimestamp != nil:
 			return false, nil
 		}
+		r.at("before-delete")
 		err = r.Target.Delete(ctx, step.ID, r.version(step), cluster.Exactly{UID: step.UID, Version: live.ResourceVersion})
 		if cluster.IsGone(err) {
 			return true, nil

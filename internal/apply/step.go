@@ -29,11 +29,13 @@ func (r Run) apply(ctx context.Context, out *Outcome) error {
 			return err
 		}
 		out.Took = append(out.Took, took...)
+		r.at("migrated")
 	}
 	if step.HandCount {
 		if err := r.handCount(ctx, step); err != nil {
 			return err
 		}
+		r.at("count-handed")
 	}
 	applied, err := r.send(ctx, step, !step.First)
 	if step.First && fault.Is(err, fault.OwnedByOther) {
@@ -94,9 +96,11 @@ func (r Run) replace(ctx context.Context, out *Outcome) error {
 	if _, err := r.deleteExactly(ctx, step); err != nil {
 		return err
 	}
+	r.at("replace-deleted")
 	if err := r.gone(ctx, step); err != nil {
 		return err
 	}
+	r.at("replace-gone")
 	applied, err := r.Target.Apply(ctx, *step.Object, cluster.ApplyOptions{Manager: r.Manager, Force: true})
 	out.Applied = applied
 	return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -141,11 +142,17 @@ func immutable(s metav1.Status) bool {
 	return immutableText(s.Message)
 }
 
+// unchangeable are the words in which API servers say that a field cannot be changed: k8s.io/apimachinery ("field is
+// immutable"), validation of Services ("may not change once set"), roleRefs ("cannot change roleRef"), StorageClasses
+// ("updates to provisioner are forbidden"), PriorityClasses ("may not be changed in an update"), StatefulSets, Pods, claims,
+// volumes, and the rules that people write for their own kinds.
+var unchangeable = regexp.MustCompile(`(?i)\bimmutable\b|\b(may|must|can) ?not (be )?change|updates to \S+ (spec for fields other than|are forbidden)`)
+
+var quoted = regexp.MustCompile(`"(\\.|[^"\\])*"`)
+
+// immutableText looks for those words outside of what is quoted, which is the user's.
 func immutableText(text string) bool {
-	return strings.Contains(text, "field is immutable") ||
-		strings.Contains(text, "may not change once set") ||
-		strings.Contains(text, "updates to statefulset spec for fields other than") ||
-		strings.Contains(text, "spec is immutable after creation")
+	return unchangeable.MatchString(quoted.ReplaceAllString(text, ""))
 }
 
 func immutableFields(s metav1.Status) string {
@@ -154,7 +161,7 @@ func immutableFields(s metav1.Status) string {
 	}
 	var fields []string
 	for _, cause := range s.Details.Causes {
-		if cause.Field != "" {
+		if cause.Field != "" && immutableText(cause.Message) && !slices.Contains(fields, cause.Field) {
 			fields = append(fields, cause.Field)
 		}
 	}

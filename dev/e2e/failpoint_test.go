@@ -1,0 +1,162 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// points are the steps between a decision and its effect at which an agent may be killed.
+var points = []struct {
+	name   string
+	reason string
+}{
+	{"planned", "nothing is written"},
+	{"written-ahead", "the Inventory says more than there is"},
+	{"migrated", "another tool's fields are ours, and nothing was applied"},
+	{"count-handed", "the number of replicas has another owner, and was not given up"},
+	{"after-apply", "an object is applied, and nobody has written down its answer"},
+	{"replace-deleted", "the old object is going, and the new one is not made"},
+	{"replace-gone", "the old object is gone, and the new one is not made"},
+	{"after-replace", "the new object is made, and the Inventory has the old one"},
+	{"before-delete", "it was decided to delete"},
+	{"after-delete", "it is deleted, and the Inventory has it"},
+	{"carried-out", "everything is done, and nothing is recorded"},
+	{"written-after", "the Inventory is right, and the status is old"},
+	{"judged", "all is written, and the Repo was not told"},
+}
+
+// withFailpoints builds the agent with its failpoints, which no other build has.
+func withFailpoints(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "plumb")
+	build := exec.Command("go", "build", "-tags", "failpoints", "-o", program, "./cmd/plumb")
+	build.Dir = "../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build with failpoints: %v\n%s", err, out)
+	}
+	return program
+}
+
+// dies waits until the agent has ended by itself.
+func (s *scenario) dies() {
+	s.Helper()
+	ended := make(chan struct{})
+	go func() { _ = s.agent.cmd.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(limit):
+		s.Fatalf("the agent did not come by that point: it says\n%s", s.said("", 20))
+	}
+	if status := s.agent.cmd.ProcessState.String(); !strings.Contains(status, "killed") {
+		s.Fatalf("the agent ended with %s", status)
+	}
+	s.agent.stdin.Close()
+	s.agent.cmd = nil
+}
+
+// An agent that is killed between a decision and its effect, wherever that is, loses nothing, deletes nothing that it should
+// not, and the next one brings everything to where it had to be.
+func TestFailpoints(t *testing.T) {
+	w := lives(t)
+	program, plain := withFailpoints(t), w.plumb
+	for _, point := range points {
+		t.Run(point.name, func(t *testing.T) {
+			s := newScenario(t, w, "fp-"+point.name)
+			app := s.name
+			job := func(image string) string {
+				return "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers: [{name: migrate, image: \"" + image + "\"}]\n"
+			}
+			s.restarted()
+			s.ok(app, s.commit("before", files{"apps/" + app + "/a.yaml": documentsOf(
+				deployment("web", 3, "registry.example/web:1"), job("registry.example/migrate:1"), configMap("stays", "a", "1"), configMap("goes", "a", "1"), configMap("bystander", "a", "1"))}))
+			web, stays, bystander := s.live("Deployment/"+app+"/web"), s.live("ConfigMap/"+app+"/stays"), s.live("ConfigMap/"+app+"/bystander")
+			old := s.live("Job/" + app + "/migrate")
+			s.create(inNamespace(app, configMap("found", "a", "theirs", "extra", "gone soon")), "kubectl-create")
+			seen := s.counts(app)
+			before := s.now(t)
+
+			s.agent.plumb = program
+			t.Setenv("PLUMB_FAILPOINT", point.name)
+			s.kill()
+			s.write(files{"apps/" + app + "/a.yaml": documentsOf(
+				unscaled("web", "registry.example/web:2"), job("registry.example/migrate:2"), configMap("stays", "a", "2"), configMap("found", "a", "1"),
+				configMap("new", "a", "1"), configMap("bystander", "a", "1")), "apps/" + app + "/hpa.yaml": horizontal(1, 9)})
+			s.git("commit", "-q", "-m", "everything at once")
+			s.git("push", "-q", "origin", "HEAD:main")
+			second := s.git("rev-parse", "HEAD")
+			if err := s.agent.start(); err != nil {
+				s.agent.plumb = plain
+				t.Fatal(err)
+			}
+			s.dies()
+			s.agent.plumb = plain
+			t.Setenv("PLUMB_FAILPOINT", "")
+			s.restarted()
+
+			s.ok(app, second)
+			s.same(web)
+			s.same(stays)
+			s.same(bystander)
+			s.has("Deployment/"+app+"/web", "spec.template.spec.containers.0.image", "registry.example/web:2")
+			s.has("ConfigMap/"+app+"/stays", "data.a", "2")
+			s.has("ConfigMap/"+app+"/found", "data.a", "1")
+			if extra := field(s.live("ConfigMap/"+app+"/found"), "data.extra"); extra != nil {
+				t.Error("a field that another tool left there, and Git does not have, is still there")
+			}
+			s.live("ConfigMap/" + app + "/new")
+			s.absent("ConfigMap/" + app + "/goes")
+			if now := s.has("Job/"+app+"/migrate", "spec.template.spec.containers.0.image", "registry.example/migrate:2"); now.GetUID() == old.GetUID() {
+				t.Error("the Job was not replaced")
+			}
+			if got := seen(); !slices.Equal(got, []int64{3}) {
+				t.Errorf("the number of replicas was %v, want 3 all the time", got)
+			}
+			for _, r := range s.requests(t, before, func(r request) bool { return r.deletes() && r.writes() && r.in(app) }) {
+				if r.Object.Name != "goes" && r.Object.Name != "migrate" {
+					t.Errorf("%s: the agent deleted %s", point.reason, r)
+				}
+			}
+			s.inventoried(app, "web", "migrate", "stays", "found", "new", "bystander")
+		})
+	}
+}
+
+// inventoried waits until the Inventory of an app has the objects, each with the UID that it has, and no other but what is
+// always there.
+func (s *scenario) inventoried(app string, names ...string) {
+	s.Helper()
+	names = append(names, app)
+	err := eventually(limit, func() error {
+		objects, _ := field(s.live("Inventory/"+system+"/"+app+"-0"), "objects").([]any)
+		known := map[string]bool{}
+		for _, e := range objects {
+			e := e.(map[string]any)
+			known[fmt.Sprint(e["n"])] = true
+			id := fmt.Sprint(e["k"], "/", e["ns"], "/", e["n"])
+			if e["ns"] == nil {
+				id = fmt.Sprint(e["k"], "/", e["n"])
+			}
+			if live := s.get(s.T, id); live == nil || string(live.GetUID()) != e["uid"] {
+				return errNotYet("%s is recorded with the UID %v", id, e["uid"])
+			}
+		}
+		for _, name := range names {
+			if !known[name] {
+				return errNotYet("%s is not recorded", name)
+			}
+		}
+		if known["goes"] {
+			return errors.New("what is gone is still recorded")
+		}
+		return nil
+	})
+	if err != nil {
+		s.Error(err)
+	}
+}
