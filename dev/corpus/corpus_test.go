@@ -88,7 +88,6 @@ var parts = map[string]string{
 	"argo-rollouts/manifests/role":            "in both installs",
 	"flagger/kustomize/base/":                 "the base of every overlay",
 	"flux2-kustomize-helm-example/apps/base/": "the base of staging and production",
-	"sveltos/config/samples":                  "examples of its kinds, the same objects in two versions: refused as DuplicateObject",
 	"sveltos/config/crd":                      "a component of sveltos/config/default",
 	"sveltos/config/manager":                  "a component of sveltos/config/default",
 	"sveltos/config/rbac":                     "a component of sveltos/config/default",
@@ -113,7 +112,10 @@ var excluded = map[string]string{
 	"cert-manager/deploy/charts/cert-manager":                      "hooks: a startup check after each install",
 	"rancher-fleet/charts/fleet":                                   "hooks: a clean-up before each upgrade",
 	"sveltos/config/prometheus":                                    "needs a kind whose definition is not in the corpus (ServiceMonitor)",
-	"sveltos/manifest":                                             "the upstream tool fails too: two of its files define the same Deployment",
+	// Kustomize lists them, and no API server holds them: v1alpha1 and v1beta1 of one kind and name are one object. kubectl
+	// would apply the one and then the other over it; which one stays is not in Git, so that Plumb refuses them.
+	"sveltos/config/samples": "no application: examples of its kinds, with the same objects in two versions (DuplicateObject)",
+	"sveltos/manifest":       "the upstream tool fails too: two of its files define the same Deployment",
 }
 
 // plain are the applications without a file that says how they render.
