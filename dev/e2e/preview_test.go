@@ -197,3 +197,37 @@ subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: rita}]
 	s.says(s.diff(4, "--as", "nobody-knows"), "forbidden")
 	s.says(s.diff(0, "--offline"), "~ ConfigMap/settings")
 }
+
+// An App by hand is compared with its own folder; an app that goes is held as a whole; one that cannot be rendered says
+// where, and an ignored field is nobody's change.
+func TestDiffOfApps(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "preapps")
+	first := s.commit("three", files{
+		"apps/preapps-goes/a.yaml": settings(0, 2), "apps/preapps-stays/a.yaml": configMap("a", "a", "1"),
+		"apps/preapps-ignores/plumb.yaml": "ignore: [{kind: Deployment, field: spec.replicas, why: somebody scales it}]\n",
+		"apps/preapps-ignores/a.yaml":     deployment("web", 1, "registry.example/web:1"),
+		"hand/plain/a.yaml":               configMap("by-hand", "a", "1"),
+	})
+	s.ok("preapps-goes", first)
+	s.ok("preapps-ignores", first)
+	s.make("apiVersion: plumb.dev/v1alpha1\nkind: App\nmetadata: {name: preapps-hand, namespace: plumb-system}\nspec: {repo: preapps, path: hand/plain}\n")
+	s.is("preapps-hand", "ok", "Healthy")
+	s.scale("Deployment/preapps-ignores/web", "kubectl", 3)
+	s.has("Deployment/preapps-ignores/web", "spec.replicas", 3)
+
+	s.write(files{
+		"apps/preapps-goes": "", "hand/plain/a.yaml": configMap("by-hand", "a", "2"),
+		"apps/preapps-stays/a.yaml": configMap("a", "a", "1") + "  b: [\n", "apps/preapps-ignores/a.yaml": deployment("web", 2, "registry.example/web:1"),
+	})
+	said := s.diff(3)
+	s.says(said, "preapps-goes", "the app goes", "- ConfigMap/preapps-goes/settings-1  the whole app is gone from Git", "Plumb-Allow-Delete: preapps-goes\n",
+		"preapps-hand", "~ ConfigMap/preapps-hand/by-hand", "preapps-stays", "cannot be rendered", "apps/preapps-stays/a.yaml:", "introduced by this change")
+	if strings.Contains(said, "spec.replicas") {
+		t.Errorf("an ignored field is told as a change:\n%s", said)
+	}
+	s.says(s.diff(0, "preapps-hand"), "~ ConfigMap/preapps-hand/by-hand", "1 of 1 app affected")
+	s.says(s.diff(0, "hand"), "1 of 1 app affected")
+	s.says(s.diff(3, "preapps-none"), "no app of this repository is meant")
+	s.live("ConfigMap/preapps-goes/settings-1")
+}
