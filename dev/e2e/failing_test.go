@@ -90,3 +90,19 @@ func TestConsentWhileAnotherAppFails(t *testing.T) {
 func inNamespaceText(namespace, manifest string) string {
 	return strings.Replace(manifest, "metadata:\n", "metadata:\n  namespace: "+namespace+"\n", 1)
 }
+
+// A commit that changes a file below the root is not among those that changed an app which is rendered from the root.
+func TestChangedByOfTheRoot(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "rooted")
+	first := s.commit("one", files{"a.yaml": configMap("settings", "a", "1"), "docs/readme.md": "one\n"})
+	s.make("apiVersion: plumb.dev/v1alpha1\nkind: App\nmetadata: {name: rooted-app, namespace: plumb-system}\n" +
+		"spec: {repo: rooted, path: \".\", namespace: rooted, settings: {plain: {recurse: false}}}\n")
+	s.ok("rooted-app", first)
+	s.write(files{"docs/readme.md": "two\n"})
+	s.git("commit", "-q", "-m", "unrelated")
+	second := s.commit("two", files{"a.yaml": configMap("settings", "a", "2")})
+	if status := s.ok("rooted-app", second); !slices.Equal(status.ChangedBy, []string{second}) {
+		t.Errorf("it was changed by %v, want %s alone", status.ChangedBy, second)
+	}
+}

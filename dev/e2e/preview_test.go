@@ -195,6 +195,21 @@ subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: rita}]
 	s.write(files{"apps/preview/a.yaml": configMap("settings", "a", "2")})
 	s.says(s.diff(0, "--as", "rita"), "~ ConfigMap/preview/settings", "+ 2\n", "you have no right to patch")
 	s.says(s.diff(4, "--as", "nobody-knows"), "forbidden")
+
+	s.make(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: preview-apps}
+rules: [{apiGroups: [plumb.dev], resources: [apps, repos], verbs: [get, list]}]
+`)
+	s.make(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: preview-apps}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: preview-apps}
+subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: max}]
+`)
+	s.says(s.diff(0, "--as", "max"), "~ ConfigMap/preview/settings", "+ 2\n", "you have no right to read", "you may not read Inventories", "how the other apps are is not known")
 	s.says(s.diff(0, "--offline"), "~ ConfigMap/settings")
 }
 

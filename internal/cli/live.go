@@ -42,6 +42,7 @@ type live struct {
 	offline   bool                                 // the Cluster objects could not be listed: selectors are not evaluated
 	has       map[string][]v1alpha1.InventoryEntry // by UID of the App
 	blind     bool                                 // Inventories may not be read
+	abroad    int                                  // apps for other clusters
 	head      string                               // the commit of HEAD
 
 	mu    sync.Mutex
@@ -103,6 +104,9 @@ func runLiveDiff(ctx context.Context, env Env, out screen, o liveOptions, what s
 		} else if line := elsewise(c); line != "" {
 			answer.NotYours = append(answer.NotYours, line)
 		}
+	}
+	if l.abroad > 0 {
+		answer.NotYours = append(answer.NotYours, fmt.Sprintf("apps for other clusters, not compared: %d", l.abroad))
 	}
 	if silent := l.fleet.Agent.Silent(l.fleet.Now); silent != "" {
 		answer.NotYours = []string{"how the other apps are is not known: " + silent}

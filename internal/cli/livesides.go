@@ -184,7 +184,10 @@ func (l *live) ofRepo(ctx context.Context, repo v1alpha1.Repo, base string) ([]*
 			out = append(out, c)
 		}
 	}
-	return slices.DeleteFunc(out, func(c *candidate) bool { return elsewhere(c.tree) || elsewhere(c.base) }), nil
+	all := len(out)
+	here := slices.DeleteFunc(out, func(c *candidate) bool { return elsewhere(c.tree) || elsewhere(c.base) })
+	l.abroad += all - len(here)
+	return here, nil
 }
 
 // elsewhere tells whether an app is for another cluster than the one that is asked.

@@ -181,6 +181,9 @@ func (c comparison) removal(step plan.Step) []report.ObjectDiff {
 	switch {
 	case step.Action == plan.Delete:
 		d.Change, d.Notes = report.ObjectDeleted, nil
+		if step.ID.Kind == "Namespace" {
+			d.Notes = []string{"if nothing else is in it by then"}
+		}
 	case step.Action == plan.Hold:
 		d.Change = report.ObjectHeld
 	case step.Action == plan.Keep:

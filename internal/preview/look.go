@@ -57,6 +57,9 @@ func (p *Previewer) see(ctx context.Context, app App) (*sight, error) {
 	versions := map[object.ID]string{{Kind: "Namespace", Name: app.Identity.Target}: "v1"}
 	for _, e := range app.Inventory {
 		versions[plan.EntryID(e)] = e.Version
+		if e.Kind == "Namespace" && e.Group == "" { // not searched: the deletion says on what it depends
+			s.picture.EmptyNamespaces[e.Name] = true
+		}
 	}
 	namespaced := func(o object.Object) bool { return p.Namespaced(ctx, o) }
 	for _, rendered := range app.sides() {

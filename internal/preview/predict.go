@@ -2,11 +2,13 @@ package preview
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/fault"
@@ -51,10 +53,16 @@ func (p *Previewer) ask(ctx context.Context, s *sight, id object.ID, o object.Ob
 		return s.put(o, answer{object: o, local: true}, "the namespace does not exist yet")
 	case cluster.IsUnserved(err):
 		return s.put(o, answer{object: o, local: true}, "the kind is not served yet")
-	case fault.Is(err, fault.ImmutableField), fault.Is(err, fault.Rejected):
+	case answered(err):
 		return s.put(o, answer{object: o, local: true, err: err}, "")
 	}
 	return err
+}
+
+// answered tells whether it was the API server that said no: it would say so to the agent too.
+func answered(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status)
 }
 
 func (s *sight) put(o object.Object, a answer, aside string) error {
