@@ -189,6 +189,7 @@ func (t *turn) lookAtNamespaces(ctx context.Context, p *plan.Picture, in plan.In
 		}
 		if live.Terminating {
 			p.Terminating[name] = true
+			t.lookWhatKeeps(ctx, p, name)
 		}
 	}
 	for _, e := range in.Inventory {

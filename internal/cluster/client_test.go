@@ -134,7 +134,7 @@ var explanations = []struct {
 		fault.Rejected, "the API server rejects it", false},
 	{"an unknown field", answer{400, status(400, "BadRequest", `strict decoding error: unknown field "daat"`, `null`)}, fault.Rejected, `unknown field "daat"`, false},
 	{"the namespace is not there", answer{404, status(404, "NotFound", `namespaces "web" not found`, `{"name":"web","kind":"namespaces"}`)},
-		fault.ApplyFailed, "its namespace does not exist", true},
+		fault.ApplyFailed, "its namespace web does not exist", true},
 	{"the object is not there", answer{404, status(404, "NotFound", `configmaps "a" not found`, `{"name":"a","kind":"configmaps"}`)}, fault.ApplyFailed, "not found", true},
 	{"an object named like a namespace's list", answer{404, status(404, "NotFound", `configmaps "namespaces" not found`, `{"name":"namespaces","kind":"configmaps"}`)},
 		fault.ApplyFailed, `configmaps "namespaces" not found`, true},

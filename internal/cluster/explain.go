@@ -38,7 +38,8 @@ func Explain(err error, id object.ID, user string) error {
 	case noSuchPath(err, s):
 		return fault.New(fault.ApplyFailed, "%s: the API server does not serve %s where it was told to be: %w", id, id.GroupKind(), err)
 	case apierrors.IsNotFound(err) && id.Namespace != "" && s.Details != nil && s.Details.Kind == "namespaces":
-		return fault.New(fault.ApplyFailed, "%s: its namespace does not exist: %w", id, err)
+		return fault.New(fault.ApplyFailed, "%s: its namespace %s does not exist: %w", id, id.Namespace, err).
+			WithNext("put the Namespace into Git, or take metadata.namespace out: then it goes into the app's own namespace, which is created")
 	case apierrors.IsInvalid(err) && immutable(s):
 		return fault.New(fault.ImmutableField, "%s: %s: %w", id, immutableFields(s), err).
 			WithNext("name the object under replace: in plumb.yaml if it may be deleted and created")

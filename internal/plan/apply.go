@@ -49,7 +49,7 @@ func (m *maker) blocked(s Step) (Step, bool) {
 		ns = s.ID.Name
 	}
 	if m.terminating(ns) {
-		return wait(s, fault.Progressing, "Namespace/%s is being deleted", ns), true
+		return wait(s, fault.Progressing, "Namespace/%s is being deleted%s", ns, m.stuck(ns)), true
 	}
 	if ns != "" && !isNamespace(s.ID) {
 		if stopped, ok := m.stopped(namespaceID(ns)); ok {
@@ -65,6 +65,14 @@ func (m *maker) blocked(s Step) (Step, bool) {
 		return wait(s, stopped.reason(), "%s must be there first", definition), true
 	}
 	return s, false
+}
+
+// stuck tells what keeps a namespace that is being deleted, "" if nothing is known to.
+func (m *maker) stuck(ns string) string {
+	if why := m.in.Picture.Stuck[ns]; why != "" {
+		return ": " + why
+	}
+	return ""
 }
 
 func (m *maker) terminating(ns string) bool {

@@ -84,6 +84,8 @@ type Picture struct {
 	UnknownKinds map[string]bool `json:"unknownKinds,omitempty"`
 	// Terminating namespaces.
 	Terminating map[string]bool `json:"terminating,omitempty"`
+	// Stuck says of terminating namespaces what Kubernetes says keeps them, for example the finalizers of what is in them.
+	Stuck map[string]string `json:"stuck,omitempty"`
 	// Claims of other living Apps at their target revision: which of them wants an object (Claims gives an App's), by ID.
 	Wanted map[object.ID]Claim `json:"-"`
 	// Objects that bear the claim of another living App that does not want them at its target revision: its UID, by ID.
