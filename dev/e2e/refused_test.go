@@ -21,19 +21,19 @@ func init() {
 // A namespace that cannot go says what keeps it, by name: people look for that for hours.
 func TestStuckNamespaceIsNamed(t *testing.T) {
 	t.Parallel()
-	s := newScenario(t, shared(t), "stuck")
-	s.ok("stuck", s.commit("an app", files{"apps/stuck/a.yaml": configMap("settings", "a", "1")}))
+	s := newScenario(t, shared(t), "lingers")
+	s.ok("lingers", s.commit("an app", files{"apps/lingers/a.yaml": configMap("settings", "a", "1")}))
 	held := strings.Replace(configMap("held", "a", "1"), "metadata:\n", "metadata:\n  finalizers: [example.com/hold]\n", 1)
-	s.create(inNamespace("stuck", held), "e2e")
-	s.remove("Namespace/stuck")
-	s.until("stuck", func(a appStatus) error {
+	s.create(inNamespace("lingers", held), "e2e")
+	s.remove("Namespace/lingers")
+	s.until("lingers", func(a appStatus) error {
 		if a.State != "waiting" || !strings.Contains(a.Summary, "example.com/hold") {
 			return errNotYet("%s", a)
 		}
 		return nil
 	})
-	s.patch("ConfigMap/stuck/held", "e2e", "metadata: {finalizers: null}")
-	s.is("stuck", "ok", "Healthy")
+	s.patch("ConfigMap/lingers/held", "e2e", "metadata: {finalizers: null}")
+	s.is("lingers", "ok", "Healthy")
 }
 
 // An object that names a namespace which nobody makes fails alone, with what to do. When the namespace is there, it is applied.

@@ -37,7 +37,7 @@ func Explain(err error, id object.ID, user string) error {
 		return forbidden(err, id, user)
 	case noSuchPath(err, s):
 		return fault.New(fault.ApplyFailed, "%s: the API server does not serve %s where it was told to be: %w", id, id.GroupKind(), err)
-	case apierrors.IsNotFound(err) && id.Namespace != "" && s.Details != nil && s.Details.Kind == "namespaces":
+	case IsNoNamespace(err, id):
 		return fault.New(fault.ApplyFailed, "%s: its namespace %s does not exist: %w", id, id.Namespace, err).
 			WithNext("put the Namespace into Git, or take metadata.namespace out: then it goes into the app's own namespace, which is created")
 	case apierrors.IsInvalid(err) && immutable(s):
@@ -60,6 +60,16 @@ func IsGone(err error) bool {
 func IsUnserved(err error) bool {
 	var status apierrors.APIStatus
 	return fault.Is(err, fault.KindUnknown) || errors.As(err, &status) && noSuchPath(err, status.Status())
+}
+
+// IsNoNamespace tells whether an error says that the namespace of an object does not exist.
+func IsNoNamespace(err error, id object.ID) bool {
+	var status apierrors.APIStatus
+	if id.Namespace == "" || !apierrors.IsNotFound(err) || !errors.As(err, &status) {
+		return false
+	}
+	details := status.Status().Details
+	return details != nil && details.Kind == "namespaces"
 }
 
 // IsOther tells whether an error says that the object is not the one, or not of the version, that was asked for.

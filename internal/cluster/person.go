@@ -50,8 +50,3 @@ func (p Person) DryRun(ctx context.Context, o object.Object, manager string) (ob
 func IsNoDryRun(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "does not support dry run")
 }
-
-// IsNoNamespace tells whether an error says that the namespace of an object does not exist.
-func IsNoNamespace(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "its namespace does not exist")
-}

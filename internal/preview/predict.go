@@ -49,7 +49,7 @@ func (p *Previewer) ask(ctx context.Context, s *sight, id object.ID, o object.Ob
 		return s.put(o, answer{object: o, local: true}, "you have no right to patch")
 	case cluster.IsNoDryRun(err):
 		return s.put(o, answer{object: o, local: true}, "an admission webhook refuses dry runs")
-	case cluster.IsNoNamespace(err):
+	case cluster.IsNoNamespace(err, id):
 		return s.put(o, answer{object: o, local: true}, "the namespace does not exist yet")
 	case cluster.IsUnserved(err):
 		return s.put(o, answer{object: o, local: true}, "the kind is not served yet")
