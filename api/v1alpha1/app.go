@@ -65,6 +65,9 @@ type AppSpec struct {
 	// ServiceAccount of this namespace that is impersonated for every read and write. Default plumb-deployer.
 	// +kubebuilder:validation:MaxLength=253
 	ServiceAccount string `json:"serviceAccount,omitempty"`
+	// As Repo.spec.charts, for an App by hand. Default: those of the Repo that it names.
+	// +kubebuilder:validation:MaxItems=100
+	Charts []ChartAccess `json:"charts,omitempty"`
 	// The same schema as plumb.yaml beside an app; wins over the file. On hand-made Apps, and for what a Repo's discovery found.
 	Settings *Settings `json:"settings,omitempty"`
 	// Written by plumb pause; absent means not paused.

@@ -55,6 +55,20 @@ type RepoSpec struct {
 	// ServiceAccount of this namespace that every app of this Repo is applied as. Default plumb-deployer.
 	// +kubebuilder:validation:MaxLength=253
 	ServiceAccount string `json:"serviceAccount,omitempty"`
+	// Chart repositories that need a credential, or that are not on the public network.
+	// +kubebuilder:validation:MaxItems=100
+	Charts []ChartAccess `json:"charts,omitempty"`
+}
+
+// ChartAccess lets the charts below an address be fetched, with a credential that is sent nowhere else.
+type ChartAccess struct {
+	// Beginning of an address, whole segments: https://…, oci://…, or http://… on loopback only. The longest that fits counts.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	URL string `json:"url"`
+	// Name of a Secret in this namespace with the keys token, or username and password; optionally ca.crt.
+	// +kubebuilder:validation:MaxLength=253
+	Secret string `json:"secret,omitempty"`
 }
 
 // Webhook says how deliveries to /hooks/<namespace>/<name> are verified.

@@ -98,10 +98,12 @@ type PlainSettings struct {
 
 // HelmSettings are what helm template would be told.
 type HelmSettings struct {
+	// A chart from elsewhere, instead of one in the folder.
+	Chart *ChartRef `json:"chart,omitempty"`
 	// Default: the app's name.
 	// +kubebuilder:validation:MaxLength=53
 	Release string `json:"release,omitempty"`
-	// Values files relative to the chart's folder; they replace the list found by convention.
+	// Values files relative to the app's folder, or $<source>/<path>; they replace the list found by convention.
 	// +kubebuilder:validation:MaxItems=100
 	Values []string `json:"values,omitempty"`
 	// Single values as for helm --set.
@@ -112,6 +114,21 @@ type HelmSettings struct {
 	Inline *apiextensionsv1.JSON `json:"inline,omitempty"`
 	// Leave out the objects of crds/.
 	SkipCRDs *bool `json:"skipCRDs,omitempty"`
+}
+
+// ChartRef names a chart of a repository. Levels of settings may each say a part; together they must say repo, name and version.
+type ChartRef struct {
+	// Address of the chart repository (https://…), or of the place in a registry that holds the chart (oci://…, without its name).
+	// +kubebuilder:validation:MaxLength=2048
+	Repo string `json:"repo,omitempty"`
+	// +kubebuilder:validation:MaxLength=250
+	Name string `json:"name,omitempty"`
+	// An exact version, which is never asked for again, or a range of versions.
+	// +kubebuilder:validation:MaxLength=250
+	Version string `json:"version,omitempty"`
+	// sha256:… of the archive, or of the manifest in a registry; anything else is refused.
+	// +kubebuilder:validation:MaxLength=71
+	Digest string `json:"digest,omitempty"`
 }
 
 // ObjectRef names objects by kind and name.
