@@ -36,6 +36,9 @@ func (t *turn) render(ctx context.Context) error {
 	if a.broken != nil && time.Now().Before(a.retryAt) {
 		return a.broken
 	}
+	if h := t.offer.placement.Settings.Helm; h != nil && h.Chart != nil {
+		return fault.New(fault.Unsupported, "charts from elsewhere are not delivered yet").At(t.offer.placement.Places["helm"])
+	}
 	answers := t.agent.cluster.Mapper().Answers(ctx)
 	request := t.request(answers)
 	if a.recorded == nil {

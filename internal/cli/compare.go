@@ -19,6 +19,7 @@ type comparer struct {
 	env           Env
 	options       diffOptions
 	renderer      *render.Renderer
+	charts        *charts
 	cache         *render.Cache
 	before, after fs.FS
 }
@@ -74,6 +75,10 @@ func (c *comparer) compare(ctx context.Context, p pair) (*report.AppDiff, error)
 	} else if p.before.Namespace != p.after.Namespace {
 		d.Notes = append(d.Notes, "the namespace changes from "+p.before.Namespace+" to "+p.after.Namespace+": a new copy there, the old one is held")
 	}
+	if err := c.charts.complete(ctx, c.after, *p.after, &req); err != nil {
+		d.Fault = fault.Of(err, fault.FetchFailed)
+		return d, ctx.Err()
+	}
 	if old.recorded != nil && old.recorded.Unchanged(req) && len(d.Notes) == 0 {
 		return nil, nil
 	}
@@ -111,6 +116,9 @@ func (c *comparer) old(ctx context.Context, app *fleet.App) (side, error) {
 		return side{}, err
 	}
 	defer closer()
+	if err := c.charts.complete(ctx, c.before, *app, &req); err != nil {
+		return side{failure: fault.Of(err, fault.FetchFailed)}, ctx.Err()
+	}
 	rec, ok := c.cache.Load(app.Name)
 	if !ok || !rec.Unchanged(req) {
 		manifest, err := c.renderer.Render(ctx, req)

@@ -29,6 +29,7 @@ Values of Secrets are never shown, only that they changed. The exit code is 0 wi
 
 type diffOptions struct {
 	offline, exitCode bool
+	noFetch           bool
 	all               bool
 	base, namespace   string
 	values, set       []string
@@ -64,6 +65,7 @@ func newDiffCommand(env Env) *cobra.Command {
 	flags.BoolVar(&o.exitCode, "exit-code", false, "exit with 1 if there are differences")
 	flags.StringArrayVarP(&o.values, "values", "f", nil, "values file for charts, on both sides; may be repeated")
 	flags.StringArrayVar(&o.set, "set", nil, "value for charts as for helm --set, on both sides; may be repeated")
+	noFetchFlag(flags, &o.noFetch)
 	outputFlag(cmd, &o.format, "table", "json", "yaml")
 	return cmd
 }
@@ -105,6 +107,9 @@ func runDiff(ctx context.Context, env Env, out screen, o diffOptions, what strin
 		return err
 	}
 	cmp := comparer{env: env, options: o, before: before, after: w.tree}
+	if cmp.charts, err = openCharts(env, o.noFetch); err != nil {
+		return err
+	}
 	if cmp.renderer, err = render.New(render.Options{}); err != nil {
 		return err
 	}

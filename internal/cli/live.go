@@ -37,6 +37,7 @@ type live struct {
 	kube      *kube
 	cluster   *cluster.Cluster
 	renderer  *render.Renderer
+	charts    *charts
 	fleet     report.Fleet
 	clusters  []fleet.Cluster
 	offline   bool                                 // the Cluster objects could not be listed: selectors are not evaluated
@@ -215,6 +216,9 @@ func openLive(ctx context.Context, env Env, o liveOptions, dir string) (*live, f
 			return err
 		}
 		if l.cluster, err = cluster.New(l.kube.config, userAgent); err != nil {
+			return err
+		}
+		if l.charts, err = openCharts(env, o.noFetch); err != nil {
 			return err
 		}
 		if l.renderer, err = render.New(render.Options{}); err != nil {

@@ -252,7 +252,11 @@ func (l *live) sides(ctx context.Context, c *candidate, applied string) error {
 		if app.Fault != nil {
 			return preview.Side{}, app.Fault, nil
 		}
-		recorded, err := l.renderOnce(ctx, requestOf(tree, *app), c.object != nil && c.object.Status.Revision != "", memory)
+		request := requestOf(tree, *app)
+		if err := l.charts.complete(ctx, tree, *app, &request); err != nil {
+			return preview.Side{}, fault.Of(err, fault.FetchFailed), ctx.Err()
+		}
+		recorded, err := l.renderOnce(ctx, request, c.object != nil && c.object.Status.Revision != "", memory)
 		if recorded == nil {
 			return preview.Side{}, fault.Of(err, fault.RenderFailed), ctx.Err()
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 const renderHelp = `Print the objects that a folder means, exactly as kustomize build or helm template would, and as the agent does: in the
-same locked child process, without network, without asking a cluster.
+same locked child process, without asking a cluster. Charts from elsewhere are fetched, and kept for the next call.
 
     plumb render DIR        any folder: a chart, a kustomization, or plain YAML
     plumb render app/env    an app of the repository around the current directory
@@ -26,6 +26,7 @@ type renderOptions struct {
 	namespace, release string
 	values, set        []string
 	format             string
+	noFetch            bool
 }
 
 func newRenderCommand(env Env) *cobra.Command {
@@ -45,12 +46,13 @@ func newRenderCommand(env Env) *cobra.Command {
 	flags.StringVar(&o.release, "release", "", "release name that a chart sees (default: the app's name)")
 	flags.StringArrayVarP(&o.values, "values", "f", nil, "values file for a chart, wins over the app's; may be repeated")
 	flags.StringArrayVar(&o.set, "set", nil, "value for a chart as for helm --set; may be repeated")
+	noFetchFlag(flags, &o.noFetch)
 	outputFlag(cmd, &o.format, "yaml", "json")
 	return cmd
 }
 
 func runRender(ctx context.Context, env Env, out screen, o renderOptions, what string) error {
-	req, closer, err := renderRequest(env, what)
+	req, closer, err := renderRequest(ctx, env, what, o.noFetch)
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func runRender(ctx context.Context, env Env, out screen, o renderOptions, what s
 }
 
 // renderRequest reads what is to be rendered: a directory that exists, else an app of the repository around.
-func renderRequest(env Env, what string) (render.Request, func(), error) {
+func renderRequest(ctx context.Context, env Env, what string, noFetch bool) (render.Request, func(), error) {
 	dir, isDir := absolute(env, what), false
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		isDir = true
@@ -97,7 +99,16 @@ func renderRequest(env Env, what string) (render.Request, func(), error) {
 		closer()
 		return render.Request{}, nil, err
 	}
-	return requestOf(w.tree, app), closer, nil
+	req := requestOf(w.tree, app)
+	charts, err := openCharts(env, noFetch)
+	if err == nil {
+		err = charts.complete(ctx, w.tree, app, &req)
+	}
+	if err != nil {
+		closer()
+		return render.Request{}, nil, err
+	}
+	return req, closer, nil
 }
 
 func (w *workspace) app(dir string, isDir bool, what string) (fleet.App, error) {

@@ -44,6 +44,9 @@ func TestMain(m *testing.M) {
 //	ancestor A B      the agent answers that commit A comes before commit B
 //	exit N plumb …    run plumb; it must exit with N
 //	start NAME plumb … run plumb beside the script; its output grows in the files NAME.out and NAME.err
+//	serve-charts      start a chart repository ($CHARTS) and a registry ($REGISTRY)
+//	publish NAME VERSION FILE  a chart with that template, in both
+//	expand FILE…      put variables of the script into files
 //	until FILE TEXT   wait until the file holds the text
 //	end NAME CODE     interrupt what was started; it must exit with CODE
 func TestScript(t *testing.T) {
@@ -55,6 +58,7 @@ func TestScript(t *testing.T) {
 			"put": cmdPut, "lease": cmdLease, "forbid": cmdForbid, "echo-sync": cmdEcho, "object": cmdObject,
 			"requests": cmdRequests, "ancestor": cmdAncestor, "exit": cmdExit,
 			"start": cmdStart, "until": cmdUntil, "end": cmdEnd,
+			"serve-charts": cmdServeCharts, "publish": cmdPublish, "expand": cmdExpand,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
@@ -68,6 +72,7 @@ func setupScript(env *testscript.Env) error {
 	env.Defer(server.Close)
 	env.Defer(server.CloseClientConnections)
 	env.Values[apiKey{}] = api
+	env.Values[chartsKey{}] = &chartServers{}
 	env.Values[startsKey{}] = map[string]*started{}
 	config := fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":"test","contexts":[{"name":"test","context":{"cluster":"test","user":"test"}}],"clusters":[{"name":"test","cluster":{"server":%q}}],"users":[{"name":"test","user":{}}]}`, server.URL)
 	file := filepath.Join(env.WorkDir, "kubeconfig")

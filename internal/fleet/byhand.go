@@ -88,6 +88,7 @@ func (a *App) findKind(x *examiner, l listing, levels []level) error {
 			WithNext("a folder renders with %s, a kustomization, or a manifest directly in it", chartFile)
 	}
 	a.Kind = kind
+	a.completeChart()
 	if kind == Helm {
 		files := []string{valuesFile}
 		if a.Env != "" {

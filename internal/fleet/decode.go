@@ -24,6 +24,7 @@ var (
 	typeJSON        = reflect.TypeFor[apiextensionsv1.JSON]()
 	typeSettings    = reflect.TypeFor[v1alpha1.Settings]()
 	typeRoot        = reflect.TypeFor[v1alpha1.RootFile]()
+	typeChart       = reflect.TypeFor[v1alpha1.ChartRef]()
 	typeEnvironment = reflect.TypeFor[v1alpha1.Environment]()
 )
 
@@ -310,6 +311,8 @@ func (d *decoder) unknown(key *yaml.Node, in reflect.Type, path string) *fault.F
 	switch {
 	case in == typeRoot && ofSettings:
 		return bad.WithNext("at the root of the repository it stands under defaults: defaults.%s", name)
+	case in == typeChart && key.Value == "secret":
+		return bad.WithNext("a credential is bound to an address in charts of the Repo or App, where no commit can name it")
 	case in == typeSettings && ofRoot:
 		return bad.WithNext("it belongs in the plumb.yaml at the root of the repository")
 	}

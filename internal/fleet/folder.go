@@ -242,12 +242,15 @@ func (x *examiner) environment(app, envs listing, env string) error {
 	if t.kind, t.fault, err = x.kindOf(l, t.levels); err != nil {
 		return err
 	}
-	t.why = "environment folder, " + kindWords[t.kind]
+	if t.kind == Helm && x.own.chart() != nil && !l.marked(chartFile) {
+		t.kind = "" // it says more of the chart of the app's folder
+	}
+	t.why = "environment folder, " + x.wordOf(t.kind, l, t.levels)
 	switch {
 	case t.kind == Helm:
 		t.setValues(l, valuesFile, envValues(env))
 	case t.kind == "" && t.fault == nil:
-		if made, err := x.chartWithValues(app, l, &t); err != nil || !made {
+		if made, err := x.chartWithValues(app, l, &t); err != nil || !made && own.fault == nil {
 			return err
 		}
 	}
@@ -261,9 +264,12 @@ func (x *examiner) environment(app, envs listing, env string) error {
 
 // chartWithValues is case b. It explains a folder that is neither case.
 func (x *examiner) chartWithValues(app, l listing, t *target) (made bool, err error) {
-	files := valuesFiles(l)
+	files, only := valuesFiles(l), "only values files"
+	if len(files) == 0 {
+		only = "only a " + SettingsFile
+	}
 	switch {
-	case len(files) == 0:
+	case len(files) == 0 && !l.marked(SettingsFile):
 		x.explain(Explanation{Path: l.dir, Rule: RuleNothing, Why: "neither manifests nor values files in it"})
 		return false, nil
 	case !onlyValues(l):
@@ -274,7 +280,7 @@ func (x *examiner) chartWithValues(app, l listing, t *target) (made bool, err er
 		return false, err
 	}
 	if t.kind != Helm && t.fault == nil {
-		x.explain(Explanation{Path: l.dir, Rule: RuleNothing, Why: "only values files, but " + app.dir + " is not a chart"})
+		x.explain(Explanation{Path: l.dir, Rule: RuleNothing, Why: only + ", but " + app.dir + " is not a chart"})
 		return false, nil
 	}
 	t.dir = app.dir
@@ -286,6 +292,9 @@ func (x *examiner) chartWithValues(app, l listing, t *target) (made bool, err er
 	}
 	t.inputs = append(t.inputs, markers(app.dir)...)
 	t.why = "values of an environment for the chart in " + app.dir
+	if !app.marked(chartFile) {
+		t.why = "values of an environment for the " + x.wordOf(Helm, app, t.levels)
+	}
 	return true, nil
 }
 
@@ -310,6 +319,9 @@ func (x *examiner) clusterFolders(env listing, t *target) error {
 		if c.kind, c.fault, err = x.kindOf(l, append(slices.Clone(t.levels), c.level)); err != nil {
 			return err
 		}
+		if c.kind == Helm && !l.marked(chartFile) && hasChart(t.levels) {
+			c.kind = "" // it says more of the chart that the environment has
+		}
 		if c.kind == Helm {
 			c.values, c.inputs = conventionValues(l, c.inputs, valuesFile, envValues(t.env))
 		}
@@ -332,13 +344,16 @@ func (x *examiner) itself(l listing) (done bool, err error) {
 	if t.kind, t.fault, err = x.kindOf(l, t.levels); err != nil {
 		return true, err
 	}
+	if t.kind == "" && t.fault == nil && x.own.fault != nil && onlyValues(l) {
+		t.kind = Helm // what cannot be read may have named a chart: an app must not vanish by it
+	}
 	if t.kind == "" && t.fault == nil {
 		return false, nil
 	}
 	if t.kind == Helm && t.env == "" && x.valuesEnvironments(l, t) {
 		return true, nil
 	}
-	t.why = kindWords[t.kind]
+	t.why = x.wordOf(t.kind, l, t.levels)
 	if t.kind == Helm {
 		t.setValues(l, valuesFile)
 		if t.env != "" {
@@ -364,6 +379,9 @@ func (x *examiner) valuesEnvironments(l listing, base target) (made bool) {
 		}
 		t := base
 		t.at, t.env, t.why = at, env, "chart with values of an environment"
+		if !l.marked(chartFile) {
+			t.why = x.wordOf(Helm, l, t.levels) + ", with values of an environment"
+		}
 		t.inputs = slices.Clone(base.inputs)
 		t.setValues(l, valuesFile, file)
 		x.add(t)
@@ -425,6 +443,12 @@ func (x *examiner) kindOf(l listing, levels []level) (string, *fault.Fault, erro
 	if err != nil {
 		return "", nil, err
 	}
+	if makesChart(l, levels) {
+		if l.marked(chartFile) {
+			return "", twoCharts(l), nil
+		}
+		fits = append([]string{Helm}, fits...)
+	}
 	wish, own := x.root.level.settings.Render, false
 	for _, v := range levels {
 		if v.settings.Render != "" {
@@ -442,6 +466,11 @@ func (x *examiner) kindOf(l listing, levels []level) (string, *fault.Fault, erro
 	}
 	kind, bad := choose(l.dir, fits, wish, own)
 	return kind, bad, nil
+}
+
+func twoCharts(l listing) *fault.Fault {
+	return fault.New(fault.Ambiguous, "holds %s, and helm.chart names another chart: which of the two is it?", chartFile).
+		At(fault.Place{File: l.dir}).WithNext("take one of them away; a chart that another one needs is a dependency in %s", chartFile)
 }
 
 func (x *examiner) explain(e Explanation) { x.out.explained = append(x.out.explained, e) }

@@ -53,6 +53,7 @@ func mergeHelm(base, over *v1alpha1.HelmSettings) *v1alpha1.HelmSettings {
 		return pick(base, over)
 	}
 	out := &v1alpha1.HelmSettings{
+		Chart:    mergeChart(base.Chart, over.Chart),
 		Release:  pickText(base.Release, over.Release),
 		Values:   pickList(base.Values, over.Values),
 		Set:      maps.Clone(base.Set),
@@ -64,6 +65,21 @@ func mergeHelm(base, over *v1alpha1.HelmSettings) *v1alpha1.HelmSettings {
 		return out
 	}
 	maps.Copy(out.Set, over.Set)
+	return out
+}
+
+// mergeChart lets a level say only the version, say. A digest is of one version: it goes with any other word about the chart.
+func mergeChart(base, over *v1alpha1.ChartRef) *v1alpha1.ChartRef {
+	if base == nil || over == nil {
+		return pick(base, over)
+	}
+	out := &v1alpha1.ChartRef{
+		Repo: pickText(base.Repo, over.Repo), Name: pickText(base.Name, over.Name), Version: pickText(base.Version, over.Version),
+		Digest: over.Digest,
+	}
+	if out.Digest == "" && out.Repo == base.Repo && out.Name == base.Name && out.Version == base.Version {
+		out.Digest = base.Digest
+	}
 	return out
 }
 

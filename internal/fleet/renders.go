@@ -19,15 +19,15 @@ const chartFile = "Chart.yaml"
 
 // Renders tells whether a folder renders, and as what (resources.md §4): Helm for Chart.yaml, Kustomize for
 // kustomization.yaml|yml|Kustomization, Plain for at least one *.yaml, *.yml or *.json with an object in it that is not
-// plumb.yaml. Only what lies directly in dir counts. ok is false for a folder that does not render or does not exist.
-// A folder with both Chart.yaml and a kustomization gives ok and an Ambiguous fault.
+// plumb.yaml; and Helm for a plumb.yaml that names a chart from elsewhere. Only what lies directly in dir counts. ok is false for
+// a folder that does not render or does not exist. A folder with both Chart.yaml and a kustomization gives ok and an Ambiguous fault.
 func Renders(tree fs.FS, dir string) (kind string, ok bool, err error) {
 	r := newReader(tree)
 	l, err := r.list(path.Clean(dir))
 	if err != nil {
 		return "", false, err
 	}
-	fits, err := r.fits(l)
+	fits, err := r.rendersAs(l)
 	if err != nil {
 		return "", false, err
 	}
@@ -48,6 +48,9 @@ func choose(dir string, fits []string, wish string, own bool) (string, *fault.Fa
 	case wish != "" && own && len(fits) > 0:
 		return "", fault.New(fault.InvalidSettings, "render: %s, but the folder renders as %s", wish, strings.Join(fits, " or ")).
 			At(fault.Place{File: dir}).WithNext("take render away, or add the file that makes it %s", wish)
+	case len(fits) > 1 && slices.Contains(fits, Plain):
+		return "", fault.New(fault.Ambiguous, "names a chart from elsewhere and holds manifests: which of the two is it?").
+			At(fault.Place{File: dir}).WithNext("put the manifests into a folder of their own, or write render: helm in %s to leave them out", path.Join(dir, SettingsFile))
 	case len(fits) > 1:
 		return "", fault.New(fault.Ambiguous, "holds %s and a kustomization: is it a chart or a Kustomize folder?", chartFile).
 			At(fault.Place{File: dir}).WithNext("write render: helm or render: kustomize in %s", path.Join(dir, SettingsFile))
@@ -206,7 +209,7 @@ func (r *reader) rendersBelow(l listing, limit, depth int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		fits, err := r.fits(sub)
+		fits, err := r.rendersAs(sub)
 		if err != nil {
 			return nil, err
 		}

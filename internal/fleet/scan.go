@@ -75,7 +75,7 @@ func (s *scanner) visit(l listing, depth int) error {
 
 // unit tells whether a folder renders, or has environments that do.
 func (s *scanner) unit(l listing) (*unit, error) {
-	fits, err := s.reader.fits(l)
+	fits, err := s.reader.rendersAs(l)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (s *scanner) environments(envs listing, u *unit) (render bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		fits, err := s.reader.fits(env)
+		fits, err := s.reader.rendersAs(env)
 		if err != nil {
 			return false, err
 		}

@@ -177,6 +177,9 @@ func checkSettings(s v1alpha1.Settings, path string) []finding {
 	if s.Helm != nil && s.Helm.Release != "" && (len(s.Helm.Release) > 53 || !isClusterName(s.Helm.Release)) {
 		found = append(found, invalid(at("helm.release"), fmt.Sprintf("is %q, which is not a name of at most 53 lower-case letters, digits, dashes and dots", clip(s.Helm.Release)), ""))
 	}
+	if s.Helm != nil {
+		found = append(found, checkChart(s.Helm.Chart, at("helm.chart"))...)
+	}
 	found = append(found, checkIgnore(s.Ignore, at("ignore"))...)
 	found = append(found, checkHealth(s.Health, at("health"))...)
 	return append(found, checkReplace(s.Replace, at("replace"))...)

@@ -61,11 +61,13 @@ func (req Request) Key() string {
 		Render    string
 		Plain     any
 		Helm      any
+		Chart     *File
+		Charts    []Dependency
 		Values    []File
 		Set       []string
 		Release   string
 		Namespace string
-	}{Version, toolVersions(), req.Source, path.Clean(req.Path), req.Render, req.Plain, req.Helm, req.Values, req.Set, req.Release, req.Namespace})
+	}{Version, toolVersions(), req.Source, path.Clean(req.Path), req.Render, req.Plain, req.Helm, req.Chart, req.Dependencies, req.Values, req.Set, req.Release, req.Namespace})
 	if err != nil {
 		return "" // settings that are not JSON cannot be rendered either
 	}

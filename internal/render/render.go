@@ -43,14 +43,18 @@ type Request struct {
 	Source  string // the key in Sources of the app's folder; "" if there is only one
 	Path    string // the app's folder, relative to the root of the source; "." is the root
 	// Plain, Kustomize, Helm, or "": found by what the folder holds.
-	Render    string
-	Plain     *v1alpha1.PlainSettings
-	Helm      *v1alpha1.HelmSettings
-	Values    []File   // values files found by convention, later wins, the chart's own may be first; Helm.Values replaces them
-	Set       []string // lines as for `helm --set`, after Helm.Set; used by the command line only
-	Release   string   // release name for Helm if Helm.Release is not set: the app's name
-	Namespace string   // .Release.Namespace; plain YAML and Kustomize do not see it
-	Upgrade   bool     // .Release.IsUpgrade instead of .Release.IsInstall
+	Render string
+	Plain  *v1alpha1.PlainSettings
+	Helm   *v1alpha1.HelmSettings
+	// The archive of a chart from elsewhere; nil: the chart is the app's folder. See UseChart.
+	Chart *File
+	// Charts that the chart depends on and does not hold. See AddArchive and AddFolder.
+	Dependencies []Dependency
+	Values       []File   // values files found by convention, later wins, the chart's own may be first; Helm.Values replaces them
+	Set          []string // lines as for `helm --set`, after Helm.Set; used by the command line only
+	Release      string   // release name for Helm if Helm.Release is not set: the app's name
+	Namespace    string   // .Release.Namespace; plain YAML and Kustomize do not see it
+	Upgrade      bool     // .Release.IsUpgrade instead of .Release.IsInstall
 	// What the cluster is asked; nil means that of `helm template`: KubeVersionDefault and the API versions of its library.
 	Capabilities Capabilities
 }

@@ -183,10 +183,16 @@ func (req Request) wire(app location, options Options) wire.Render {
 		Limits: wire.Limits{Objects: options.Limits.Objects, Object: options.Limits.Object, Output: options.Limits.Output},
 	}
 	for i, f := range req.Values {
-		if i == 0 && req.called(f.Source) == "" && f.Path == path.Join(app.path, "values.yaml") {
+		if i == 0 && req.Chart == nil && req.called(f.Source) == "" && f.Path == path.Join(app.path, "values.yaml") {
 			continue // the chart's own: read twice, a null in it would stay instead of meaning "not set"
 		}
 		out.Values = append(out.Values, wire.File{Source: req.called(f.Source), Path: f.Path})
+	}
+	if req.Chart != nil {
+		out.Chart = &wire.File{Source: req.called(req.Chart.Source), Path: req.Chart.Path}
+	}
+	for _, d := range req.Dependencies {
+		out.Dependencies = append(out.Dependencies, wire.Dependency{Name: d.Name, File: wire.File{Source: req.called(d.Source), Path: d.Path}})
 	}
 	if p := req.Plain; p != nil {
 		out.Recurse = p.Recurse == nil || *p.Recurse

@@ -21,7 +21,7 @@ func setHelm(out *wire.Render, h *v1alpha1.HelmSettings, app location) {
 	if len(h.Values) > 0 {
 		out.Values = nil
 		for _, name := range h.Values {
-			out.Values = append(out.Values, wire.File{Path: beside(app.path, name)})
+			out.Values = append(out.Values, valuesFile(app.path, name))
 		}
 	}
 	if h.Inline != nil {
@@ -31,6 +31,15 @@ func setHelm(out *wire.Render, h *v1alpha1.HelmSettings, app location) {
 		out.Set = append(out.Set, key+"="+oneValue(h.Set[key]))
 	}
 	out.SkipCRDs = h.SkipCRDs != nil && *h.SkipCRDs
+}
+
+// valuesFile names a values file: $<source>/<path> is one of another source, everything else lies beside the app.
+func valuesFile(folder, name string) wire.File {
+	if named, ok := strings.CutPrefix(name, "$"); ok {
+		source, below, _ := strings.Cut(named, "/")
+		return wire.File{Source: source, Path: path.Clean(below)}
+	}
+	return wire.File{Path: beside(folder, name)}
 }
 
 // beside gives the path of a file that is named relative to the app's folder. Addresses stay as they are: the child refuses

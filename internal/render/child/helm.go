@@ -65,10 +65,12 @@ func renderHelm(s *session) (output, error) {
 
 // helm is one render of one chart.
 type helm struct {
-	s      *session
-	chart  *chart.Chart
-	names  map[string]bool // of the chart's files, relative to its folder
-	secret []string        // values that no message may repeat
+	s        *session
+	chart    *chart.Chart
+	names    map[string]bool   // of the chart's files, relative to its folder
+	folders  map[string]string // of files of dependencies: where they lie in the repository
+	archived map[string][]byte // files of the chart's archive
+	secret   []string          // values that no message may repeat
 }
 
 // loadChart reads the chart and refuses what no values can mend.
@@ -77,7 +79,7 @@ func loadChart(s *session) (*helm, error) {
 		return nil, fault.New(fault.InvalidSettings, "the release name %q is not one that Helm accepts", s.req.Release).
 			WithNext("write `helm: {release: …}`: lower case letters, digits and -, at most 53")
 	}
-	h := &helm{s: s, names: map[string]bool{}}
+	h := &helm{s: s, names: map[string]bool{}, folders: map[string]string{}, archived: map[string][]byte{}}
 	files, err := h.files()
 	if err != nil {
 		return nil, err
@@ -97,8 +99,16 @@ func loadChart(s *session) (*helm, error) {
 	return h, nil
 }
 
-// at gives the place of a file of the chart.
-func (h *helm) at(name string) fault.Place { return fault.Place{File: path.Join(h.s.req.Path, name)} }
+// at gives the place of a file of the chart: in the repository, or in the archive by its name.
+func (h *helm) at(name string) fault.Place {
+	if f := h.folders[name]; f != "" {
+		return fault.Place{File: f}
+	}
+	if c := h.s.req.Chart; c != nil {
+		return fault.Place{File: path.Join(path.Base(c.Path), name)}
+	}
+	return fault.Place{File: path.Join(h.s.req.Path, name)}
+}
 
 // complete demands the dependencies that Chart.yaml names, as upstream does, whether they are enabled or not.
 func (h *helm) complete() error {
@@ -108,13 +118,20 @@ func (h *helm) complete() error {
 		}
 		place := h.at(chartName)
 		place.Line = lineOf(h.data(chartName), wanted.Name)
+		next := "run `helm dependency update` and commit charts/"
+		if h.s.req.Chart != nil {
+			next = "it was published without what it needs: ask whoever publishes it"
+		}
 		return fault.New(fault.Unsupported, "the chart depends on %s, which is not in charts/", wanted.Name).
-			WithCode(render.CodeDependency).At(place).WithNext("run `helm dependency update` and commit charts/")
+			WithCode(render.CodeDependency).At(place).WithNext("%s", next)
 	}
 	return nil
 }
 
 func (h *helm) data(name string) []byte {
+	if data, ok := h.archived[name]; ok {
+		return data
+	}
 	return h.s.files[wire.File{Path: path.Join(h.s.req.Path, name)}].Data
 }
 

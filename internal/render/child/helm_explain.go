@@ -52,7 +52,7 @@ var loadText = regexp.MustCompile(`^cannot load ([\w.]+): `)
 // explainLoad gives an error of loading the place in the file that cannot be read.
 func (h *helm) explainLoad(err error) error {
 	if m := loadText.FindStringSubmatch(err.Error()); m != nil && h.names[m[1]] {
-		return yamlFault(path.Join(h.s.req.Path, m[1]), h.data(m[1]))
+		return yamlFault(h.at(m[1]).File, h.data(m[1]))
 	}
 	return h.explain(err)
 }

@@ -16,26 +16,84 @@ import (
 	"plumb.dev/plumb/internal/render/wire"
 )
 
-// files reads the chart's folder, all but what .helmignore names. Symlinks are followed inside the repository.
+// files reads the chart: its folder, all but what .helmignore names, or its archive; and the charts it depends on and does not
+// hold. Symlinks are followed inside the repository. What lies in an archive was judged before it came here.
 func (h *helm) files() ([]*archive.BufferedFile, error) {
+	var buffered []*archive.BufferedFile
+	var err error
+	if h.s.req.Chart != nil {
+		buffered, err = h.unpacked(*h.s.req.Chart)
+		for _, f := range buffered {
+			h.names[f.Name], h.archived[f.Name] = true, f.Data
+		}
+	} else {
+		buffered, err = h.folder(h.s.req.Path, "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range h.s.req.Dependencies {
+		files, err := h.dependency(d)
+		if err != nil {
+			return nil, err
+		}
+		buffered = append(buffered, files...)
+	}
+	return buffered, nil
+}
+
+// unpacked reads an archive.
+func (h *helm) unpacked(f wire.File) ([]*archive.BufferedFile, error) {
+	a, err := h.s.get(f)
+	if err != nil {
+		return nil, err
+	}
+	if a.Status != wire.ItIsFile {
+		return nil, fault.New(fault.RenderFailed, "the archive %s of the chart is missing", path.Base(f.Path))
+	}
+	files, err := archive.LoadArchiveFiles(bytes.NewReader(a.Data))
+	if err != nil {
+		return nil, fault.New(fault.RenderFailed, "the archive %s of the chart cannot be read: %w", path.Base(f.Path), err)
+	}
+	return files, nil
+}
+
+// dependency gives the files of a chart as they would lie in charts/.
+func (h *helm) dependency(d wire.Dependency) ([]*archive.BufferedFile, error) {
+	if !strings.HasSuffix(d.Path, ".tgz") {
+		return h.folder(d.Path, path.Join("charts", d.Name))
+	}
+	a, err := h.s.get(d.File)
+	if err != nil {
+		return nil, err
+	}
+	name := path.Join("charts", d.Name+".tgz")
+	h.names[name] = true
+	return []*archive.BufferedFile{{Name: name, Data: a.Data}}, nil
+}
+
+// folder reads the files of a chart's folder in the repository, all but what its .helmignore names, as they lie below a path of
+// the chart.
+func (h *helm) folder(dir, below string) ([]*archive.BufferedFile, error) {
 	rules := ignore.Empty()
-	a, err := h.s.get(wire.File{Path: path.Join(h.s.req.Path, ignore.HelmIgnore)})
+	ignored := path.Join(dir, ignore.HelmIgnore)
+	a, err := h.s.get(wire.File{Path: ignored})
 	if err != nil {
 		return nil, err
 	}
 	if a.Status == wire.ItIsFile {
 		if rules, err = ignore.Parse(bytes.NewReader(a.Data)); err != nil {
-			return nil, fault.New(fault.RenderFailed, "it cannot be read: %w", err).At(h.at(ignore.HelmIgnore))
+			return nil, fault.New(fault.RenderFailed, "it cannot be read: %w", err).At(fault.Place{File: ignored})
 		}
 	}
 	rules.AddDefaults()
-	names, err := h.walk("", rules)
+	names, err := h.walk(dir, "", rules)
 	if err != nil {
 		return nil, err
 	}
 	files := make([]wire.File, len(names))
 	for i, name := range names {
-		files[i] = wire.File{Path: path.Join(h.s.req.Path, name)}
+		files[i] = wire.File{Path: path.Join(dir, name)}
 	}
 	if err := h.s.load(files); err != nil {
 		return nil, err
@@ -44,19 +102,23 @@ func (h *helm) files() ([]*archive.BufferedFile, error) {
 	for i, f := range files {
 		a := h.s.files[f]
 		if err := refused(a); err != nil {
-			return nil, placed(err, h.at(names[i]))
+			return nil, placed(err, fault.Place{File: f.Path})
 		}
 		if a.Status == wire.ItIsFile {
-			h.names[names[i]] = true
-			buffered = append(buffered, &archive.BufferedFile{Name: names[i], Data: bytes.TrimPrefix(a.Data, []byte("\xef\xbb\xbf"))})
+			name := path.Join(below, names[i])
+			h.names[name] = true
+			if below != "" {
+				h.folders[name] = f.Path
+			}
+			buffered = append(buffered, &archive.BufferedFile{Name: name, Data: bytes.TrimPrefix(a.Data, []byte("\xef\xbb\xbf"))})
 		}
 	}
 	return buffered, nil
 }
 
-// walk gives the files of a folder of the chart, by their paths relative to it.
-func (h *helm) walk(folder string, rules *ignore.Rules) ([]string, error) {
-	entries, err := h.s.list(path.Join(h.s.req.Path, folder))
+// walk gives the files of a chart's folder, or of one in it, by their paths relative to the chart's.
+func (h *helm) walk(dir, folder string, rules *ignore.Rules) ([]string, error) {
+	entries, err := h.s.list(path.Join(dir, folder))
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +126,10 @@ func (h *helm) walk(folder string, rules *ignore.Rules) ([]string, error) {
 	for _, e := range entries {
 		name := path.Join(folder, e.Name)
 		if e.Link {
-			what, err := h.s.stat(path.Join(h.s.req.Path, name))
+			what, err := h.s.stat(path.Join(dir, name))
 			if err != nil {
 				first, _, _ := strings.Cut(strings.TrimPrefix(name, "charts/"), "/") // a link to itself is met many times
-				return nil, placed(err, h.at(name[:strings.Index(name, first)+len(first)]))
+				return nil, placed(err, fault.Place{File: path.Join(dir, name[:strings.Index(name, first)+len(first)])})
 			}
 			e.Dir = what == wire.ItIsFolder
 		}
@@ -78,7 +140,7 @@ func (h *helm) walk(folder string, rules *ignore.Rules) ([]string, error) {
 			names = append(names, name)
 			continue
 		}
-		inner, err := h.walk(name, rules)
+		inner, err := h.walk(dir, name, rules)
 		if err != nil {
 			return nil, err
 		}

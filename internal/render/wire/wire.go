@@ -169,19 +169,28 @@ type Render struct {
 	Release   string          `json:"release,omitempty"`
 	Namespace string          `json:"namespace,omitempty"`
 	Upgrade   bool            `json:"upgrade,omitempty"`
+	Chart     *File           `json:"chart,omitempty"`  // an archive; nil: the chart is the app's folder
 	Values    []File          `json:"values,omitempty"` // in order, later wins
 	Inline    json.RawMessage `json:"inline,omitempty"`
 	Set       []string        `json:"set,omitempty"` // lines as for helm --set
 	SkipCRDs  bool            `json:"skipCRDs,omitempty"`
-	Seed      string          `json:"seed"` // of random and time functions
-	Seconds   int             `json:"seconds"`
-	Limits    Limits          `json:"limits"`
+	// Charts that the chart depends on and does not hold.
+	Dependencies []Dependency `json:"dependencies,omitempty"`
+	Seed         string       `json:"seed"` // of random and time functions
+	Seconds      int          `json:"seconds"`
+	Limits       Limits       `json:"limits"`
 }
 
 // File names a file of a source; Source "" is that of the app.
 type File struct {
 	Source string `json:"source,omitempty"`
 	Path   string `json:"path"`
+}
+
+// Dependency is a chart to be put into charts/ under a name: a folder, or an archive whose path ends in .tgz.
+type Dependency struct {
+	Name string `json:"name"`
+	File
 }
 
 // Limits are those that the child watches itself, so that it can say where they were broken.
