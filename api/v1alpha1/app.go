@@ -160,6 +160,8 @@ type AppStatus struct {
 	// The last revision with nothing held: consent counts from its children on.
 	ConsentBase string       `json:"consentBase,omitempty"`
 	WaitingFor  []WaitingFor `json:"waitingFor,omitempty"`
+	// What would be done and is not, while the app waits: for plumb sync, for another app, or because the agent is read-only.
+	Pending *Pending `json:"pending,omitempty"`
 	// Names of Inventory objects.
 	Inventory []string `json:"inventory,omitempty"`
 	// The last ten revisions, newest first.
@@ -212,6 +214,21 @@ type HeldDeletion struct {
 type WaitingFor struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
+}
+
+// Pending is what a plan would do that is not carried out.
+type Pending struct {
+	Count int `json:"count"`
+	// At most 20, in the order in which they would be done.
+	Steps []PendingStep `json:"steps,omitempty"`
+}
+
+// PendingStep is one object, and what would be done with it.
+type PendingStep struct {
+	// create, change, take over, replace, delete, release or refuse
+	Action string `json:"action"`
+	Object string `json:"object"`
+	Why    string `json:"why,omitempty"`
 }
 
 // HistoryRow is one revision that the app went through.

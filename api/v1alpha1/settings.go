@@ -36,6 +36,11 @@ type Settings struct {
 	// Objects that may be deleted and created when a field is immutable.
 	// +kubebuilder:validation:MaxItems=100
 	Replace []ObjectRef `json:"replace,omitempty"`
+	// Apps that must be ok at a commit before it is applied to this one: app, app/env or app/env@cluster.
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=400
+	After []string `json:"after,omitempty"`
 }
 
 // Wait says how long no progress of health is borne.

@@ -296,6 +296,12 @@ type appStatus struct {
 		Changed          int
 		Took             []string
 	}
+	WaitingFor []struct{ Kind, Name string }
+	Pending    *struct {
+		Count int
+		Steps []struct{ Action, Object, Why string }
+	}
+	Handled    struct{ Sync string }
 	Warnings   []string
 	Conditions []metav1.Condition
 }
@@ -319,6 +325,18 @@ func (a appStatus) ready() (reason, message string) {
 func (a appStatus) String() string {
 	reason, _ := a.ready()
 	return fmt.Sprintf("it is %s (%s) at %.7s, target %.7s: %s", a.State, reason, a.Revision, a.Target, a.Summary)
+}
+
+// pending lists what would be done and is not, as "action object".
+func (a appStatus) pending() []string {
+	if a.Pending == nil {
+		return nil
+	}
+	var all []string
+	for _, step := range a.Pending.Steps {
+		all = append(all, step.Action+" "+step.Object)
+	}
+	return all
 }
 
 // held lists the deletions that wait, as "object reason".

@@ -48,6 +48,7 @@ type Options struct {
 	Config     *rest.Config
 	CacheDir   string // mirrors and renders; private to the agent
 	AllowLocal bool   // file:// repositories
+	ReadOnly   bool   // nothing of a user is written, and no Inventory: what would be done is only shown
 	Version    string
 	Log        *slog.Logger
 	Workers    int // apps in work at once; default 24
@@ -69,6 +70,7 @@ type Agent struct {
 	precedence *precedence
 	queue      workqueue.TypedRateLimitingInterface[types.NamespacedName]
 	claims     *claims
+	order      *order
 	metrics    *metrics
 	identity   string
 	workers    sync.WaitGroup
@@ -119,6 +121,7 @@ func newAgent(options Options) (*Agent, error) {
 		slots:        make(chan struct{}, options.Slots),
 		queue:        workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
 		claims:       newClaims(),
+		order:        newOrder(),
 		metrics:      newMetrics(),
 		namespaces:   map[string]time.Time{},
 		accounts:     map[string]time.Time{},

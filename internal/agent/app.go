@@ -49,6 +49,9 @@ type app struct {
 
 	sourceFault *fault.Fault   // the repository of an App by hand cannot be read
 	state       v1alpha1.State // as last judged
+	summary     string         // its sentence
+	delivered   bool           // the target is applied and healthy: who comes after it may go
+	awaiting    bool           // other apps must be ok first
 	blocked     bool           // the last plan waits for another app
 	sync        string         // the sync token that may be carried out: its repository was asked after it
 	woken       bool           // another app has decided: what was waited for may be there
@@ -97,6 +100,9 @@ type app struct {
 	troubles       map[object.ID]string
 	troubleSince   time.Time
 	soonSince      time.Time // since when a status is held back that is likely to be another soon
+	through        string    // the target for which no other app is waited for any more
+	awaitingSince  time.Time // since when others are waited for
+	toldDependents string    // how the app was when those that come after it were told
 }
 
 // wish is what the app wants of one object, without its fields: those are read from the render cache when needed.
@@ -228,6 +234,9 @@ func (ag *Agent) putApp(o *v1alpha1.App) {
 		ag.mu.Lock()
 		ag.apps[key] = a
 		ag.mu.Unlock()
+		if ag.order.meet(key, nodeOf(o)) {
+			ag.reordered(key.Namespace)
+		}
 	}
 	if before != nil && sameWish(before, o) {
 		return
@@ -262,6 +271,9 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	}
 	ag.unbind(key)
 	ag.wakeWaiting(key)
+	if ag.order.drop(key) {
+		ag.reordered(key.Namespace)
+	}
 	ag.cache.Delete(cacheKey(o))
 	ag.log.Info("an App was deleted; its objects stay", "app", key.String())
 	ag.missed(key, makerOf(o))

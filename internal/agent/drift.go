@@ -71,7 +71,7 @@ func (t *turn) hideDrift() {
 		}
 		f := t.app.fights[s.ID]
 		switch {
-		case !t.heals() && !t.asked:
+		case t.onlyShows():
 			t.app.shown[s.ID] = s.Why
 		case f.on(now):
 			t.app.shown[s.ID] = fmt.Sprintf("%s rewrites it again and again; the next try is at %s", orDefault(f.manager, "somebody"), f.until.Format("15:04:05"))
@@ -82,6 +82,11 @@ func (t *turn) hideDrift() {
 		t.hidden = append(t.hidden, *s)
 		s.Action = plan.Unchanged
 	}
+}
+
+// onlyShows tells whether drift is shown and not undone, by the settings or because the agent is read-only.
+func (t *turn) onlyShows() bool {
+	return t.agent.options.ReadOnly || !t.asked && (!t.heals() || t.manual())
 }
 
 // exam is one look at a drifted object, before it is healed: who wrote what when is gone afterwards.

@@ -58,7 +58,7 @@ func (t *turn) judge(ctx context.Context) {
 	a.status = status
 	a.mu.Lock()
 	news := a.state != status.State
-	a.state = status.State
+	a.state, a.summary, a.delivered = status.State, status.Summary, state.Delivered(facts, status)
 	a.mu.Unlock()
 	t.write(ctx, &status)
 	if news && t.offer != nil {
@@ -73,6 +73,7 @@ func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 	f := state.Facts{
 		Fault: t.fault, Faults: a.faults, Revision: a.status.Revision, Target: a.target,
 		Generation: t.object.Generation, Shown: a.shown, Attempts: a.attempts, Manual: t.needsSync,
+		ReadOnly: t.readOnly, After: t.after, AfterSince: a.awaitingSince,
 		Transient: a.broken != nil && t.fault == a.broken,
 	}
 	if t.paused() {
@@ -83,6 +84,9 @@ func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 	}
 	if a.planned != nil {
 		f.Plan = a.planned
+	}
+	if t.pending != nil {
+		f.Pending = plan.Summary(*t.plan).Pending()
 	}
 	f.Verdicts = t.verdicts(ctx, now)
 	f.Timeout = t.patience()
@@ -235,7 +239,10 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	for _, n := range slices.Sorted(maps.Keys(a.shelf.written)) {
 		s.Inventory = append(s.Inventory, inventoryName(t.object.Name, n))
 	}
-	s.Warnings = limitTexts(slices.Concat(t.unsupported(), a.renderWarnings, a.loadWarnings, a.planWarnings), 10)
+	if t.plan != nil || f.Quiet {
+		s.Pending = t.pending
+	}
+	s.Warnings = limitTexts(slices.Concat(t.unsupported(), t.unmet(), a.renderWarnings, a.loadWarnings, a.planWarnings), 10)
 	t.history(s, now)
 }
 
@@ -343,6 +350,11 @@ func (t *turn) soon(status *v1alpha1.AppStatus) bool {
 func (t *turn) wakeAt(f state.Facts, now time.Time) {
 	if f.Timeout > 0 && !f.ProgressSince.IsZero() {
 		if left := f.ProgressSince.Add(f.Timeout).Sub(now); left > 0 && t.app.status.State == v1alpha1.StateRolling {
+			t.agent.queue.AddAfter(t.app.key, left+time.Millisecond)
+		}
+	}
+	if f.Timeout > 0 && len(f.After) > 0 {
+		if left := f.AfterSince.Add(f.Timeout).Sub(now); left > 0 {
 			t.agent.queue.AddAfter(t.app.key, left+time.Millisecond)
 		}
 	}

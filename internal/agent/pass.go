@@ -17,6 +17,7 @@ import (
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/state"
 )
 
 // turn is one app's way through the stages. It lives for one pass.
@@ -35,12 +36,16 @@ type turn struct {
 	loaded    bool
 	plan      *plan.Plan
 	outcomes  []apply.Outcome
-	fault     *fault.Fault // stops the app
-	unread    *fault.Fault // why no newer commit can be read: what was offered holds
-	asked     bool         // plumb sync asked for this pass
-	applied   bool         // a plan was carried out completely
-	needsSync bool         // sync: manual, and somebody must ask
-	hidden    []plan.Step  // drift that is shown and not undone
+	fault     *fault.Fault      // stops the app
+	unread    *fault.Fault      // why no newer commit can be read: what was offered holds
+	asked     bool              // plumb sync asked for this pass
+	applied   bool              // a plan was carried out completely
+	needsSync bool              // sync: manual, and somebody must ask
+	readOnly  bool              // something would be done, and the agent is read-only
+	pending   *v1alpha1.Pending // what would be done and is not
+	after     []state.Peer      // apps that must be ok first
+	cycle     *fault.Fault      // apps wait for each other, and this is one of them
+	hidden    []plan.Step       // drift that is shown and not undone
 	rules     *plan.Policy
 	exams     map[object.ID]exam
 }
@@ -73,6 +78,7 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	t.judge(ctx)
 	failpoint("judged")
 	t.settle()
+	t.tellDependents()
 	t.retire(ctx)
 	if pause := time.Until(a.retryAt); pause > 0 {
 		ag.queue.AddAfter(key, pause+time.Millisecond) // an earlier wake-up has taken the place of the one that was asked for
@@ -145,6 +151,9 @@ func (t *turn) prepare(ctx context.Context) bool {
 		t.decide(t.kept()) // what it wants, it wants of another cluster
 		return false
 	}
+	if a.isAwaiting() {
+		a.rendered = nil // what it asked of the cluster may have another answer, now that others were applied
+	}
 	if err := t.render(ctx); err != nil {
 		t.fault = fault.Of(err, fault.RenderFailed)
 		t.cannotTell()
@@ -178,6 +187,12 @@ func (t *turn) kept() map[object.ID]bool {
 func (t *turn) act(ctx context.Context) {
 	a := t.app
 	t.claim(ctx)
+	t.cycle = t.agent.order.of(a.key.Namespace).CycleFault(a.key.Name)
+	defer func() {
+		if t.fault == nil {
+			t.fault = t.cycle // what is applied is kept true all the same
+		}
+	}()
 	if a.refused != nil {
 		t.fault = a.refused
 		return
@@ -188,6 +203,7 @@ func (t *turn) act(ctx context.Context) {
 	moved, quiet := t.quiet()
 	if quiet {
 		a.shown = nil // what differed is as in Git again
+		t.arrive()
 	}
 	if quiet && !t.asked {
 		return
@@ -205,10 +221,11 @@ func (t *turn) act(ctx context.Context) {
 		t.fault, a.wishes = t.plan.Fault, nil // an app that cannot be planned is not quiet
 		return
 	}
-	if t.manual() && !t.asked && !t.plan.Quiet() {
-		t.needsSync = true
+	if why := t.withholding(); why != "" {
+		t.withhold(ctx, why)
 		return
 	}
+	t.arrive()
 	t.carryOut(ctx)
 }
 
@@ -321,7 +338,7 @@ func (t *turn) movedObject(id object.ID, w wish, owner string) string {
 		return "lost our label"
 	case fact.Terminating:
 		return "is being deleted"
-	case fact.Added != a.accepted[id]:
+	case fact.Added != "" && fact.Added != a.accepted[id]:
 		return "got fields of others"
 	case fact.Owner != owner && !(id.Kind == "Namespace" && fact.Owner == ""):
 		return "lost our claim"
@@ -408,15 +425,19 @@ func (t *turn) carryOut(ctx context.Context) {
 	failpoint("written-ahead")
 	t.evidence()
 	begun := time.Now()
-	run := apply.Run{
+	t.strip(ctx)
+	t.outcomes = t.run().Do(ctx, *t.plan)
+	failpoint("carried-out")
+	t.finish(ctx, begun)
+}
+
+// run is how a plan is carried out.
+func (t *turn) run() apply.Run {
+	return apply.Run{
 		Target: t.client, Manager: t.manager(), Owner: t.identity().Owner(), Policy: t.policyOf(), Versions: t.versions(),
 		Slots: t.agent.slots, Superseded: t.newest, Served: t.agent.cluster.Mapper().Invalidate,
 		At: stepFailpoint,
 	}
-	t.strip(ctx)
-	t.outcomes = run.Do(ctx, *t.plan)
-	failpoint("carried-out")
-	t.finish(ctx, begun)
 }
 
 // finish records what was done.

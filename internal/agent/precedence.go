@@ -105,7 +105,7 @@ func (t *turn) yield(ctx context.Context) {
 	t.agent.mu.Lock()
 	awaited := len(t.agent.waiting) > 0
 	t.agent.mu.Unlock()
-	if !awaited {
+	if !awaited && !t.cameFirst() {
 		t.place.yield(ctx, t.newest)
 	}
 }

@@ -220,12 +220,16 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 		bad = ag.duplicates(o, result)
 	}
 	r.discovered(&result, offers, found, bad)
+	reordered := ag.order.found(r.key, offers)
 	err := ag.makeApps(ctx, o, result)
 	for key, of := range offers {
 		ag.dispatch(key, of)
 	}
 	if fewer {
 		ag.wakeWaiting(r.key)
+	}
+	if reordered {
+		ag.reordered(r.key.Namespace)
 	}
 	ag.repoChanged(r)
 	return err
@@ -508,6 +512,9 @@ func (ag *Agent) place(a *app, found offer) {
 	found.limits = placed.Root.Limits
 	found.account = orDefault(o.Spec.ServiceAccount, defaultAccount)
 	ag.claims.offer(a.key, found.commit)
+	if found.fault == nil && ag.order.put(a.key, placed.App.Node()) {
+		ag.reordered(a.key.Namespace)
+	}
 	a.put(&found)
 	ag.queue.Add(a.key)
 }

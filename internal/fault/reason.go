@@ -57,6 +57,7 @@ const (
 	// agent
 	Paused      Reason = "Paused"
 	Held        Reason = "Held"
+	ReadOnly    Reason = "ReadOnly"
 	Unreachable Reason = "Unreachable"
 	Stale       Reason = "Stale"
 )
@@ -79,7 +80,7 @@ func (r Reason) Stalled() bool {
 	switch r {
 	case Unsupported, UnsafeURL, PathNotFound, Ambiguous, DuplicateApp, NameInvalid, NoCluster,
 		RenderFailed, RenderTimeout, RenderLimit, PathEscape, RemoteRefused, DuplicateObject, InvalidObject, InvalidSettings,
-		DependencyCycle, DeletionHeld, OwnedByOther, ImmutableField, NeedsSync, Paused, Held:
+		DependencyCycle, DeletionHeld, OwnedByOther, ImmutableField, NeedsSync, Paused, Held, ReadOnly:
 		return true
 	}
 	return false

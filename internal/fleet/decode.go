@@ -30,7 +30,6 @@ var (
 
 // later holds the fields that resources.md reserves: refused by name until they work.
 var later = map[reflect.Type][]string{
-	typeSettings:    {"after"},
 	typeEnvironment: {"after", "soak", "waves", "approve", "window"},
 }
 

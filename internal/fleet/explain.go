@@ -25,7 +25,72 @@ func Explain(in Input) Result {
 	if err != nil {
 		return blocked(err, in.Previous)
 	}
+	d.order()
 	return d.result
+}
+
+// Ordered is an app that waits for others, or that others wait for.
+type Ordered struct {
+	App   string `json:"app"` // its address
+	After []Need `json:"after,omitempty"`
+}
+
+// order says which app waits for which, as far as this tree tells.
+func (d *discovery) order() {
+	r := &d.result
+	nodes, addresses := make([]Node, 0, len(r.Apps)), make(map[string]string, len(r.Apps))
+	for _, a := range r.Apps {
+		nodes = append(nodes, a.Node())
+		addresses[a.Name] = a.Address().String()
+	}
+	order := NewOrder(nodes)
+	for _, name := range order.Sorted() {
+		entry := Ordered{App: addresses[name]}
+		for _, need := range order.Needs(name) {
+			apps := make([]string, 0, len(need.Apps))
+			for _, app := range need.Apps {
+				apps = append(apps, addresses[app])
+			}
+			need.Apps = apps
+			entry.After = append(entry.After, need)
+		}
+		r.Order = append(r.Order, entry)
+		if bad := order.CycleFault(name); bad != nil {
+			a := r.Apps[slices.IndexFunc(r.Apps, func(a App) bool { return a.Name == name })]
+			r.Faults = append(slices.Clone(r.Faults), Fault{App: a.App, Env: a.Env, Cluster: a.Cluster, Path: a.Path, Fault: bad})
+		}
+	}
+}
+
+// order writes the apps that wait, each behind those that it waits for.
+func (t *textWriter) order(order []Ordered) {
+	if len(order) == 0 {
+		return
+	}
+	t.printf("\nORDER\n")
+	table := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
+	for _, entry := range order {
+		fmt.Fprintf(table, "%s\t%s\n", entry.App, entry.text())
+	}
+	_ = table.Flush() // t keeps the error
+}
+
+func (o Ordered) text() string {
+	var parts []string
+	for _, need := range o.After {
+		switch {
+		case len(need.Apps) > 0:
+			parts = append(parts, strings.Join(need.Apps, ", "))
+		case need.Near != "":
+			parts = append(parts, need.Written+" (there is no such app here; did you mean "+need.Near+"?)")
+		default:
+			parts = append(parts, need.Written+" (there is no such app here)")
+		}
+	}
+	if len(parts) == 0 {
+		return "first"
+	}
+	return "after " + strings.Join(parts, ", ")
 }
 
 // outside explains the folders that render and of which nothing was said yet.
@@ -78,6 +143,7 @@ func ExplainText(w io.Writer, r Result) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", e.Path, cmp.Or(strings.Join(e.Apps, " "), signs[e.Rule]), e.reason())
 	}
 	_ = table.Flush() // out keeps the error
+	out.order(r.Order)
 	for i, f := range r.Faults {
 		if !slices.ContainsFunc(r.Faults[:i], func(before Fault) bool { return before.Fault == f.Fault }) {
 			out.fault(f.Fault, r.Faults[i:])

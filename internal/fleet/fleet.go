@@ -66,6 +66,9 @@ type Result struct {
 	Explained []Explanation `json:"explained"`
 	// Faults holds every fault: of the commit, of folders, and those of Apps.
 	Faults []Fault `json:"faults,omitempty"`
+	// Order holds the apps that wait for others, or that others wait for, each behind those that it waits for. Only Explain
+	// fills it: the apps of other repositories may belong to it.
+	Order []Ordered `json:"order,omitempty"`
 	// Suggested is a Repo.spec.apps that fits this tree. Set only where the tree needs one: nothing found, or Ambiguous.
 	Suggested []v1alpha1.Pattern `json:"suggested,omitempty"`
 

@@ -27,6 +27,7 @@ func Merge(base, over v1alpha1.Settings) v1alpha1.Settings {
 	out.Plain = mergePlain(base.Plain, over.Plain)
 	out.Helm = mergeHelm(base.Helm, over.Helm)
 	out.Replace = pickList(base.Replace, over.Replace)
+	out.After = pickList(base.After, over.After)
 	return out
 }
 

@@ -224,6 +224,7 @@ func (p *placer) app(s spot, t target, cluster string, over *clusterFolder) App 
 // setLevels merges the settings of the root and of the levels. The first level that could not be read is the app's fault.
 func (a *App) setLevels(root level, levels []level) {
 	a.Settings, a.Places = root.settings, root.places
+	a.Settings.After = a.withoutItself(a.Settings.After)
 	for _, l := range levels {
 		if l.fault != nil && (a.Fault == nil || a.Fault.Reason == fault.Ambiguous) {
 			a.Fault = l.fault

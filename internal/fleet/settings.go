@@ -180,6 +180,11 @@ func checkSettings(s v1alpha1.Settings, path string) []finding {
 	if s.Helm != nil {
 		found = append(found, checkChart(s.Helm.Chart, at("helm.chart"))...)
 	}
+	for i, name := range s.After {
+		if _, err := ParseAddress(name); err != nil {
+			found = append(found, invalid(at(fmt.Sprintf("after[%d]", i)), fmt.Sprintf("is %q, which is not the address of an app", clip(name)), "write app, app/env or app/env@cluster"))
+		}
+	}
 	found = append(found, checkIgnore(s.Ignore, at("ignore"))...)
 	found = append(found, checkHealth(s.Health, at("health"))...)
 	return append(found, checkReplace(s.Replace, at("replace"))...)

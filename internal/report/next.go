@@ -65,8 +65,24 @@ func nextOfReason(reason fault.Reason, address string, app v1alpha1.App) string 
 		return "plumb resume " + address
 	case fault.NeedsSync:
 		return "plumb sync " + address
+	case fault.ReadOnly:
+		return "plumb diff shows every field; an agent without --read-only applies it"
+	case fault.WaitingForApp:
+		return nextOfWait(app)
+	case fault.DependencyCycle:
+		return "take one after out; plumb apps --explain shows the order in your clone"
 	case fault.FetchFailed, fault.CredentialsRefused, fault.SourceStale, fault.RevisionNotFound:
 		return "check the address, the revision and the Secret of the repository; then plumb sync " + address
+	}
+	return ""
+}
+
+// nextOfWait leads to the app that is waited for.
+func nextOfWait(app v1alpha1.App) string {
+	for _, w := range app.Status.WaitingFor {
+		if w.Kind == "App" {
+			return Clean("plumb why " + w.Name)
+		}
 	}
 	return ""
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
 )
 
 // Trouble is one thing that is not as it should be: who, what, and the command that goes on from here.
@@ -113,7 +114,9 @@ func troubleOfTarget(t Target, now time.Time) Trouble {
 			out.Text, out.Next = pauseText(p, now), "plumb resume "+t.Address()
 		}
 	case v1alpha1.StateWaiting:
-		out.Text = cmp.Or(waitText(status), out.Text)
+		if t.Reason() != fault.WaitingForApp { // whose sentence says more
+			out.Text = cmp.Or(waitText(status), out.Text)
+		}
 	case v1alpha1.StateRolling:
 		out.Next = "plumb wait " + t.Address()
 	case v1alpha1.StateUnknown:

@@ -21,6 +21,7 @@ func (s Style) Why(t Target, agent Agent, now time.Time) []string {
 	w.pause(t.App.Spec.Pause)
 	w.blocking(st.Blocking)
 	w.waiting(st)
+	w.pending(st.Pending)
 	w.drift(st.Drift)
 	w.held(t)
 	w.warnings(st.Warnings)
@@ -142,6 +143,24 @@ func (w *whyPage) waiting(st v1alpha1.AppStatus) {
 	if len(st.WaitingFor) > 0 {
 		st.HeldDeletions, st.HeldCount = nil, 0
 		w.section("waiting", waitText(st))
+	}
+}
+
+// pending shows what would be done and is not.
+func (w *whyPage) pending(p *v1alpha1.Pending) {
+	if p == nil {
+		return
+	}
+	w.section("would do", plural(p.Count, "step")+", and does none of them")
+	for _, step := range p.Steps {
+		labelled := strings.Repeat(" ", whyIndent+2) + pad(Clean(step.Action), len("take over")+2)
+		for _, line := range w.style.wrap(Clean(step.Object+": "+step.Why), len(labelled)) {
+			w.lines = append(w.lines, labelled+line)
+			labelled = strings.Repeat(" ", len(labelled))
+		}
+	}
+	if more := p.Count - len(p.Steps); more > 0 {
+		w.lines = append(w.lines, strings.Repeat(" ", whyIndent+2)+fmt.Sprintf("and %d more: plumb diff shows them all, with their fields", more))
 	}
 }
 

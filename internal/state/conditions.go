@@ -27,7 +27,7 @@ func conditions(f Facts, j judgement, before []metav1.Condition, now time.Time) 
 		})
 	}
 	put(v1alpha1.ConditionReady, readiness(j.state), j.reason)
-	stalled := j.state != v1alpha1.StateOK && j.reason.Stalled() && !f.Transient
+	stalled := j.stalled || j.state != v1alpha1.StateOK && j.reason.Stalled() && !f.Transient
 	if reason, ok := reconciling(f, j, stalled); ok {
 		put(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason)
 	} else {

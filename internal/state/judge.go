@@ -20,6 +20,7 @@ type judgement struct {
 	summary  string
 	next     string
 	blocking *v1alpha1.Blocking
+	stalled  bool // no retry will help, whatever the reason says of itself
 }
 
 // judge takes the first state of the precedence that is true.
@@ -146,7 +147,11 @@ func blocking(id object.ID, message string) *v1alpha1.Blocking {
 
 // unhealthy: an object is Degraded, or health made no progress for too long.
 func unhealthy(f Facts, before v1alpha1.AppStatus, now time.Time) (judgement, bool) {
-	id, verdict, found := worstObject(f.Verdicts)
+	verdicts := f.Verdicts
+	if f.withheld() {
+		verdicts = f.withoutWaiting() // what nobody has applied is not late
+	}
+	id, verdict, found := worstObject(verdicts)
 	if !found {
 		return judgement{}, false
 	}
@@ -178,7 +183,7 @@ func (f Facts) since(id object.ID, before v1alpha1.AppStatus, now time.Time) tim
 }
 
 // drifted: fields of ours differ and are not being corrected.
-func drifted(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
+func drifted(f Facts, _ v1alpha1.AppStatus, now time.Time) (judgement, bool) {
 	if len(f.Shown) == 0 {
 		return judgement{}, false
 	}
@@ -199,6 +204,9 @@ func drifted(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
 	}
 	if more := len(ids) - 1; more > 0 {
 		j.summary += fmt.Sprintf(" (and %d more)", more)
+	}
+	if other, ok := f.postponed(now); ok {
+		j.summary, j.next = j.summary+"; "+other.summary, other.next
 	}
 	return j, true
 }
@@ -235,15 +243,19 @@ func (f Facts) stage() fault.Reason {
 
 // stopped tells whether there is a reason, other than work, why the target is not applied.
 func (f Facts) stopped() bool {
-	return f.Pause != nil || f.needsSync() || len(f.waitSteps()) > 0 || f.Fault != nil && waits(f.Fault)
+	return f.Pause != nil || f.withheld() || len(f.waitSteps()) > 0 || f.Fault != nil && waits(f.Fault)
 }
 
-func (f Facts) needsSync() bool {
-	return f.Manual && f.Target != "" && f.Revision != f.Target && !f.applied()
+// withheld tells whether a plan is not carried out as a whole.
+func (f Facts) withheld() bool {
+	return f.Target != "" && (f.Manual || f.ReadOnly) || len(f.After) > 0
 }
 
 // waiting: a named thing must happen first.
-func waiting(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
+func waiting(f Facts, _ v1alpha1.AppStatus, now time.Time) (judgement, bool) {
+	if j, ok := f.postponed(now); ok {
+		return j, true
+	}
 	j := judgement{state: v1alpha1.StateWaiting}
 	steps := f.waitSteps()
 	held, count := f.held()
@@ -261,11 +273,35 @@ func waiting(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
 		}
 	case count > 0:
 		j.reason, j.summary, j.next = fault.DeletionHeld, f.heldSentence(held, count), f.allowNext()
-	case f.Pause == nil && f.needsSync():
-		j.reason, j.summary = fault.NeedsSync, name(f.Target)+" waits for plumb sync: sync is manual"
-		j.next = "plumb sync applies it"
 	default:
 		return j, false
+	}
+	return j, true
+}
+
+// postponed: a plan was made, and is not carried out.
+func (f Facts) postponed(now time.Time) (judgement, bool) {
+	if j, ok := f.awaited(now); ok {
+		return j, true
+	}
+	return f.unsaid()
+}
+
+// unsaid: what would be done is only shown, until a person says so.
+func (f Facts) unsaid() (judgement, bool) {
+	j := judgement{state: v1alpha1.StateWaiting}
+	switch {
+	case f.Pause != nil || f.Target == "" || !f.Manual && !f.ReadOnly:
+		return j, false
+	case f.ReadOnly:
+		j.reason, j.summary = fault.ReadOnly, name(f.Target)+" is only compared: the agent is read-only"
+		j.next = "an agent without --read-only applies it"
+	default:
+		j.reason, j.summary = fault.NeedsSync, name(f.Target)+" waits for plumb sync: sync is manual"
+		j.next = "plumb sync applies it"
+	}
+	if f.Pending != "" {
+		j.summary += "; " + f.Pending
 	}
 	return j, true
 }

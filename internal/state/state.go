@@ -39,9 +39,14 @@ type Facts struct {
 	Fights map[object.ID]string // objects that somebody rewrites again and again, and who; "" if not known
 
 	Pause    *v1alpha1.Pause // in force; nil if the app is not paused
-	Manual   bool            // sync: manual, and nobody asked for the target
-	Stage    fault.Reason    // what is under way or comes next: Fetching, Rendering, Planning, Applying; "" if nothing is
-	Attempts int             // failed tries: another one is scheduled
+	Manual   bool            // sync: manual, and nobody asked for what would be done
+	ReadOnly bool            // the agent is read-only, and something would be done
+	Pending  string          // what would be done, in a few words
+	After    []Peer          // apps that must be ok before the target is applied, and are not
+	// AfterSince is when the app began to wait for them.
+	AfterSince time.Time
+	Stage      fault.Reason // what is under way or comes next: Fetching, Rendering, Planning, Applying; "" if nothing is
+	Attempts   int          // failed tries: another one is scheduled
 	// Transient: what was rendered was not why it failed, so that another try may succeed
 	Transient bool
 	Lost      string // why the cluster cannot be heard; "" if it can
@@ -65,7 +70,7 @@ func Judge(f Facts, before v1alpha1.AppStatus, now time.Time) v1alpha1.AppStatus
 		s.Health = worst(f.Verdicts)
 		s.Objects = f.counts()
 	}
-	if f.Plan != nil || f.Quiet {
+	if f.Plan != nil || f.Quiet || len(f.After) > 0 {
 		s.HeldDeletions, s.HeldCount = f.held()
 		s.WaitingFor = f.waitingFor()
 	}
@@ -83,7 +88,7 @@ func (f Facts) looked() bool { return len(f.Verdicts) > 0 || f.Plan != nil || f.
 
 // applied tells whether the target is applied completely, by the record or by the plan that was just carried out.
 func (f Facts) applied() bool {
-	if f.Target == "" || f.Fault != nil && !aside(f.Fault) || len(f.Faults) > 0 {
+	if f.Target == "" || f.Fault != nil && !aside(f.Fault) || len(f.Faults) > 0 || len(f.After) > 0 {
 		return false
 	}
 	if f.Revision == f.Target || f.Quiet {

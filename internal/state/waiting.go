@@ -33,7 +33,7 @@ func (f Facts) waitSteps() []plan.Step {
 
 // withoutWaiting leaves out the objects that are missing because they wait, or the whole app does.
 func (f Facts) withoutWaiting() map[object.ID]health.Verdict {
-	steps, all := f.waitSteps(), f.needsSync()
+	steps, all := f.waitSteps(), f.withheld()
 	if len(steps) == 0 && !all {
 		return f.Verdicts
 	}
@@ -124,6 +124,9 @@ func (f Facts) failing() []string {
 // waitingFor names what must happen first: other Apps, then consent.
 func (f Facts) waitingFor() []v1alpha1.WaitingFor {
 	var out []v1alpha1.WaitingFor
+	for _, p := range f.After {
+		out = append(out, v1alpha1.WaitingFor{Kind: "App", Name: p.App})
+	}
 	for _, s := range f.waitSteps() {
 		if s.To != "" {
 			_, app, _ := strings.Cut(s.To, "/")

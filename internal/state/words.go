@@ -58,9 +58,9 @@ func span(d time.Duration) string {
 // count gives "1 deletion waits" or "3 deletions wait".
 func count(n int, noun, one, many string) string {
 	if n == 1 {
-		return "1 " + noun + " " + one
+		return strings.TrimSpace("1 " + noun + " " + one)
 	}
-	return fmt.Sprintf("%d %ss %s", n, noun, many)
+	return strings.TrimSpace(fmt.Sprintf("%d %ss %s", n, noun, many))
 }
 
 // limit cuts a text to n characters, and makes one line of it.

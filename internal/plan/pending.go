@@ -1,0 +1,72 @@
+package plan
+
+import (
+	"slices"
+
+	"plumb.dev/plumb/api/v1alpha1"
+)
+
+// pendingShown is how many steps of a plan that is not carried out a status lists.
+const pendingShown = 20
+
+// Writes counts the steps that would change the cluster because of the revision: all that send something but those that
+// undo drift.
+func Writes(p Plan) int {
+	n := 0
+	for _, s := range p.Steps {
+		if s.writes() && s.Drift == "" {
+			n++
+		}
+	}
+	return n
+}
+
+func (s Step) writes() bool {
+	switch s.Action {
+	case Apply, Replace, Delete, Release:
+		return true
+	}
+	return false
+}
+
+// Healing is the part of a plan that only undoes drift: applies of objects that the revision does not change.
+func Healing(p Plan) Plan {
+	p.Steps = slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return s.Action != Apply || s.Drift == "" })
+	p.Warnings, p.Consumed = nil, nil
+	return p
+}
+
+// PendingOf says what a plan that is not carried out would do, but for undoing drift: nil if nothing. What it would
+// refuse, or hold for consent, is said too.
+func PendingOf(p Plan) *v1alpha1.Pending {
+	pending := &v1alpha1.Pending{}
+	for _, s := range p.Steps {
+		word := pendingWord(s)
+		if word == "" || s.Drift != "" {
+			continue
+		}
+		pending.Count++
+		if len(pending.Steps) < pendingShown {
+			pending.Steps = append(pending.Steps, v1alpha1.PendingStep{Action: word, Object: s.ID.String(), Why: s.Why})
+		}
+	}
+	if pending.Count == 0 {
+		return nil
+	}
+	return pending
+}
+
+// pendingWord is the word for what a step would do; "" if it would do nothing.
+func pendingWord(s Step) string {
+	switch {
+	case s.Action == Apply && s.UID == "":
+		return "create"
+	case s.Action == Apply && s.First:
+		return "take over"
+	case s.Action == Apply:
+		return "change"
+	case s.Action == Replace, s.Action == Delete, s.Action == Release, s.Action == Refuse, s.Action == Hold, s.Action == Wait:
+		return string(s.Action)
+	}
+	return ""
+}
