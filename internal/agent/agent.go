@@ -72,6 +72,7 @@ type Agent struct {
 	claims     *claims
 	order      *order
 	metrics    *metrics
+	hooks      hooks
 	identity   string
 	workers    sync.WaitGroup
 	end        context.CancelFunc // ends life

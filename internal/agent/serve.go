@@ -46,8 +46,8 @@ func newMetrics() *metrics {
 func (ag *Agent) Handler(token string, simulated bool) http.Handler {
 	return server.New(server.Config{
 		Reader: ag,
-		Hook: func(namespace, name string, header http.Header, body []byte) int {
-			return ag.hook(ag.life, namespace, name, header.Get("X-Plumb-Signature-256"), body)
+		Hook: func(namespace, name string, header http.Header, body []byte) (int, string) {
+			return ag.hook(ag.life, types.NamespacedName{Namespace: namespace, Name: name}, header, body)
 		},
 		Ancestor:  ag.ancestor,
 		Token:     token,

@@ -89,18 +89,20 @@ func (s *server) hook(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "the body could not be read", "deliver again")
 		return
 	}
-	status := http.StatusUnauthorized
+	status, word := http.StatusUnauthorized, ""
 	if s.Hook != nil {
-		status = s.Hook(r.PathValue("namespace"), r.PathValue("name"), r.Header.Clone(), body)
+		status, word = s.Hook(r.PathValue("namespace"), r.PathValue("name"), r.Header.Clone(), body)
 	}
 	switch status {
-	case http.StatusAccepted:
-		w.WriteHeader(http.StatusAccepted)
+	case http.StatusAccepted, http.StatusOK:
+		text(w, status, word)
+	case http.StatusBadRequest:
+		refuse(w, status, word, "deliver push events as the forge sends them")
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "10")
 		refuse(w, status, "the delivery cannot be taken now", "deliver again in ten seconds; the poll goes on")
 	default:
-		refuse(w, http.StatusUnauthorized, "the delivery is not signed by a Repo of that name", "sign the body with the Repo's webhook secret (X-Plumb-Signature-256)")
+		refuse(w, http.StatusUnauthorized, "the delivery is not signed by a Repo of that name", "sign the body with the Repo's webhook secret, as its webhook.kind says")
 	}
 }
 

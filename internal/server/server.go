@@ -31,9 +31,10 @@ type Reader interface {
 // Config is everything that the server needs. The zero value of a field denies what would need it.
 type Config struct {
 	Reader Reader // must be set
-	// Hook judges a delivery to /hooks/<namespace>/<name>: 202 if it was signed rightly, 401 if not or if there is no such
-	// Repo (which must take as long), 429 or 503 if it cannot be taken now. Any other answer is sent as 401.
-	Hook func(namespace, name string, header http.Header, body []byte) (status int)
+	// Hook judges a delivery to /hooks/<namespace>/<name>: 202 if somebody looks now, 200 if it is genuine and nothing is to
+	// be done, 400 if it is genuine and cannot be read, 401 if it is not genuine or there is no such Repo, 429 or 503 if it
+	// cannot be taken now. Any other answer is sent as 401. The word says why, and is shown to a genuine sender only.
+	Hook func(namespace, name string, header http.Header, body []byte) (status int, word string)
 	// Ancestor tells whether a commit is, or is an ancestor of, another in the repository of a Repo ("namespace/name").
 	Ancestor func(ctx context.Context, repo, ancestor, commit string) (bool, error)
 	// Token opens the page (once as ?t=, then by cookie), the API and the metrics (as a bearer token). Without a token

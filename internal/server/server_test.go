@@ -74,11 +74,16 @@ func config(r Reader) Config {
 	return Config{
 		Reader: r, Token: token, Now: func() time.Time { return now },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "plumb_up 1\n") }),
-		Hook: func(_, name string, h http.Header, _ []byte) int {
-			if name == "fleet" && h.Get("X-Plumb-Signature-256") == "good" {
-				return http.StatusAccepted
+		Hook: func(_, name string, h http.Header, _ []byte) (int, string) {
+			switch {
+			case name != "fleet" || h.Get("X-Plumb-Signature-256") != "good":
+				return http.StatusUnauthorized, "there is no such Repo"
+			case h.Get("X-Event") == "ping":
+				return http.StatusOK, "ping: nothing to do"
+			case h.Get("X-Event") == "torn":
+				return http.StatusBadRequest, "the body is not JSON"
 			}
-			return http.StatusUnauthorized
+			return http.StatusAccepted, "looking"
 		},
 		Ancestor: func(_ context.Context, repo, ancestor, commit string) (bool, error) {
 			if repo != "plumb-system/fleet" {
@@ -359,7 +364,7 @@ func TestHooks(t *testing.T) {
 		t.Errorf("the answers tell whether a Repo exists: %q, %q", wrong, absent)
 	}
 	c := config(fleet())
-	c.Hook = func(string, string, http.Header, []byte) int { return 500 }
+	c.Hook = func(string, string, http.Header, []byte) (int, string) { return 500, "" }
 	if got := do(t, New(c), cases["signed rightly"].call); got.StatusCode != 401 {
 		t.Errorf("an answer that no hook may give: %d", got.StatusCode)
 	}

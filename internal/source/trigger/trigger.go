@@ -4,8 +4,8 @@
 // are; a storm of them is held to one pass a second. A pass that failed is tried again after 1 s, doubling to 5 min, and
 // never given up.
 //
-// It never talks to a server and never reads the body of a webhook: a pass asks the repository itself, so that a replayed or
-// an outdated delivery costs one question at most. Start at Watch; VerifyGeneric is the gate in front of Nudge.
+// It never talks to a server and never sees a webhook (package webhook does): a pass asks the repository itself, so that a
+// replayed or an outdated delivery costs one question at most. Start at Watch.
 //
 // Time comes from package time alone, so that tests run it in a testing/synctest bubble.
 package trigger
