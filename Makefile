@@ -88,7 +88,7 @@ generated: ## The generated files are those that the generator writes
 	diff -u api/v1alpha1/zz_generated.deepcopy.go $$out/zz_generated.deepcopy.go && diff -ru api/v1alpha1/crds $$out/crds || \
 	{ echo "run: make generate"; exit 1; }
 
-unit: build ## Tests of the root module that need no control plane
+unit: build need-sshd ## Tests of the root module that need no control plane
 	$(call tally,unit,$(call gotest,.,-timeout 10m -skip '$(apart)',$(filter-out %/internal/playground,$(shell go list ./...))))
 
 arch: ## Layers, borders, budgets, documentation
@@ -98,13 +98,13 @@ scripts: build ## The command's scripts
 	$(call tally,scripts,$(call gotest,.,-timeout 10m -run '^TestScript',$(call having,.,TestScript)))
 
 # The lock of the render child is for binaries without cgo, which race builds are not.
-race: need-gcc ## The race detector, on all that links neither Helm nor Kustomize
+race: need-gcc need-sshd ## The race detector, on all that links neither Helm nor Kustomize
 	$(call tally,race,CGO_ENABLED=1 $(call gotest,.,-race -timeout 15m -skip '$(apart)',$(light)))
 
 light = $(shell go list -test -f '{{if .ForTest}}{{.ForTest}} {{join .Deps " "}}{{end}}' ./internal/... 2>/dev/null | \
 	grep -vE 'helm.sh/helm|sigs.k8s.io/kustomize/api|^plumb.dev/plumb/internal/(arch|playground|render/sandbox)' | cut -d' ' -f1 | sort -u)
 
-e2e: build playground ## End to end, on the playground's control plane
+e2e: build playground need-sshd ## End to end, on the playground's control plane
 	$(call tally,e2e,$(call gotest,.,-count=1 -timeout 20m -skip '$(apart)',./internal/playground) \
 		$(call devtest,-timeout 40m -skip '$(apart)',./...))
 
@@ -128,7 +128,10 @@ need:
 	@command -v go >/dev/null || { echo "missing: Go 1.26; install it and run this again" >&2; exit 1; }
 	@scripts/need git
 
+need-sshd:
+	@scripts/need ssh=openssh-client sshd=openssh-server
+
 need-gcc:
 	@scripts/need gcc=build-essential
 
-.PHONY: up build playground bench generate recording clean test fmt-check vet lint generated unit arch scripts race e2e corpus upstream page help need need-gcc
+.PHONY: up build playground bench generate recording clean test fmt-check vet lint generated unit arch scripts race e2e corpus upstream page help need need-gcc need-sshd

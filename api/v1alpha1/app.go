@@ -43,7 +43,7 @@ type AppSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Path string `json:"path"`
-	// Branch, tag, full commit id or full ref. Default: the Repo's, else the branch that the remote's HEAD names.
+	// Branch, tag, full commit id, full ref or range of versions. Default: the Repo's, else the branch that the remote's HEAD names.
 	// +kubebuilder:validation:MaxLength=250
 	Revision string `json:"revision,omitempty"`
 	// Only with a URL: name of a Secret in this namespace, as in Repo.spec.secret.

@@ -32,11 +32,13 @@ type RepoList struct {
 
 // RepoSpec says where the repository is and how its folders become apps.
 type RepoSpec struct {
-	// Where the repository is: https, http on loopback only, or file:///abs/path where the agent allows local paths.
+	// Where the repository is: https, ssh://user@host/path or user@host:path, http on loopback only, or file:///abs/path where
+	// the agent allows local paths.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	URL string `json:"url"`
-	// Branch, tag, full commit id or full ref. Default: the branch that the remote's HEAD names.
+	// Branch, tag, full commit id, full ref, or a range of versions (v1.x, ">=1.2 <2"), which means the newest tag in it.
+	// Default: the branch that the remote's HEAD names.
 	// +kubebuilder:validation:MaxLength=250
 	Revision string `json:"revision,omitempty"`
 	// How often the remote is asked for news, 10s to 24h. Default 1m, and 10m while verified webhooks arrive.
@@ -44,7 +46,8 @@ type RepoSpec struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 	// +kubebuilder:validation:MaxLength=32
 	Poll string `json:"poll,omitempty"`
-	// Name of a Secret in this namespace with the keys token, or username and password; optionally ca.crt.
+	// Name of a Secret in this namespace with the keys token, or username and password; optionally ca.crt. For ssh: identity, a
+	// private key without passphrase, and known_hosts, the host keys that are believed.
 	// +kubebuilder:validation:MaxLength=253
 	Secret string `json:"secret,omitempty"`
 	// Signed webhooks that say "look now". Default: polling only.
@@ -77,8 +80,9 @@ type Webhook struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Secret string `json:"secret"`
-	// generic: HMAC-SHA256 of the body, hex, in the header X-Plumb-Signature-256. Others are not supported yet.
-	// +kubebuilder:validation:XValidation:rule="self == 'generic'",message="webhook kinds other than generic are not supported yet"
+	// Who delivers: generic (HMAC-SHA256 of the body, hex, in X-Plumb-Signature-256; the default), github, gitlab, or gitea,
+	// which is Forgejo too.
+	// +kubebuilder:validation:XValidation:rule="self in ['generic', 'github', 'gitlab', 'gitea']",message="the kind of a webhook is generic, github, gitlab or gitea (Forgejo too)"
 	// +kubebuilder:validation:MaxLength=32
 	Kind string `json:"kind,omitempty"`
 }

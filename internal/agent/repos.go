@@ -445,7 +445,7 @@ func (ag *Agent) bind(a *app, o *v1alpha1.App) {
 	}
 	key, poll := ag.repositoryOf(o)
 	ag.unbindExcept(a.key, key)
-	if !strings.Contains(key.url, "://") {
+	if !strings.Contains(key.url, ":") { // an address has one, the name of a Repo has none
 		a.unoffered(fault.New(fault.PathNotFound, "there is no Repo %s in namespace %s", o.Spec.Repo, o.Namespace).
 			WithNext("create it, or write the address of a repository"))
 		return // the Repo may come a moment after the App that names it: then it is bound again

@@ -264,7 +264,7 @@ func (r *repository) revise(ctx context.Context, mirror *source.Mirror, ask aski
 	known, seen := r.heads[revision]
 	stale := !r.stale[revision].IsZero()
 	r.mu.Unlock()
-	if seen && known.Commit == head.Commit && !ask.news && !stale {
+	if seen && known == head && !ask.news && !stale {
 		r.fresh(users, by)
 		return nil
 	}
@@ -446,11 +446,8 @@ func (r *repository) remote(ctx context.Context) (source.Remote, error) {
 	if err != nil {
 		return remote, err
 	}
-	if values["identity"] != "" {
-		return remote, fault.New(fault.Unsupported, "Secret %s/%s holds an ssh identity, which is not supported yet", r.key.namespace, r.key.secret).
-			WithNext("use an https address with a token")
-	}
 	remote.Token, remote.Username, remote.Password, remote.CA = values["token"], values["username"], values["password"], []byte(values["ca.crt"])
+	remote.Identity, remote.KnownHosts = values["identity"], values["known_hosts"]
 	return remote, nil
 }
 
@@ -501,29 +498,4 @@ func (ag *Agent) pathsOf(users []user) []string {
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths)
-}
-
-// hook verifies a webhook and asks for a pass. It gives the HTTP status; an unknown Repo answers as a wrong signature.
-func (ag *Agent) hook(ctx context.Context, namespace, name, signature string, body []byte) int {
-	ag.mu.Lock()
-	r := ag.repos[types.NamespacedName{Namespace: namespace, Name: name}]
-	ag.mu.Unlock()
-	if r == nil || signature == "" {
-		return 401 // without a word of the API server: anybody may call
-	}
-	o, repository := r.bound()
-	if o.Spec.Webhook == nil || repository == nil {
-		return 401
-	}
-	values, err := ag.hookSecret(ctx, namespace, o.Spec.Webhook.Secret)
-	if err != nil || !trigger.VerifyGeneric([]byte(values), body, signature) {
-		return 401
-	}
-	repository.nudge(trigger.Webhook)
-	return 202
-}
-
-func (ag *Agent) hookSecret(ctx context.Context, namespace, name string) (string, error) {
-	values, err := ag.secret(ctx, namespace, name)
-	return values["secret"], err
 }

@@ -121,10 +121,10 @@ func (r *repo) describe() {
 		ready.Status, ready.Reason = metav1.ConditionUnknown, string(fault.Fetching)
 		s.Summary = "waiting for the first commit"
 	case len(names) > 0:
-		ready.Message = fmt.Sprintf("deciding on %s", short(s.Observed.Revision))
-		s.Summary = fmt.Sprintf("%d of %d apps are deciding on %s", len(names), s.Apps.Total, short(s.Observed.Revision))
+		ready.Message = fmt.Sprintf("deciding on %s", shownCommit(s.Observed.Ref, s.Observed.Revision))
+		s.Summary = fmt.Sprintf("%d of %d apps are deciding on %s", len(names), s.Apps.Total, shownCommit(s.Observed.Ref, s.Observed.Revision))
 	default:
-		s.Summary = fmt.Sprintf("%s at %s", plural(s.Apps.Total, "app"), short(s.Revision))
+		s.Summary = fmt.Sprintf("%s at %s", plural(s.Apps.Total, "app"), shownCommit(s.Observed.Ref, s.Revision))
 		ready.Message = s.Summary
 	}
 	if s.StaleSince != nil {
@@ -197,6 +197,14 @@ func plural(n int, word string) string {
 }
 
 func short(commit string) string { return commit[:min(len(commit), 7)] }
+
+// shownCommit is a commit as a sentence names it: with its tag, if a tag led to it.
+func shownCommit(ref, commit string) string {
+	if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
+		return tag + " (" + short(commit) + ")"
+	}
+	return short(commit)
+}
 
 // patternText is a pattern as it is written in YAML on one line.
 func patternText(p v1alpha1.Pattern) string {

@@ -10,14 +10,16 @@
 // Everything downstream carries commit ids, never names. Snapshot.Hash gives the Merkle hash of any path in a few cached
 // lookups, which is how an app whose inputs did not change is skipped.
 //
-// What the package never does: it never makes a worktree, never follows a symlink out of the repository, never runs a hook,
-// a filter or a shell, never lets git read the configuration of the machine or of the user, never sends a credential to
-// another place than the one it was given for, never puts one into an argument, a file or the environment, and never lets
-// git fetch by itself while something reads. When the server fails, the last good state stays readable.
+// What the package never does: it never makes a worktree, never follows a symlink out of the repository, never runs a hook
+// or a filter, never lets git or ssh read the configuration of the machine or of the user, never sends a credential to
+// another place than the one it was given for, never puts one into an argument, a file or the environment, never believes a
+// host key that was not pinned, and never lets git fetch by itself while something reads. When the server fails, the last
+// good state stays readable.
 //
-// It is the only package that runs the git command line (2.39 or newer). git does what it does best: talk to servers, and
-// keep packs. Trees and blobs are read through one long-lived `git cat-file` per mirror and parsed here.
+// It is the only package that runs the git command line (2.39 or newer), which starts ssh where the address says so. git
+// does what it does best: talk to servers, and keep packs. Trees and blobs are read through one long-lived `git cat-file`
+// per mirror and parsed here.
 //
-// Start at Open, then Mirror.Resolve, Mirror.Fetch and Snapshot. Subpackage trigger decides when to look again; sourcetest
-// has the conformance suite and a server to test against.
+// Start at Open, then Mirror.Resolve, Mirror.Fetch and Snapshot. Subpackage trigger decides when to look again, webhook whom
+// to believe that it is time; sourcetest has the conformance suite and servers to test against.
 package source

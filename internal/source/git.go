@@ -119,6 +119,13 @@ func (r repo) command(ctx context.Context, do run) (cmd *exec.Cmd, release func(
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = killGrace
+	var held []*os.File
+	var shell string
+	if do.network && isSSH(r.remote.URL) {
+		if shell, held, err = r.sshCommand(); err != nil {
+			return nil, nil, err
+		}
+	}
 	settings := append(r.settings(), do.settings...)
 	if do.promises && isFiltered(r.dir) {
 		settings = append(settings, setting{"remote.origin.promisor", "true"}, setting{"remote.origin.partialCloneFilter", "blob:none"})
@@ -126,6 +133,7 @@ func (r repo) command(ctx context.Context, do run) (cmd *exec.Cmd, release func(
 	if do.network {
 		more, err := r.inherit(cmd)
 		if err != nil {
+			closeAll(held)
 			return nil, nil, err
 		}
 		settings = append(settings, more...)
@@ -134,7 +142,10 @@ func (r repo) command(ctx context.Context, do run) (cmd *exec.Cmd, release func(
 	if do.trace != "" {
 		cmd.Env = append(cmd.Env, "GIT_TRACE_PACKET="+do.trace)
 	}
-	return cmd, func() { closeAll(cmd.ExtraFiles) }, nil
+	if shell != "" {
+		cmd.Env = append(cmd.Env, "GIT_SSH_COMMAND="+shell, "GIT_SSH_VARIANT=ssh")
+	}
+	return cmd, func() { closeAll(append(held, cmd.ExtraFiles...)) }, nil
 }
 
 // inherit hands the credential and the CA bundle to a git that talks to the server, and to the transport that it starts, as
@@ -228,6 +239,9 @@ func (r repo) settings() []setting {
 }
 
 func (r repo) scheme() string {
+	if isSSH(r.remote.URL) {
+		return "ssh"
+	}
 	scheme, _, _ := strings.Cut(r.remote.URL, "://")
 	return scheme
 }

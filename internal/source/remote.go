@@ -16,6 +16,11 @@ type Remote struct {
 	Username string
 	Password string
 
+	// Identity is a private key without passphrase (OpenSSH or PEM), and KnownHosts the host keys that are believed, both for
+	// ssh. The server must show one of these; there is no first use that is trusted.
+	Identity   string
+	KnownHosts string
+
 	CA         []byte // PEM bundle that replaces the system's authorities for this repository; nil = the system's
 	AllowLocal bool   // file:// is allowed
 }
@@ -29,9 +34,11 @@ func (r Remote) GoString() string { return "source.Remote{URL: " + r.URL + "}" }
 // LogValue shows the address only.
 func (r Remote) LogValue() slog.Value { return slog.StringValue(r.URL) }
 
-// credential gives user and password, and whether there are any.
+// credential gives user and password, and whether there are any. ssh has none.
 func (r Remote) credential() (user, password string, ok bool) {
 	switch {
+	case isSSH(r.URL):
+		return "", "", false
 	case r.Token != "" && r.Username == "":
 		return "x-access-token", r.Token, true
 	case r.Token != "":
@@ -53,7 +60,7 @@ func (r Remote) authorization() string {
 
 // scrub takes every form of the credential out of a text that a server or git wrote.
 func (r Remote) scrub(text string) string {
-	for _, secret := range []string{r.authorization(), strings.TrimPrefix(r.authorization(), "Basic "), r.Token, r.Password} {
+	for _, secret := range []string{r.authorization(), strings.TrimPrefix(r.authorization(), "Basic "), r.Token, r.Password, r.Identity} {
 		if len(secret) >= 3 {
 			text = strings.ReplaceAll(text, secret, "***")
 		}

@@ -14,11 +14,12 @@ import (
 const maxAdvert = 64 << 20
 
 // Resolve asks the server once what a revision means now: "" (the branch that the server's HEAD names), a branch, a tag
-// (annotated ones peeled), a full commit id, or a full ref. A full commit id means itself, without a question to the server.
+// (annotated ones peeled), a full commit id, a full ref, or a range of versions, which is the newest tag in it. A full commit
+// id means itself, without a question to the server.
 //
 // Errors: RevisionNotFound with the nearest names, also for an empty repository; Ambiguous if a branch and a tag have the
-// name; Unsupported for a range of versions; CredentialsRefused; FetchFailed, for everything else that a server or a network
-// can do. The last good state of the revision stays: see State.
+// name, or a range of versions has two newest tags; CredentialsRefused; FetchFailed, for everything else that a server or a
+// network can do. The last good state of the revision stays: see State.
 func (m *Mirror) Resolve(ctx context.Context, revision string) (Head, error) {
 	if commitID.MatchString(revision) {
 		return Head{Commit: revision, Kind: Exact}, nil

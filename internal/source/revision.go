@@ -33,26 +33,14 @@ func checkRevision(revision string) error {
 	switch {
 	case revision == "" || revision == "HEAD":
 		return nil
-	case isRange(revision) && !validRef(revision) && revision[0] != '-':
-		return rangeUnsupported(revision)
+	case isRange(revision):
+		return nil
 	case !validRef(revision):
 		return fault.New(fault.RevisionNotFound, "%q cannot be the name of a branch or tag", clip(revision)).WithCode(CodeRevisionInvalid).
-			WithNext("write a branch, a tag, a full commit id or a full ref")
+			WithNext("write a branch, a tag, a full commit id, a full ref, or a range of versions such as v1.x")
 	}
 	return nil
 }
-
-func rangeUnsupported(revision string) *fault.Fault {
-	return fault.New(fault.Unsupported, "revision %q is a range of versions, which is not supported yet", clip(revision)).
-		WithNext("write a branch, a tag, a full commit id or a full ref")
-}
-
-// isRange tells whether a revision reads as a range of semantic versions: "v1.x", "1.2.*", ">=1.2 <2", "~1.4", "^2".
-func isRange(revision string) bool {
-	return strings.ContainsAny(revision, "<>=~^*") || wildcard.MatchString(revision) || strings.Contains(revision, " - ") || strings.Contains(revision, "||")
-}
-
-var wildcard = regexp.MustCompile(`^v?\d+(\.\d+)?\.[xX]$`)
 
 // maxRef bounds the name of a ref, in bytes.
 const maxRef = 1024
@@ -106,6 +94,11 @@ func (a *advert) pick(revision string) (Head, error) {
 	branch, tag := "refs/heads/"+revision, "refs/tags/"+revision
 	onBranch, isBranch := a.commit(branch)
 	onTag, isTag := a.commit(tag)
+	if versions, ok := rangeOf(revision); ok {
+		if named := (isBranch || isTag); !named || len(a.matching(versions)) > 0 {
+			return a.pickVersion(versions, named)
+		}
+	}
 	switch {
 	case isBranch && isTag:
 		return Head{}, fault.New(fault.Ambiguous, "revision %q is both a branch and a tag", revision).WithNext("write %s or %s", branch, tag)
@@ -113,8 +106,6 @@ func (a *advert) pick(revision string) (Head, error) {
 		return Head{Commit: onBranch, Ref: branch, Kind: Branch}, nil
 	case isTag:
 		return Head{Commit: onTag, Ref: tag, Kind: Tag}, nil
-	case isRange(revision):
-		return Head{}, rangeUnsupported(revision)
 	}
 	return Head{}, a.notFound(revision)
 }

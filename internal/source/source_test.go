@@ -47,6 +47,7 @@ func TestConformance(t *testing.T) {
 		{"http, protocol 0", oldHTTP, source.Options{}},
 		{"http, filtered", filteredHTTP, source.Options{WholeLimit: -1}},
 		{"https with user and own authority, filtered", secureHTTP, source.Options{WholeLimit: -1}},
+		{"ssh", overSSH, source.Options{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

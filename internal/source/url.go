@@ -15,31 +15,33 @@ import (
 // maxURL bounds an address, in bytes.
 const maxURL = 2048
 
-// CheckURL tells whether url may be fetched from: https, http on loopback only, file:///absolute/path only if allowLocal.
+// CheckURL tells whether url may be fetched from: https, ssh as ssh://user@host/path or user@host:path, http on loopback
+// only, file:///absolute/path only if allowLocal.
 //
-// Errors: ssh in both spellings is Unsupported; everything else is UnsafeURL, among it user names and passwords inside the
-// address (they belong in the Secret), queries, fragments, spaces, control characters, a leading '-', and git's own
-// `helper::address` form, which runs a program. An error never repeats an address that may hold a password.
+// Errors: everything else is UnsafeURL, among it passwords inside the address and with https user names (they belong in the
+// Secret), queries, fragments, spaces, control characters, a leading '-', and git's own `helper::address` form, which runs
+// a program. An error never repeats an address that may hold a password.
 func CheckURL(rawURL string, allowLocal bool) error {
 	_, err := canonical(rawURL, allowLocal)
 	return err
 }
 
 // canonical gives the one spelling of an address by which copies are shared: scheme and host in lower case, no default
-// port, no trailing slash. The path keeps its case and its ".git", because servers may tell them apart.
+// port, no trailing slash. The path keeps its case and its ".git", because servers may tell them apart. The two spellings of
+// ssh stay two: their paths begin in different folders.
 func canonical(rawURL string, allowLocal bool) (string, error) {
 	if err := checkText(rawURL); err != nil {
 		return "", err
 	}
-	if scpLike.MatchString(rawURL) || strings.HasPrefix(strings.ToLower(rawURL), "ssh://") {
-		return "", fault.New(fault.Unsupported, "fetching over ssh is not supported yet").WithNext("use the https address of the repository")
+	if scpLike.MatchString(rawURL) {
+		return canonicalSCP(rawURL)
 	}
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return "", unsafeURL("the address of the repository cannot be read as a URL") // url.Error would repeat it
 	}
 	switch {
-	case u.User != nil:
+	case u.User != nil && !strings.EqualFold(u.Scheme, "ssh"):
 		return "", unsafeURL("the address of the repository holds a user name or a password").WithNext("remove it from the address and put it into the Secret that `secret` names")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(rawURL, "#"):
 		return "", unsafeURL("the address of the repository has a query or a fragment")
@@ -54,16 +56,15 @@ func canonical(rawURL string, allowLocal bool) (string, error) {
 			return "", unsafeURL("http is allowed on loopback only: anyone on the way could change what is deployed").WithNext("use https")
 		}
 		return canonicalHTTP(u, "80")
+	case "ssh":
+		return canonicalSSH(u)
 	case "file":
 		return canonicalFile(u, allowLocal)
 	case "":
-		return "", unsafeURL("the address of the repository has no scheme").WithNext("write https://host/path")
+		return "", unsafeURL("the address of the repository has no scheme").WithNext("write https://host/path, ssh://user@host/path or user@host:path")
 	}
-	return "", unsafeURL("the scheme of the repository's address is not https").WithNext("write https://host/path")
+	return "", unsafeURL("the scheme of the repository's address is neither https nor ssh").WithNext("write https://host/path or ssh://user@host/path")
 }
-
-// scpLike matches git@host:path, the second spelling of ssh.
-var scpLike = regexp.MustCompile(`^[A-Za-z0-9_.-]+@[A-Za-z0-9_.\[\]:-]+:[^/]`)
 
 // checkText refuses what no address needs and what a program may take for something else.
 func checkText(rawURL string) error {
@@ -88,6 +89,19 @@ func checkText(rawURL string) error {
 var remoteHelper = regexp.MustCompile(`^[A-Za-z0-9+.-]*::`)
 
 func canonicalHTTP(u *url.URL, defaultPort string) (string, error) {
+	host, err := canonicalHost(u, defaultPort)
+	if err != nil {
+		return "", err
+	}
+	clean, err := canonicalPath(u)
+	if err != nil {
+		return "", err
+	}
+	return strings.ToLower(u.Scheme) + "://" + host + clean, nil
+}
+
+// canonicalHost gives the host in lower case, with its port unless that is the usual one.
+func canonicalHost(u *url.URL, defaultPort string) (string, error) {
 	host, port := strings.ToLower(u.Hostname()), u.Port()
 	switch {
 	case host == "" || strings.HasPrefix(host, "-"):
@@ -97,17 +111,13 @@ func canonicalHTTP(u *url.URL, defaultPort string) (string, error) {
 	case strings.Contains(host, ":") && net.ParseIP(host) == nil:
 		return "", unsafeURL("the host of the repository's address is not a valid IPv6 address")
 	}
-	clean, err := canonicalPath(u)
-	if err != nil {
-		return "", err
-	}
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
 	if port != "" && port != defaultPort {
 		host += ":" + port
 	}
-	return strings.ToLower(u.Scheme) + "://" + host + clean, nil
+	return host, nil
 }
 
 func canonicalFile(u *url.URL, allowLocal bool) (string, error) {
@@ -155,7 +165,7 @@ func isLoopback(host string) bool {
 // The scope separates copies that must not be shared (see Options.Scope).
 func folderName(canonicalURL, scope string) string {
 	sum := sha256.Sum256([]byte(scope + "\x00" + canonicalURL))
-	_, rest, _ := strings.Cut(canonicalURL, "://")
+	rest := canonicalURL[strings.Index(canonicalURL, "://")+1:]
 	readable := strings.Trim(notReadable.ReplaceAllString(strings.TrimSuffix(rest, ".git"), "-"), "-.")
 	if len(readable) > 60 {
 		readable = readable[len(readable)-60:]

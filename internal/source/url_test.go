@@ -35,10 +35,22 @@ func TestCheckURL(t *testing.T) {
 		{"http://localhost.example.com/x.git", false, fault.UnsafeURL, "a name that only begins like loopback"},
 		{"http://127.0.0.1.example.com/x.git", false, fault.UnsafeURL, "the same in numbers"},
 		{"http://0x7f000001/x.git", false, fault.UnsafeURL, "loopback in disguise is not loopback here"},
-		{"ssh://git@git.example.com/x.git", false, fault.Unsupported, "ssh, next"},
-		{"SSH://git.example.com/x.git", false, fault.Unsupported, "ssh in capitals"},
-		{"ssh://-oProxyCommand=id/x", false, fault.Unsupported, "ssh with an option for a host"},
-		{"git@git.example.com:acme/fleet.git", false, fault.Unsupported, "ssh in its second spelling"},
+		{"ssh://git@git.example.com/x.git", false, "", "ssh"},
+		{"SSH://git.example.com:2222/x.git", false, "", "ssh in capitals, without a user, with a port"},
+		{"ssh://ada@git.example.com/~ada/x.git", false, "", "ssh, below a home"},
+		{"git@git.example.com:acme/fleet.git", false, "", "ssh in its second spelling"},
+		{"git@[2001:db8::1]:acme/fleet.git", false, "", "the same in IPv6"},
+		{"ssh://-oProxyCommand=id/x", false, fault.UnsafeURL, "ssh with an option for a host"},
+		{"ssh://-oProxyCommand=id@git.example.com/x", false, fault.UnsafeURL, "ssh with an option for a user"},
+		{"ssh://ada:hunter2@git.example.com/x.git", false, fault.UnsafeURL, "ssh with a password"},
+		{"ssh://%2doProxyCommand@git.example.com/x.git", false, fault.UnsafeURL, "an encoded option for a user"},
+		{"ssh://git@git.example.com/-x", false, fault.UnsafeURL, "an option for a path"},
+		{"-oProxyCommand=id@git.example.com:x", false, fault.UnsafeURL, "an option for a user in the second spelling"},
+		{"git@-oProxyCommand=id:x", false, fault.UnsafeURL, "an option for a host in the second spelling"},
+		{"git@git.example.com:-x", false, fault.UnsafeURL, "an option for a path in the second spelling"},
+		{"git@git.example.com:../x", false, fault.UnsafeURL, "dots in the second spelling"},
+		{"git@git.example.com:a%2fb", false, fault.UnsafeURL, "an encoding that nobody decodes"},
+		{"git.example.com:acme/fleet.git", false, fault.UnsafeURL, "no user in the second spelling: it may be a scheme"},
 		{"git://git.example.com/x.git", false, fault.UnsafeURL, "no encryption"},
 		{"ftp://git.example.com/x.git", false, fault.UnsafeURL, "another scheme"},
 		{"ext::sh -c id", false, fault.UnsafeURL, "a program"},
@@ -90,6 +102,8 @@ func TestCanonical(t *testing.T) {
 		{"HTTPS://Git.Example.COM:443/a.git/", "https://git.example.com/a.git", "case, default port, trailing slash"},
 		{"https://git.example.com/A", "https://git.example.com/A", "the path keeps its case"},
 		{"http://[::1]:80/a", "http://[::1]/a", "IPv6 keeps its brackets"},
+		{"SSH://Git.Example.com:22/a.git/", "ssh://git@git.example.com/a.git", "ssh: the usual user and port"},
+		{"git@Git.Example.com:a/b.git", "git@git.example.com:a/b.git", "the second spelling stays: its path begins at home"},
 		{"file:///srv/a/", "file:///srv/a", "local"},
 	} {
 		if got, err := canonical(test.url, true); err != nil || got != test.want {
@@ -103,7 +117,7 @@ func TestCanonical(t *testing.T) {
 
 // FuzzCheckURL: what is allowed has one spelling, which is allowed itself and holds nothing that git could take for more.
 func FuzzCheckURL(f *testing.F) {
-	for _, seed := range []string{"https://git.example.com:443/a.git/", "http://[::1]:80/a", "file:///srv/a b", "git@x:y", "ext::id", "https://a:b@c/d", "https://x/%2e%2e/y"} {
+	for _, seed := range []string{"ssh://git@x:2222/y", "git@x:y/z", "https://git.example.com:443/a.git/", "http://[::1]:80/a", "file:///srv/a b", "git@x:y", "ext::id", "https://a:b@c/d", "https://x/%2e%2e/y"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, written string) {
@@ -116,6 +130,12 @@ func FuzzCheckURL(f *testing.F) {
 		}
 		if again, err := canonical(clean, true); err != nil || again != clean {
 			t.Errorf("%q becomes %q, which becomes %q (%v)", written, clean, again, err)
+		}
+		if isSSH(clean) {
+			if strings.ContainsAny(clean, " \"\\\n\t\x00#?'") || strings.HasPrefix(clean, "-") || strings.Contains(clean, "@-") || strings.Contains(clean, ":-") {
+				t.Errorf("%q becomes %q", written, clean)
+			}
+			return
 		}
 		u, err := url.Parse(clean)
 		if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(clean, " \"\\\n\t\x00#?") {

@@ -167,6 +167,7 @@ func resolvesRevisions(t *testing.T, w *world) {
 		{"v1.0.0", source.Head{Commit: first, Ref: "refs/tags/v1.0.0", Kind: source.Tag}, "a lightweight tag"},
 		{"v1.1.0", source.Head{Commit: second, Ref: "refs/tags/v1.1.0", Kind: source.Tag}, "an annotated tag, peeled"},
 		{"refs/tags/both", source.Head{Commit: first, Ref: "refs/tags/both", Kind: source.Tag}, "a full ref says which"},
+		{"v1.x", source.Head{Commit: second, Ref: "refs/tags/v1.1.0", Kind: source.Tag}, "the newest tag in a range"},
 		{"refs/pull/7/head", source.Head{Commit: second, Ref: "refs/pull/7/head", Kind: source.Ref}, "a ref outside heads and tags"},
 		{first, source.Head{Commit: first, Kind: source.Exact}, "a full commit id"},
 	} {
@@ -194,9 +195,8 @@ func resolvesRevisions(t *testing.T, w *world) {
 		{"-x", fault.RevisionNotFound, "", "programs take it for an option, though the server has it"},
 		{"--upload-pack=touch /tmp/x", fault.RevisionNotFound, "", "an option"},
 		{"a..b", fault.RevisionNotFound, "", "no ref can be called so"},
-		{"main~1", fault.Unsupported, "", "an expression"},
-		{"v1.x", fault.Unsupported, "not supported yet", "a range"},
-		{">=1.2 <2", fault.Unsupported, "not supported yet", "a range"},
+		{"main~1", fault.RevisionNotFound, "", "an expression"},
+		{">=2.2 <3", fault.RevisionNotFound, "v1.1.0", "a range without a tag: the nearest are told"},
 	} {
 		_, err := w.mirror.Resolve(t.Context(), test.revision)
 		if f := fault.Of(err, ""); f == nil || f.Reason != test.want || !strings.Contains(f.Error(), test.text) {
