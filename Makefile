@@ -52,6 +52,10 @@ build: need ## The product: bin/plumb
 playground: need ## A control plane with simulated nodes: bin/plumb-playground, cached outside the tree by its inputs
 	@scripts/playground $(PLUMB_PLAYGROUND)
 
+image: build ## The agent's container image as an OCI layout, of packages that apt loads: make image OUT=bin/image
+	go -C dev/image run . -plumb $(PLUMB) -out $(abspath $(or $(OUT),bin/image)) -version '$(or $(release),devel)' -revision '$(commit)' \
+		-time $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
 bench: build playground ## Measure: make bench APPS=200 OUT=bench.json
 	go -C dev run ./bench -apps $(or $(APPS),200) $(if $(OUT),-out $(abspath $(OUT)))
 
@@ -73,14 +77,15 @@ fmt-check: ## gofmt
 	@files=$$(gofmt -l .); \
 	if [[ -n $$files ]]; then echo "not formatted (gofmt -w):"; echo "$$files"; exit 1; fi
 
-vet: playground ## go vet, both modules
+vet: playground ## go vet, all modules
 	go vet ./...
 	go -C dev vet ./...
+	go -C dev/image vet ./...
 
-lint: playground ## staticcheck, both modules
+lint: playground ## staticcheck, all modules
 	@mkdir -p $(BIN)
 	go -C dev build -o $(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
-	@s=0; $(BIN)/staticcheck ./... || s=1; cd dev; $(BIN)/staticcheck ./... || s=1; exit $$s
+	@s=0; $(BIN)/staticcheck ./... || s=1; cd dev; $(BIN)/staticcheck ./... || s=1; cd image; $(BIN)/staticcheck ./... || s=1; exit $$s
 
 generated: ## The generated files are those that the generator writes
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
@@ -106,6 +111,7 @@ light = $(shell go list -test -f '{{if .ForTest}}{{.ForTest}} {{join .Deps " "}}
 
 e2e: build playground need-sshd ## End to end, on the playground's control plane
 	$(call tally,e2e,$(call gotest,.,-count=1 -timeout 20m -skip '$(apart)',./internal/playground) \
+		$(call gotest,dev/image,-count=1 -timeout 20m,./...) \
 		$(call devtest,-timeout 40m -skip '$(apart)',./...))
 
 corpus: build playground ## The applications of ../shared/corpus: found, and deployed
@@ -134,4 +140,4 @@ need-sshd:
 need-gcc:
 	@scripts/need gcc=build-essential
 
-.PHONY: up build playground bench generate recording clean test fmt-check vet lint generated unit arch scripts race e2e corpus upstream page help need need-gcc need-sshd
+.PHONY: up build playground image bench generate recording clean test fmt-check vet lint generated unit arch scripts race e2e corpus upstream page help need need-gcc need-sshd

@@ -24,6 +24,8 @@ type agent struct {
 	plumb      string
 	kubeconfig string
 	dir        string
+	env        []string // beside that of the tests
+	root       string   // of the file system that the agent sees; "" is that of the machine
 
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
@@ -48,6 +50,12 @@ func (a *agent) start(flags ...string) error {
 		"--listen", "127.0.0.1:0", "--token-file", file, "--announce", "--verbose"}, flags...)...)
 	a.cmd.Stderr = log
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	a.cmd.Env = append(os.Environ(), a.env...)
+	if a.root != "" {
+		if err := a.lockIn(a.cmd); err != nil {
+			return err
+		}
+	}
 	out, err := a.cmd.StdoutPipe()
 	if err != nil {
 		return err
