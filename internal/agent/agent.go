@@ -21,6 +21,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,6 +36,7 @@ import (
 	"plumb.dev/plumb/internal/ledger"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/traces"
 )
 
 // Lease names the Lease whose renewTime says that the states still hold.
@@ -51,8 +53,9 @@ type Options struct {
 	ReadOnly   bool   // nothing of a user is written, and no Inventory: what would be done is only shown
 	Version    string
 	Log        *slog.Logger
-	Workers    int // apps in work at once; default 24
-	Slots      int // requests in flight for users' objects; default 40
+	Traces     *traces.Traces // nil: none
+	Workers    int            // apps in work at once; default 24
+	Slots      int            // requests in flight for users' objects; default 40
 }
 
 // Agent is a running agent.
@@ -90,6 +93,8 @@ type Agent struct {
 	accounts     map[string]time.Time                          // ServiceAccounts that were seen
 	beatAt       time.Time                                     // when the Lease was last renewed
 	ready        bool
+
+	pulse atomic.Int64 // when the heart has beaten last, in nanoseconds of Unix time
 }
 
 // Run works until ctx ends or the agent is closed. It returns an error only if it cannot begin.
@@ -123,7 +128,6 @@ func newAgent(options Options) (*Agent, error) {
 		queue:        workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
 		claims:       newClaims(),
 		order:        newOrder(),
-		metrics:      newMetrics(),
 		namespaces:   map[string]time.Time{},
 		accounts:     map[string]time.Time{},
 		identity:     fmt.Sprintf("%s_%d", host, os.Getpid()),
@@ -135,12 +139,13 @@ func newAgent(options Options) (*Agent, error) {
 		owners:       map[object.ID]types.NamespacedName{},
 		waiting:      map[types.NamespacedName]*app{},
 	}
+	a.metrics = newMetrics(options.Version, func() int { return a.renderer.Started() })
 	a.precedence = newPrecedence(options.Workers, a.queue.Len)
 	if err := os.MkdirAll(options.CacheDir, 0o700); err != nil {
 		return nil, fmt.Errorf("the cache folder %s cannot be used: %w", options.CacheDir, err)
 	}
 	var err error
-	if a.cluster, err = cluster.New(options.Config, "plumb-agent/"+options.Version); err != nil {
+	if a.cluster, err = cluster.New(counted(options.Config, a.metrics), "plumb-agent/"+options.Version); err != nil {
 		return nil, err
 	}
 	if a.ledger, err = ledger.New(a.cluster.Config()); err != nil {
@@ -174,6 +179,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 	if err := ag.cluster.FollowKinds(ctx, ag.kindsChanged); err != nil {
 		return err
 	}
+	ag.feel()
 	go ag.heartbeat(ctx)
 	for range ag.options.Workers + maxBehind {
 		ag.workers.Go(func() { ag.work(ctx) })
@@ -266,12 +272,20 @@ func (ag *Agent) heartbeat(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		ag.renew(ctx)
+		ag.feel()
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+// feel notes that the heart beats, and that nobody keeps the lock.
+func (ag *Agent) feel() {
+	ag.mu.Lock()
+	defer ag.mu.Unlock()
+	ag.pulse.Store(time.Now().UnixNano())
 }
 
 func (ag *Agent) renew(ctx context.Context) {

@@ -15,6 +15,7 @@ import (
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/source"
+	"plumb.dev/plumb/internal/traces"
 )
 
 // offer is a commit as it concerns one app: a tree, and what discovery made of it. Offers are never changed.
@@ -33,6 +34,14 @@ type offer struct {
 	repo      types.NamespacedName // of the Repo that made the app; zero for an app by hand
 	marks     bool                 // the commits since the one before may bear consents, or it does not descend from that
 	stale     bool                 // the server cannot be asked: nobody knows whether it still is the head
+	trace     *traces.Commit       // of the commit; nil if there are no traces
+}
+
+// letGo ends the hold of an App by hand on the trace of its commit; for the apps of a Repo, that holds it.
+func (o *offer) letGo() {
+	if o.repo == (types.NamespacedName{}) {
+		o.trace.Release()
+	}
 }
 
 // app is one App under care. The mailbox is written by watches and repositories; the rest belongs to the one worker that
@@ -52,6 +61,7 @@ type app struct {
 	summary     string         // its sentence
 	delivered   bool           // the target is applied and healthy: who comes after it may go
 	awaiting    bool           // other apps must be ok first
+	held        int            // deletions that wait for consent, likewise
 	blocked     bool           // the last plan waits for another app
 	sync        string         // the sync token that may be carried out: its repository was asked after it
 	woken       bool           // another app has decided: what was waited for may be there
@@ -99,10 +109,12 @@ type app struct {
 	troubleAt      time.Time // when the pods of the blocking object were asked last
 	troubles       map[object.ID]string
 	troubleSince   time.Time
-	soonSince      time.Time // since when a status is held back that is likely to be another soon
-	through        string    // the target for which no other app is waited for any more
-	awaitingSince  time.Time // since when others are waited for
-	toldDependents string    // how the app was when those that come after it were told
+	through        string               // the target for which no other app is waited for any more
+	awaitingSince  time.Time            // since when others are waited for
+	toldDependents string               // how the app was when those that come after it were told
+	events         map[string]time.Time // what was told as an Event, and when
+	trace          appTrace             // of the offer in hand
+	soonSince      time.Time            // since when a status is held back that is likely to be another soon
 }
 
 // wish is what the app wants of one object, without its fields: those are read from the render cache when needed.
@@ -119,6 +131,7 @@ type times struct {
 	healthy                time.Time
 	changed                int
 	took                   []string
+	ours                   bool // this process has seen and planned it: only then its times are measured
 }
 
 // progress is how long health has not moved.
@@ -178,6 +191,7 @@ func (a *app) put(o *offer) {
 	defer a.mu.Unlock()
 	if a.offer != nil && !a.carried {
 		o.marks = o.marks || a.offer.marks // nobody has looked at the one before
+		a.offer.letGo()
 	}
 	a.offer, a.carried = o, false
 	if !o.stale {
@@ -206,6 +220,9 @@ func (a *app) settle(o *offer) bool {
 	defer a.mu.Unlock()
 	if a.offer != o {
 		return false
+	}
+	if !a.carried {
+		o.letGo()
 	}
 	a.carried = true
 	return true

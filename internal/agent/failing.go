@@ -129,7 +129,7 @@ func (t *turn) failing(ctx context.Context) []plan.Failing {
 	if commit := t.base(); commit != "" {
 		var err error
 		if base, err = t.offer.mirror.Snapshot(ctx, commit); err != nil {
-			t.log.Warn("the base of consents cannot be read; who fails may want what is to be removed", "base", commit, "error", err)
+			t.log.Warn("the base of consents cannot be read; who fails may want what is to be removed", "revision", commit, "error", err)
 		}
 	}
 	list := make([]plan.Failing, 0, len(others))

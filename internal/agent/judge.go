@@ -55,12 +55,16 @@ func (t *turn) judge(ctx context.Context) {
 	if state.Transition(a.status, status) {
 		status.AsOf = stamp(now)
 	}
+	before := a.status
 	a.status = status
 	a.mu.Lock()
 	news := a.state != status.State
 	a.state, a.summary, a.delivered = status.State, status.Summary, state.Delivered(facts, status)
+	a.held = status.HeldCount
 	a.mu.Unlock()
 	t.write(ctx, &status)
+	t.tell(ctx, before, status)
+	t.traceJudged(status, now)
 	if news && t.offer != nil {
 		t.agent.touched(t.offer.repo)
 	}
@@ -292,6 +296,7 @@ func (t *turn) history(s *v1alpha1.AppStatus, now time.Time) {
 	}
 	if s.State == v1alpha1.StateOK && a.times.healthy.IsZero() {
 		a.times.healthy = now
+		t.becameHealthy(now)
 	}
 	row := v1alpha1.HistoryRow{
 		Revision: a.times.revision, Seen: stamp(a.times.seen), Planned: stamp(a.times.planned), Applied: stamp(a.times.applied),
@@ -316,7 +321,10 @@ func (t *turn) write(ctx context.Context, status *v1alpha1.AppStatus) {
 	if string(canonical) == a.statusWritten || t.soon(status) {
 		return
 	}
-	if err := t.agent.ledger.PutAppStatus(ctx, t.object.Namespace, t.object.Name, t.object.UID, status); err != nil {
+	station := t.stage(stageRecord)
+	err := t.agent.ledger.PutAppStatus(ctx, t.object.Namespace, t.object.Name, t.object.UID, status)
+	station.end(err, "state", string(status.State))
+	if err != nil {
 		if ctx.Err() == nil {
 			t.log.Warn("the status was not written", "error", err)
 			t.agent.queue.AddAfter(a.key, 2*time.Second)

@@ -362,12 +362,16 @@ func (t *turn) makePlan(ctx context.Context) error {
 	}
 	in.Policy = t.policy(ctx)
 	t.decide(idSet(plan.Claims(t.objects)))
+	station := t.stage(stageLook)
 	picture, err := t.look(ctx, in)
+	station.end(err, "objects", len(picture.Live))
 	if err != nil {
 		return err
 	}
 	in.Picture = picture
+	station = t.stage(stagePlan)
 	made := plan.Make(in)
+	station.end(orNil(made.Fault), "steps", len(made.Steps))
 	t.plan = &made
 	if made.Fault == nil {
 		t.remember()
@@ -425,10 +429,19 @@ func (t *turn) carryOut(ctx context.Context) {
 	failpoint("written-ahead")
 	t.evidence()
 	begun := time.Now()
-	t.strip(ctx)
-	t.outcomes = t.run().Do(ctx, *t.plan)
+	t.execute(ctx, *t.plan)
 	failpoint("carried-out")
 	t.finish(ctx, begun)
+}
+
+// execute makes the requests of a plan.
+func (t *turn) execute(ctx context.Context, p plan.Plan) {
+	station := t.stage(stageApply)
+	t.strip(ctx)
+	run := t.run()
+	run.Ordered = station.ordered
+	t.outcomes = run.Do(ctx, p)
+	station.applied(t.outcomes)
 }
 
 // run is how a plan is carried out.

@@ -96,7 +96,7 @@ func (t *turn) note(begun time.Time) {
 		a.times = timesOf(a.status.History, a.target)
 	}
 	if a.times.planned.IsZero() {
-		a.times.seen, a.times.planned = t.offer.seen, begun
+		a.times.seen, a.times.planned, a.times.ours = t.offer.seen, begun, true
 	}
 	tried := false
 	done := map[object.ID]plan.Done{}
@@ -151,7 +151,7 @@ func timeOf(t *metav1.Time) time.Time {
 // force-pushes and the server's clean-ups.
 func (t *turn) writeAfter(ctx context.Context) error {
 	if err := t.offer.mirror.Guard(ctx, guardName(t.app.key), t.app.target); err != nil {
-		t.log.Warn("the applied commit is not guarded against a force-push", "commit", t.app.target, "error", err)
+		t.log.Warn("the applied commit is not guarded against a force-push", "revision", t.app.target, "error", err)
 	}
 	return t.writeInventory(ctx)
 }

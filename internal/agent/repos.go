@@ -16,6 +16,7 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/source/trigger"
+	"plumb.dev/plumb/internal/traces"
 )
 
 // defaultAccount is the ServiceAccount that apps are applied as if neither Repo nor App names one.
@@ -38,8 +39,17 @@ type repo struct {
 	gone       bool                          // the object was deleted
 	fault      *fault.Fault                  // of the discovery
 	unread     *fault.Fault                  // the repository cannot be read
+	trace      *traces.Commit                // of the observed commit, until all apps have decided on it
 
-	writing sync.Mutex // one write of the status at a time
+	writing sync.Mutex   // one write of the status at a time, and what is told of it
+	told    fault.Reason // the trouble that was told; "" if there is none
+}
+
+// holdTrace holds the trace of a commit in the place of that of the one before. The caller holds the lock.
+func (r *repo) holdTrace(next *traces.Commit) {
+	next.Hold()
+	r.trace.Release()
+	r.trace = next
 }
 
 func (r *repo) revision() string {
@@ -120,6 +130,7 @@ func (ag *Agent) dropRepo(o *v1alpha1.Repo) {
 	}
 	r.mu.Lock()
 	r.gone = true
+	r.holdTrace(nil)
 	repository := r.repository
 	if r.timer != nil {
 		r.timer.Stop()
@@ -200,6 +211,8 @@ func (ag *Agent) clusterList() []fleet.Cluster {
 // says that it has to be done again.
 func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 	o, _ := r.bound()
+	begun, span := time.Now(), found.trace.Begin(stageDiscover, time.Now(), "repo", r.key.String())
+	defer ag.metrics.took(stageDiscover, begun)
 	r.mu.Lock()
 	previous := r.result
 	r.mu.Unlock()
@@ -222,6 +235,7 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 	r.discovered(&result, offers, found, bad)
 	reordered := ag.order.found(r.key, offers)
 	err := ag.makeApps(ctx, o, result)
+	span.End(time.Now(), err, "apps", len(result.Apps))
 	for key, of := range offers {
 		ag.dispatch(key, of)
 	}
@@ -255,10 +269,14 @@ func (ag *Agent) expect(r *repo, offers map[types.NamespacedName]*offer, commit 
 func (r *repo) discovered(result *fleet.Result, offers map[types.NamespacedName]*offer, found offer, bad *fault.Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.holdTrace(found.trace)
 	r.result, r.offers, r.fault = result, offers, bad
 	r.pending = make(map[types.NamespacedName]bool, len(offers))
 	for key := range offers {
 		r.pending[key] = true
+	}
+	if len(offers) == 0 {
+		r.holdTrace(nil)
 	}
 	if seen := r.status.Observed; seen == nil || seen.Revision != found.commit || seen.Ref != found.ref {
 		r.status.Observed = &v1alpha1.Observed{Revision: found.commit, Ref: found.ref, Time: metav1.Now().Rfc3339Copy(), By: found.by}
@@ -283,7 +301,7 @@ func (ag *Agent) offersOf(o *v1alpha1.Repo, result fleet.Result, found offer) ma
 	for _, placed := range result.Apps {
 		key := types.NamespacedName{Namespace: o.Namespace, Name: placed.Name}
 		if other := ag.madeByOther(key, o); other != "" {
-			ag.log.Error("an App of this name exists already and is left alone", "app", key.String(), "repo", o.Name, "other", other)
+			ag.log.Error("an App of this name exists already and is left alone", "app", key.String(), "repo", o.Namespace+"/"+o.Name, "other", other)
 			continue
 		}
 		of := found
@@ -353,7 +371,7 @@ func (ag *Agent) makeApps(ctx context.Context, o *v1alpha1.Repo, result fleet.Re
 			continue
 		}
 		if err := ag.ledger.PutApp(ctx, want); err != nil {
-			ag.log.Error("an App could not be written", "app", placed.Name, "error", err)
+			ag.log.Error("an App could not be written", "app", o.Namespace+"/"+placed.Name, "error", err)
 			errs = append(errs, err)
 		}
 	}
@@ -515,6 +533,7 @@ func (ag *Agent) place(a *app, found offer) {
 	if found.fault == nil && ag.order.put(a.key, placed.App.Node()) {
 		ag.reordered(a.key.Namespace)
 	}
+	found.trace.Hold()
 	a.put(&found)
 	ag.queue.Add(a.key)
 }

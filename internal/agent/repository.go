@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -47,6 +48,8 @@ type repository struct {
 	heads   map[string]source.Head        // by revision as written
 	news    map[string]bool               // revisions with a user that has no offer yet
 	stale   map[string]time.Time          // since when a revision cannot be read
+
+	complaint string // why it cannot be read, as it was logged
 }
 
 // user is something that tracks a revision of a repository.
@@ -270,6 +273,7 @@ func (r *repository) revise(ctx context.Context, mirror *source.Mirror, ask aski
 	}
 	begun := time.Now()
 	snapshot, err := r.fetch(ctx, mirror, head, users)
+	r.agent.metrics.took(stageFetch, begun)
 	if err != nil {
 		return err
 	}
@@ -277,10 +281,15 @@ func (r *repository) revise(ctx context.Context, mirror *source.Mirror, ask aski
 	r.heads[revision] = head
 	delete(r.stale, revision)
 	r.mu.Unlock()
-	r.agent.log.Info("a commit was seen", "repository", shownURL(r.key.url), "revision", revision, "commit", head.Commit, "by", by, "ms", time.Since(begun).Milliseconds())
+	trace := r.agent.options.Traces.Commit(shownURL(r.key.url), head.Commit, begun, before != head.Commit)
+	defer trace.Release()
+	trace.Set("ref", head.Ref, "by", by)
+	trace.Begin(stageFetch, begun).End(time.Now(), nil)
+	r.agent.log.Info("a commit was seen", "repository", shownURL(r.key.url), "ref", head.Ref, "revision", head.Commit, "by", by, "seconds", time.Since(begun).Seconds())
 	r.fresh(users, by)
 	return r.offer(ctx, users, offer{
-		commit: head.Commit, ref: head.Ref, snapshot: snapshot, mirror: mirror, seen: begun, by: by, marks: mayConsent(ctx, mirror, before, head.Commit),
+		commit: head.Commit, ref: head.Ref, snapshot: snapshot, mirror: mirror, seen: begun, by: by, trace: trace,
+		marks: mayConsent(ctx, mirror, before, head.Commit),
 	})
 }
 
@@ -316,7 +325,7 @@ func (r *repository) lastGood(ctx context.Context, mirror *source.Mirror, users 
 	}
 	snapshot, err := mirror.Snapshot(ctx, known.Head.Commit)
 	if err != nil {
-		r.agent.log.Warn("the last good commit cannot be read", "repository", shownURL(r.key.url), "commit", known.Head.Commit, "error", err)
+		r.agent.log.Warn("the last good commit cannot be read", "repository", shownURL(r.key.url), "revision", known.Head.Commit, "error", err)
 		return
 	}
 	r.mu.Lock()
@@ -393,10 +402,25 @@ func (r *repository) failed(users []user, err error) {
 		}
 		r.agent.sourceFailed(u, fault.Of(err, fault.FetchFailed), since)
 	}
-	r.agent.log.Warn("the repository cannot be read", "repository", shownURL(r.key.url), "error", err)
+	r.complain(fault.Of(err, fault.FetchFailed))
+}
+
+// complain logs why the repository cannot be read, once for as long as that is so.
+func (r *repository) complain(f *fault.Fault) {
+	r.mu.Lock()
+	level := slog.LevelWarn
+	if r.complaint == f.Error() {
+		level = slog.LevelDebug
+	}
+	r.complaint = f.Error()
+	r.mu.Unlock()
+	r.agent.log.Log(r.life, level, "the repository cannot be read", "repository", shownURL(r.key.url), "stage", stageFetch, "reason", f.Reason, "error", f)
 }
 
 func (r *repository) fresh(users []user, by string) {
+	r.mu.Lock()
+	r.complaint = ""
+	r.mu.Unlock()
 	for _, u := range users {
 		r.agent.sourceFresh(u, by)
 	}

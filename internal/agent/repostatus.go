@@ -63,6 +63,9 @@ func (ag *Agent) decided(key, app types.NamespacedName) {
 	}
 	r.mu.Lock()
 	delete(r.pending, app)
+	if len(r.pending) == 0 {
+		r.holdTrace(nil)
+	}
 	r.mu.Unlock()
 	ag.repoChanged(r)
 }
@@ -93,6 +96,7 @@ func (ag *Agent) writeRepo(ctx context.Context, r *repo) {
 	r.mu.Lock()
 	r.written = canonical
 	r.mu.Unlock()
+	ag.tellRepo(ctx, o, r.trouble(status))
 }
 
 // describe fills in revision, deciding, summary and conditions. The caller holds the lock.

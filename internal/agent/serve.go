@@ -8,9 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	dto "github.com/prometheus/client_model/go"
 	"k8s.io/apimachinery/pkg/types"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -19,40 +17,19 @@ import (
 	"plumb.dev/plumb/internal/server"
 )
 
-// metrics are what the agent counts.
-type metrics struct {
-	registry *prometheus.Registry
-	renders  prometheus.Counter
-	heals    prometheus.Counter
-	passes   prometheus.Counter
-	states   *prometheus.GaugeVec
-	verified prometheus.Gauge
-}
-
-func newMetrics() *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		renders:  prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_renders_total", Help: "Renders that were done, not those that were skipped because their inputs did not change."}),
-		heals:    prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_heals_total", Help: "Objects whose drift was undone."}),
-		passes:   prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_passes_total", Help: "Passes of apps through the stages."}),
-		states:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "plumb_apps", Help: "Apps by state."}, []string{"state"}),
-		verified: prometheus.NewGauge(prometheus.GaugeOpts{Name: "plumb_apps_verified", Help: "Apps that this process has compared with Git and the cluster at the newest commit."}),
-	}
-	m.registry.MustRegister(m.renders, m.heals, m.passes, m.states, m.verified)
-	return m
-}
-
 // Handler gives the agent's HTTP side: status page, hooks, metrics and the command line's questions.
 func (ag *Agent) Handler(token string, simulated bool) http.Handler {
 	return server.New(server.Config{
 		Reader: ag,
 		Hook: func(namespace, name string, header http.Header, body []byte) (int, string) {
-			return ag.hook(ag.life, types.NamespacedName{Namespace: namespace, Name: name}, header, body)
+			status, said := ag.hook(ag.life, types.NamespacedName{Namespace: namespace, Name: name}, header, body)
+			return ag.metrics.delivered(status), said
 		},
 		Ancestor:  ag.ancestor,
 		Token:     token,
 		Metrics:   promhttp.HandlerFor(ag.collected(), promhttp.HandlerOpts{}),
-		Ready:     ag.isReady,
+		Live:      ag.live,
+		Ready:     ag.checks,
 		Weak:      ag.sandbox.Weakness,
 		Simulated: simulated,
 	})
@@ -106,12 +83,6 @@ func (ag *Agent) Agent() report.Agent {
 	return report.Agent{Heard: ag.beatAt}
 }
 
-func (ag *Agent) isReady() bool {
-	ag.mu.Lock()
-	defer ag.mu.Unlock()
-	return ag.ready
-}
-
 // ancestor answers plumb wait: is a commit an ancestor of another in the repository of a Repo?
 func (ag *Agent) ancestor(ctx context.Context, name, ancestor, commit string) (bool, error) {
 	namespace, name, _ := strings.Cut(name, "/")
@@ -132,25 +103,4 @@ func (ag *Agent) ancestor(ctx context.Context, name, ancestor, commit string) (b
 		return false, fault.New(fault.Unreachable, "Repo %s/%s was not read yet", namespace, name)
 	}
 	return mirror.IsAncestor(ctx, ancestor, commit)
-}
-
-// collected brings the gauges up to date whenever they are read.
-func (ag *Agent) collected() prometheus.Gatherer {
-	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
-		ag.mu.Lock()
-		apps := slices.Collect(maps.Values(ag.apps))
-		ag.mu.Unlock()
-		counts, verified := map[v1alpha1.State]int{}, 0
-		for _, a := range apps {
-			counts[a.shownState()]++
-			if a.isCarried() {
-				verified++
-			}
-		}
-		ag.metrics.verified.Set(float64(verified))
-		for _, s := range v1alpha1.States {
-			ag.metrics.states.WithLabelValues(string(s)).Set(float64(counts[s]))
-		}
-		return ag.metrics.registry.Gather()
-	})
 }

@@ -50,7 +50,9 @@ func (t *turn) render(ctx context.Context) error {
 	if a.recorded != nil && a.recorded.Unchanged(request) {
 		return t.unchanged(ctx)
 	}
+	station := t.newsStage(stageRender)
 	manifest, err := t.agent.renderer.Render(ctx, request)
+	station.end(err, "render", manifest.Render, "objects", len(manifest.Objects))
 	t.agent.metrics.renders.Inc()
 	if unknown := answers.Failure(); unknown != nil {
 		err, manifest = fault.New(fault.Unreachable, "the render asked what the cluster serves: %w", unknown), render.Manifest{}
@@ -341,13 +343,13 @@ func (t *turn) consents(ctx context.Context, p *plan.Policy, base string) {
 	if base != "" {
 		descendant, err := t.offer.mirror.IsAncestor(ctx, base, t.offer.commit)
 		if err != nil {
-			t.log.Warn("the ancestry cannot be told; deletions are held", "from", base, "error", err)
+			t.log.Warn("the ancestry cannot be told; deletions are held", "revision", base, "error", err)
 		}
 		p.Descendant, limit = err == nil && descendant, logLimit
 	}
 	log, err := t.offer.mirror.Log(ctx, base, t.offer.commit, limit)
 	if err != nil {
-		t.log.Warn("the commits since the base cannot be read; the newest alone is asked for consent", "from", base, "error", err)
+		t.log.Warn("the commits since the base cannot be read; the newest alone is asked for consent", "revision", base, "error", err)
 		if log, err = t.offer.mirror.Log(ctx, "", t.offer.commit, 1); err != nil {
 			t.log.Warn("the log cannot be read; deletions are held", "error", err)
 		}

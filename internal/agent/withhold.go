@@ -63,9 +63,7 @@ func (t *turn) healOnly(ctx context.Context) {
 		return
 	}
 	t.evidence()
-	t.strip(ctx)
-	run := t.run()
-	t.outcomes = run.Do(ctx, healing)
+	t.execute(ctx, healing)
 	times := a.times // it is no part of the revision
 	t.note(time.Now())
 	a.times = times

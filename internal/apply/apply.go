@@ -69,6 +69,8 @@ type Run struct {
 	Served func()
 	// At is called at named steps between a decision and its effect; nil, as it is in every release, is not called.
 	At func(point string)
+	// Ordered is told of each order that was carried out, and when it began; nil is not.
+	Ordered func(outcomes []Outcome, begun time.Time)
 	// Limit is how long one wait for an object may last. Default 30 s.
 	Limit time.Duration
 }
@@ -87,7 +89,11 @@ func (r Run) Do(ctx context.Context, p plan.Plan) []Outcome {
 		for end < len(outcomes) && outcomes[end].Step.Order == outcomes[first].Step.Order {
 			end++
 		}
+		begun := time.Now()
 		r.order(ctx, outcomes[first:end], outcomes[:first])
+		if r.Ordered != nil {
+			r.Ordered(outcomes[first:end], begun)
+		}
 		first = end
 	}
 	hush(outcomes)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
@@ -18,6 +19,7 @@ import (
 	"plumb.dev/plumb/internal/agent"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/server"
+	"plumb.dev/plumb/internal/traces"
 )
 
 // agentFlags are the flags of the daemon.
@@ -30,6 +32,7 @@ type agentFlags struct {
 	simulated           bool
 	announce            bool
 	verbose             bool
+	logFormat           string
 	workers, slots      int
 }
 
@@ -55,7 +58,8 @@ func newAgentCommand(env Env) *cobra.Command {
 	flags.BoolVar(&f.allowLocal, "allow-local", false, "allow repositories at file:///")
 	flags.BoolVar(&f.simulated, "simulated", false, "say on every page that pods are simulated")
 	flags.BoolVar(&f.announce, "announce", false, "print one JSON line with the address when ready, and end when standard input does")
-	flags.BoolVar(&f.verbose, "verbose", false, "log more")
+	flags.BoolVar(&f.verbose, "verbose", false, "log more: also what matters only to who looks for a mistake")
+	flags.StringVar(&f.logFormat, "log-format", "json", "form of the log on standard error: json or text")
 	flags.IntVar(&f.workers, "workers", 0, "apps in work at once (default 24)")
 	flags.IntVar(&f.slots, "slots", 0, "requests in flight for users' objects (default 40)")
 	return cmd
@@ -76,11 +80,10 @@ func runAgent(ctx context.Context, env Env, f agentFlags) error {
 	if err != nil {
 		return err
 	}
-	level := slog.LevelInfo
-	if f.verbose {
-		level = slog.LevelDebug
+	log, err := logOf(env.Stderr, f)
+	if err != nil {
+		return err
 	}
-	log := slog.New(slog.NewJSONHandler(env.Stderr, &slog.HandlerOptions{Level: level}))
 	listener, err := server.Listen(f.listen)
 	if err != nil {
 		return err
@@ -94,8 +97,13 @@ func runAgent(ctx context.Context, env Env, f agentFlags) error {
 			end()
 		}()
 	}
+	sent, err := traces.Open(ctx, versionOf().Version, func(err error) { log.Warn("traces are lost", "error", err) })
+	if err != nil { // no reason not to deliver
+		log.Warn("there are no traces", "error", err)
+	}
+	defer closeTraces(ctx, sent)
 	a, err := agent.Run(ctx, agent.Options{
-		Config: config, CacheDir: cache, AllowLocal: f.allowLocal, Version: versionOf().Version, Log: log,
+		Config: config, Traces: sent, CacheDir: cache, AllowLocal: f.allowLocal, Version: versionOf().Version, Log: log,
 		Workers: f.workers, Slots: f.slots,
 	})
 	if err != nil {
@@ -107,6 +115,28 @@ func runAgent(ctx context.Context, env Env, f agentFlags) error {
 		fmt.Fprintln(env.Stdout, string(line))
 	}
 	return a.Serve(ctx, listener, a.Handler(token, f.simulated))
+}
+
+// closeTraces sends what is left of the traces, for a short while.
+func closeTraces(ctx context.Context, sent *traces.Traces) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	_ = sent.Close(ctx) // lost spans were told
+}
+
+// logOf makes the agent's log.
+func logOf(w io.Writer, f agentFlags) (*slog.Logger, error) {
+	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if f.verbose {
+		options.Level = slog.LevelDebug
+	}
+	switch f.logFormat {
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	}
+	return nil, fault.New(fault.InvalidSettings, "there is no log format %q", f.logFormat).WithNext("use --log-format json or text")
 }
 
 func agentConfig(f agentFlags) (*rest.Config, error) {

@@ -37,8 +37,9 @@ type Renderer struct {
 	options Options
 	pool    *pool
 
-	mu  sync.Mutex
-	box *Sandbox
+	mu      sync.Mutex
+	box     *Sandbox
+	started int
 }
 
 // New makes a Renderer. No child is started until one is needed.
@@ -68,6 +69,7 @@ func (r *Renderer) start() (*process, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.box = &p.hello.Sandbox
+	r.started++
 	return p, nil
 }
 
@@ -102,6 +104,13 @@ func (r *Renderer) Sandbox(ctx context.Context) (Sandbox, error) {
 	}
 	defer r.pool.release(p, true)
 	return p.hello.Sandbox, nil
+}
+
+// Started gives how many children were started so far.
+func (r *Renderer) Started() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.started
 }
 
 // Pids gives the process ids of the living children: what they cost can be seen by them.

@@ -106,14 +106,35 @@ func (s *server) hook(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func healthy(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") }
-
-func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
-	if s.Ready != nil && !s.Ready() {
-		text(w, http.StatusServiceUnavailable, "the first look is not done yet")
+func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {
+	if s.Live != nil && !s.Live() {
+		text(w, http.StatusServiceUnavailable, "the agent does not move")
 		return
 	}
 	text(w, http.StatusOK, "ok")
+}
+
+// ready answers with a line per check, in the form of the API server's own: [+] is fine, [-] is not. While all are fine, one
+// word is enough, unless ?verbose asks for more.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	status, lines := http.StatusOK, []string{}
+	if s.Ready != nil {
+		for _, c := range s.Ready() {
+			sign := "[+]"
+			if !c.OK {
+				sign, status = "[-]", http.StatusServiceUnavailable
+			}
+			lines = append(lines, sign+c.Name+": "+c.Text)
+		}
+	}
+	if status == http.StatusOK && !r.URL.Query().Has("verbose") {
+		lines = nil
+	}
+	last := "ok"
+	if status != http.StatusOK {
+		last = "not ready"
+	}
+	text(w, status, strings.Join(append(lines, last), "\n"))
 }
 
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) {

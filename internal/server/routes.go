@@ -36,7 +36,7 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1alpha1/apps", bearer, s.apps},
 		{"GET", "/api/v1alpha1/repos", bearer, s.repos},
 		{"GET", "/api/v1alpha1/ancestor", bearer, s.ancestor},
-		{"GET", "/healthz", anyone, healthy},
+		{"GET", "/healthz", anyone, s.healthy},
 		{"GET", "/readyz", anyone, s.ready},
 		{"GET", "/metrics", bearer, s.metrics},
 	}

@@ -42,14 +42,23 @@ type Config struct {
 	Token string
 	// Metrics answers /metrics.
 	Metrics http.Handler
-	// Ready tells whether the agent has done its first look; nil is always.
-	Ready func() bool
+	// Live tells whether the agent still moves; nil is always.
+	Live func() bool
+	// Ready tells what the agent needs to do its work, and whether it has it; nil is nothing.
+	Ready func() []Check
 	// Weak says what the render child's sandbox lacks on this kernel; "" is nothing.
 	Weak string
 	// Simulated is set where pods are simulated: a banner says so on every page.
 	Simulated bool
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+}
+
+// Check is one thing that the agent needs to do its work. Anybody may read it.
+type Check struct {
+	Name string // one word
+	OK   bool
+	Text string // how it is
 }
 
 // New gives the handler of all routes.

@@ -402,15 +402,39 @@ func TestAncestor(t *testing.T) {
 
 func TestReadyz(t *testing.T) {
 	c := config(fleet())
-	ready := false
-	c.Ready = func() bool { return ready }
+	checks := []Check{{Name: "watches", OK: true, Text: "known"}, {Name: "lease", Text: "never renewed"}}
+	c.Ready = func() []Check { return checks }
 	handler := New(c)
-	if got := do(t, handler, call{method: "GET", path: "/readyz"}); got.StatusCode != 503 {
-		t.Errorf("before: %d", got.StatusCode)
+	ask := func(path string) (int, string) {
+		r := do(t, handler, call{method: "GET", path: path})
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.StatusCode, string(body)
 	}
-	ready = true
-	if got := do(t, handler, call{method: "GET", path: "/readyz"}); got.StatusCode != 200 {
-		t.Errorf("after: %d", got.StatusCode)
+	if status, body := ask("/readyz"); status != 503 || body != "[+]watches: known\n[-]lease: never renewed\nnot ready\n" {
+		t.Errorf("before: %d %q", status, body)
+	}
+	checks[1] = Check{Name: "lease", OK: true, Text: "renewed"}
+	if status, body := ask("/readyz"); status != 200 || body != "ok\n" {
+		t.Errorf("after: %d %q", status, body)
+	}
+	if status, body := ask("/readyz?verbose"); status != 200 || body != "[+]watches: known\n[+]lease: renewed\nok\n" {
+		t.Errorf("after, with all checks: %d %q", status, body)
+	}
+}
+
+func TestHealthz(t *testing.T) {
+	c := config(fleet())
+	moves := true
+	c.Live = func() bool { return moves }
+	handler := New(c)
+	for _, want := range []int{200, 503} {
+		if got := do(t, handler, call{method: "GET", path: "/healthz"}); got.StatusCode != want {
+			t.Errorf("%d, want %d", got.StatusCode, want)
+		}
+		moves = false
 	}
 }
 

@@ -125,6 +125,12 @@ func Open(dir string, r Remote, options Options) (*Mirror, error) {
 	return m, nil
 }
 
+// Usable tells whether git is there and new enough, as Open needs it. The error is a fault that says what to install.
+func Usable() error {
+	_, err := findGit("git")
+	return err
+}
+
 // findGit gives the full path of git, if it is new enough. Each is asked for its version once in the life of the process.
 func findGit(name string) (string, error) {
 	const next = "install git 2.39 or newer"

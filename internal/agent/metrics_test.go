@@ -1,0 +1,173 @@
+package agent
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/server"
+)
+
+// documented reads the table of the page that lists the metrics: "name type label,label".
+func documented(t *testing.T) []string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/reference/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| `(plumb_[a-z_]+)` \\| ([a-z]+) \\|([^|]*)\\|")
+	var out []string
+	for _, m := range row.FindAllStringSubmatch(string(page), -1) {
+		labels := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(m[3]), "`", ""), " ", "")
+		out = append(out, m[1]+" "+m[2]+" "+labels)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestMetricsAreDocumented(t *testing.T) {
+	m := newMetrics("v0", func() int { return 1 })
+	for _, state := range []string{"ok", "failed"} {
+		m.states.WithLabelValues(state).Set(1)
+	}
+	m.stale.WithLabelValues("plumb-system/fleet").Set(0)
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var served []string
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "plumb_") {
+			continue
+		}
+		labels := map[string]bool{}
+		for _, metric := range f.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				labels[label.GetName()] = true
+			}
+		}
+		served = append(served, fmt.Sprintf("%s %s %s", f.GetName(), strings.ToLower(f.GetType().String()), strings.Join(inOrder(labels), ",")))
+	}
+	slices.Sort(served)
+	if want := documented(t); !slices.Equal(served, want) {
+		t.Errorf("served:\n%s\ndocumented:\n%s", strings.Join(served, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// inOrder gives the labels as the page does: Prometheus sorts them, and a reader does not.
+func inOrder(labels map[string]bool) []string {
+	for _, order := range [][]string{{"version", "go"}, {"purpose", "result"}} {
+		if len(labels) == len(order) && labels[order[0]] && labels[order[1]] {
+			return order
+		}
+	}
+	var names []string
+	for name := range labels {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestPurposes(t *testing.T) {
+	const app = "/apis/apps/v1/namespaces/shop/deployments/web"
+	for _, row := range []struct {
+		method, path string
+		as           string
+		want         string
+	}{
+		{"GET", "/apis/apps/v1/deployments?watch=true&labelSelector=x", "", forWatch},
+		{"GET", "/apis/plumb.dev/v1alpha1/apps?limit=500&resourceVersion=0", "", forWatch},
+		{"GET", "/apis/plumb.dev/v1alpha1/inventories", "", forRecord},
+		{"GET", app, "system:serviceaccount:a:b", forLook},
+		{"GET", "/api/v1/namespaces/plumb-system/secrets/fleet-git", "", forLook},
+		{"PATCH", app, "system:serviceaccount:a:b", forApply},
+		{"DELETE", app, "system:serviceaccount:a:b", forDelete},
+		{"PATCH", "/apis/plumb.dev/v1alpha1/namespaces/plumb-system/apps/web/status", "", forRecord},
+		{"DELETE", "/apis/plumb.dev/v1alpha1/namespaces/plumb-system/apps/web", "", forRecord},
+		{"PATCH", "/apis/coordination.k8s.io/v1/namespaces/plumb-system/leases/plumb-agent", "", forLease},
+		{"POST", "/apis/events.k8s.io/v1/namespaces/plumb-system/events", "", forEvent},
+		{"GET", "/apis", "", forDiscovery},
+		{"GET", "/apis/apps/v1", "", forDiscovery},
+		{"GET", "/api/v1", "", forDiscovery},
+		{"GET", "/version", "", forDiscovery},
+	} {
+		req := httptest.NewRequest(row.method, row.path, nil)
+		if row.as != "" {
+			req.Header.Set("Impersonate-User", row.as)
+		}
+		if got := purposeOf(req); got != row.want {
+			t.Errorf("%s %s as %q: %s, want %s", row.method, row.path, row.as, got, row.want)
+		}
+	}
+}
+
+func TestResults(t *testing.T) {
+	for status, want := range map[int]string{200: resultOK, 201: resultOK, 404: resultAbsent, 409: resultConflict, 401: resultRefused,
+		403: resultRefused, 422: resultInvalid, 429: resultThrottled, 500: resultFailed, 503: resultFailed} {
+		if got := resultOf(&http.Response{StatusCode: status}, nil); got != want {
+			t.Errorf("%d: %s, want %s", status, got, want)
+		}
+	}
+	if got := resultOf(nil, http.ErrServerClosed); got != resultFailed {
+		t.Errorf("no answer: %s", got)
+	}
+}
+
+func TestLeaseCheck(t *testing.T) {
+	now := timeAt("2026-11-20T14:10:00Z")
+	for _, row := range []struct {
+		reason  string
+		renewed string
+		want    server.Check
+	}{
+		{"never", "", server.Check{Name: "lease", Text: "the Lease was never renewed"}},
+		{"just now", "2026-11-20T14:09:45Z", server.Check{Name: "lease", OK: true, Text: "the Lease is renewed"}},
+		{"readers believe it no more", "2026-11-20T14:07:30Z", server.Check{Name: "lease", Text: "the Lease was not renewed for 2m30s"}},
+	} {
+		if got := leased(timeAt(row.renewed), now); got != row.want {
+			t.Errorf("%s: %+v, want %+v", row.reason, got, row.want)
+		}
+	}
+}
+
+func TestTroubleOfARepo(t *testing.T) {
+	status := func(s metav1.ConditionStatus, reason fault.Reason) v1alpha1.RepoStatus {
+		return v1alpha1.RepoStatus{Summary: "5 apps", Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: s, Reason: string(reason), Message: "because"}}}
+	}
+	r := &repo{}
+	for _, row := range []struct {
+		reason string
+		status v1alpha1.RepoStatus
+		want   fault.Reason
+	}{
+		{"nothing is known", v1alpha1.RepoStatus{}, ""},
+		{"it begins", status(metav1.ConditionUnknown, fault.Fetching), ""},
+		{"it is read", status(metav1.ConditionTrue, fault.Healthy), ""},
+		{"its server is away", status(metav1.ConditionFalse, fault.FetchFailed), fault.FetchFailed},
+		{"it still is", status(metav1.ConditionFalse, fault.FetchFailed), ""},
+		{"its credential has expired", status(metav1.ConditionFalse, fault.CredentialsRefused), fault.CredentialsRefused},
+		{"it is read again", status(metav1.ConditionTrue, fault.Healthy), fault.Healthy},
+		{"and again", status(metav1.ConditionTrue, fault.Healthy), ""},
+	} {
+		got := fault.Reason("")
+		if note := r.trouble(row.status); note != nil {
+			got = note.Reason
+			if note.Trouble != (got != fault.Healthy) || note.Message == "" {
+				t.Errorf("%s: %+v", row.reason, note)
+			}
+		}
+		if got != row.want {
+			t.Errorf("%s: %q, want %q", row.reason, got, row.want)
+		}
+	}
+}
