@@ -165,7 +165,7 @@ func lay(name string, header *tar.Header, body io.Reader) error {
 	return fmt.Errorf("%s is of the kind %q", header.Name, header.Typeflag)
 }
 
-// What the image holds is enough: the agent, locked into its root and as its user, reads over https with git and the
+// What the image holds is enough: the agent, locked into its root and as its user, reads over https and ssh with git and the
 // libraries that it finds there, renders in its locked child, and delivers.
 func TestImage(t *testing.T) {
 	w := lives(t)
@@ -199,6 +199,11 @@ func TestImage(t *testing.T) {
 		"apps/packed/templates/a.yaml": configMap("in-image", "a", "{{ .Release.Name }}"),
 	}))
 	s.has("ConfigMap/packed/in-image", "data.a", "packed")
+
+	d, shell := newSSHD(t), newScenario(t, w, "packed-ssh")
+	shell.spec["url"], shell.spec["secret"] = "ssh://"+d.user+"@"+d.address+shell.repo.bare, "packed-ssh"
+	shell.create(d.secret(t, "packed-ssh", d.knownHosts(t)), "e2e")
+	shell.ok("packed-ssh", shell.commit("over ssh", files{"apps/packed-ssh/a.yaml": configMap("image", "a", "2")}))
 	if weak := w.said("the sandbox of renders is weak", 1); strings.Contains(weak, "weak") {
 		t.Logf("the sandbox in the image: %s", weak)
 	}

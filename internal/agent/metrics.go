@@ -2,6 +2,7 @@ package agent
 
 import (
 	"maps"
+	"net/http"
 	"runtime"
 	"slices"
 	"time"
@@ -30,7 +31,8 @@ var stages = []string{stageFetch, stageDiscover, stageRender, stageLook, stagePl
 
 // What became of a webhook's delivery.
 const (
-	hookAccepted = "accepted"
+	hookAccepted = "accepted" // the repository is asked
+	hookIgnored  = "ignored"  // nothing to do: another event or branch, or delivered before
 	hookRefused  = "refused"
 	hookBusy     = "busy"
 )
@@ -116,7 +118,7 @@ func (m *metrics) begin() {
 	for _, stage := range stages {
 		m.stages.WithLabelValues(stage)
 	}
-	for _, result := range []string{hookAccepted, hookRefused, hookBusy} {
+	for _, result := range []string{hookAccepted, hookIgnored, hookRefused, hookBusy} {
 		m.webhooks.WithLabelValues(result)
 	}
 	for _, purpose := range purposes {
@@ -134,9 +136,11 @@ func (m *metrics) took(stage string, begun time.Time) {
 func (m *metrics) delivered(status int) int {
 	result := hookRefused
 	switch status {
-	case 202:
+	case http.StatusAccepted:
 		result = hookAccepted
-	case 429, 503:
+	case http.StatusOK:
+		result = hookIgnored
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		result = hookBusy
 	}
 	m.webhooks.WithLabelValues(result).Inc()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -43,6 +45,13 @@ func TestMetricsAreDocumented(t *testing.T) {
 	families, err := m.registry.Gather()
 	if err != nil {
 		t.Fatal(err)
+	}
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range problems {
+		t.Errorf("%s: %s", problem.Metric, problem.Text)
 	}
 	var served []string
 	for _, f := range families {
@@ -168,6 +177,24 @@ func TestTroubleOfARepo(t *testing.T) {
 		}
 		if got != row.want {
 			t.Errorf("%s: %q, want %q", row.reason, got, row.want)
+		}
+	}
+}
+
+func TestDeliveries(t *testing.T) {
+	m := newMetrics("v0", func() int { return 0 })
+	for _, status := range []int{202, 200, 401, 400, 429, 503} {
+		if got := m.delivered(status); got != status {
+			t.Errorf("%d became %d", status, got)
+		}
+	}
+	for result, want := range map[string]float64{hookAccepted: 1, hookIgnored: 1, hookRefused: 2, hookBusy: 2} {
+		var read dto.Metric
+		if err := m.webhooks.WithLabelValues(result).Write(&read); err != nil {
+			t.Fatal(err)
+		}
+		if got := read.GetCounter().GetValue(); got != want {
+			t.Errorf("%s: %v, want %v", result, got, want)
 		}
 	}
 }
