@@ -148,8 +148,8 @@ func (ids) NewSpanID(context.Context, trace.TraceID) trace.SpanID {
 
 // Commit is the root of the trace of a commit, for as long as somebody holds it.
 type Commit struct {
-	*Span
-	fresh bool // nobody has seen the commit before: its root is sent
+	root  *Span // not embedded: the methods of a nil *Commit do nothing
+	fresh bool  // nobody has seen the commit before: its root is sent
 
 	mu      sync.Mutex
 	holders int
@@ -165,7 +165,7 @@ func (t *Traces) Commit(repository, revision string, seen time.Time, fresh bool)
 	r.trace, r.span = TraceOf(repository, revision)
 	ctx, span := t.tracer.Start(context.WithValue(context.Background(), rootKey{}, r), "commit", trace.WithNewRoot(), trace.WithTimestamp(seen),
 		trace.WithAttributes(attribute.String("repository", repository), attribute.String("revision", revision)))
-	return &Commit{Span: &Span{tracer: t.tracer, ctx: ctx, span: span}, fresh: fresh, holders: 1}
+	return &Commit{root: &Span{tracer: t.tracer, ctx: ctx, span: span}, fresh: fresh, holders: 1}
 }
 
 // Hold keeps the root span open until Release.
@@ -188,7 +188,7 @@ func (c *Commit) Release() {
 	last := c.holders == 0
 	c.mu.Unlock()
 	if last && c.fresh {
-		c.End(time.Now(), nil)
+		c.root.End(time.Now(), nil)
 	}
 }
 
@@ -197,7 +197,14 @@ func (c *Commit) Begin(name string, at time.Time, fields ...any) *Span {
 	if c == nil {
 		return nil
 	}
-	return c.Span.Begin(name, at, fields...)
+	return c.root.Begin(name, at, fields...)
+}
+
+// Set adds fields to the root span.
+func (c *Commit) Set(fields ...any) {
+	if c != nil {
+		c.root.Set(fields...)
+	}
 }
 
 // Span is a part of a trace. The methods of a nil *Span do nothing.

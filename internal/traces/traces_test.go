@@ -102,6 +102,7 @@ func TestNoTraces(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		c := none.Commit("a", "b", time.Time{}, true)
 		c.Hold()
+		c.Set("ref", "refs/heads/main")
 		c.Begin("fetch", time.Time{}).End(time.Time{}, nil)
 		c.Release()
 	}); n != 0 {
