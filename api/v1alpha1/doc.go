@@ -34,20 +34,21 @@ func AddToScheme(s *runtime.Scheme) error {
 
 // Labels and annotations of ours on objects (resources.md §7.1).
 const (
-	LabelManaged     = "plumb.dev/managed"   // "true" on every managed object; what the watches select
-	AnnotationOwner  = "plumb.dev/owner"     // the claim: <namespace>/<App>:<App UID>
-	LabelRepo        = "plumb.dev/repo"      // on generated Apps
-	LabelApp         = "plumb.dev/app"       // on generated Apps
-	LabelEnv         = "plumb.dev/env"       // on generated Apps
-	LabelCluster     = "plumb.dev/cluster"   // on generated Apps
-	LabelVarPrefix   = "plumb.dev/var-"      // on generated Apps: a variable of a pattern
-	AnnotationSync   = "plumb.dev/sync"      // on App or Repo: any new token asks for a pass
-	AnnotationDelete = "plumb.dev/on-delete" // on App or Repo: orphan (default) or prune
-	AnnotationPrune  = "plumb.dev/prune"     // on an object: never or consent
-	AnnotationWave   = "plumb.dev/wave"      // on an object: an integer, default 0
-	AnnotationHook   = "plumb.dev/hook"      // on an object: PreSync, Sync, PostSync, SyncFail, Skip
-	AnnotationHealth = "plumb.dev/health"    // on an object: ignore
-	AnnotationApply  = "plumb.dev/apply"     // on an object: create-only
+	LabelManaged       = "plumb.dev/managed"   // "true" on every managed object; what the watches select
+	AnnotationOwner    = "plumb.dev/owner"     // the claim: <namespace>/<App>:<App UID>
+	LabelRepo          = "plumb.dev/repo"      // on generated Apps
+	LabelApp           = "plumb.dev/app"       // on generated Apps
+	LabelEnv           = "plumb.dev/env"       // on generated Apps
+	LabelCluster       = "plumb.dev/cluster"   // on generated Apps
+	LabelVarPrefix     = "plumb.dev/var-"      // on generated Apps: a variable of a pattern
+	AnnotationSync     = "plumb.dev/sync"      // on App or Repo: any new token asks for a pass
+	AnnotationDelete   = "plumb.dev/on-delete" // on App or Repo: orphan (default) or prune
+	AnnotationReadOnly = "plumb.dev/read-only" // on the agent's Lease: "true" while the agent only compares
+	AnnotationPrune    = "plumb.dev/prune"     // on an object: never or consent
+	AnnotationWave     = "plumb.dev/wave"      // on an object: an integer, default 0
+	AnnotationHook     = "plumb.dev/hook"      // on an object: PreSync, Sync, PostSync, SyncFail, Skip
+	AnnotationHealth   = "plumb.dev/health"    // on an object: ignore
+	AnnotationApply    = "plumb.dev/apply"     // on an object: create-only
 )
 
 // Field managers (resources.md §7.1). An app's own manager is "plumb:<namespace>/<App>".

@@ -145,7 +145,11 @@ func newAgent(options Options) (*Agent, error) {
 		return nil, fmt.Errorf("the cache folder %s cannot be used: %w", options.CacheDir, err)
 	}
 	var err error
-	if a.cluster, err = cluster.New(counted(options.Config, a.metrics), "plumb-agent/"+options.Version); err != nil {
+	connect := cluster.New
+	if options.ReadOnly {
+		connect = cluster.NewReadOnly
+	}
+	if a.cluster, err = connect(counted(options.Config, a.metrics), "plumb-agent/"+options.Version); err != nil {
 		return nil, err
 	}
 	if a.ledger, err = ledger.New(a.cluster.Config()); err != nil {
@@ -186,7 +190,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 	}
 	context.AfterFunc(ctx, ag.queue.ShutDown)
 	ag.startRepositories()
-	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox)
+	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readOnly", ag.options.ReadOnly)
 	return nil
 }
 
@@ -296,6 +300,9 @@ func (ag *Agent) renew(ctx context.Context) {
 	lease := &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.Namespace, Name: Lease},
 		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &ag.identity, RenewTime: &now, LeaseDurationSeconds: &seconds},
+	}
+	if ag.options.ReadOnly {
+		lease.Annotations = map[string]string{v1alpha1.AnnotationReadOnly: "true"}
 	}
 	if err := ag.ledger.Heartbeat(ctx, lease); err != nil {
 		ag.log.Warn("the Lease was not renewed", "error", err)

@@ -109,12 +109,13 @@ type app struct {
 	troubleAt      time.Time // when the pods of the blocking object were asked last
 	troubles       map[object.ID]string
 	troubleSince   time.Time
-	through        string               // the target for which no other app is waited for any more
-	awaitingSince  time.Time            // since when others are waited for
-	toldDependents string               // how the app was when those that come after it were told
-	events         map[string]time.Time // what was told as an Event, and when
-	trace          appTrace             // of the offer in hand
-	soonSince      time.Time            // since when a status is held back that is likely to be another soon
+	through        string                   // the target for which no other app is waited for any more
+	awaitingSince  time.Time                // since when others are waited for
+	toldDependents string                   // how the app was when those that come after it were told
+	events         map[string]time.Time     // what was told as an Event, and when
+	trace          appTrace                 // of the offer in hand
+	soonSince      time.Time                // since when a status is held back that is likely to be another soon
+	compared       map[object.ID]comparison // of the last plan that was only shown
 }
 
 // wish is what the app wants of one object, without its fields: those are read from the render cache when needed.

@@ -90,7 +90,7 @@ func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 		f.Plan = a.planned
 	}
 	if t.pending != nil {
-		f.Pending = plan.Summary(*t.plan).Pending()
+		f.Pending = plan.PendingText(*t.plan)
 	}
 	f.Verdicts = t.verdicts(ctx, now)
 	f.Timeout = t.patience()

@@ -21,31 +21,34 @@ type order struct {
 	nodes  map[types.NamespacedName]fleet.Node
 	makers map[types.NamespacedName]types.NamespacedName // the Repo whose commit has the app; no entry for others
 	orders map[string]*fleet.Order                       // by namespace; made anew when it is asked for
+	waits  map[string]int                                // by namespace: how many apps come after others
 }
 
 func newOrder() *order {
 	return &order{
 		nodes: map[types.NamespacedName]fleet.Node{}, makers: map[types.NamespacedName]types.NamespacedName{}, orders: map[string]*fleet.Order{},
+		waits: map[string]int{},
 	}
 }
+
+// nobodyWaits is the usual order: without any.
+var nobodyWaits = fleet.NewOrder(nil)
 
 // of gives the order of the apps of a namespace.
 func (o *order) of(namespace string) *fleet.Order {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.waits[namespace] == 0 {
+		return nobodyWaits
+	}
 	if made := o.orders[namespace]; made != nil {
 		return made
 	}
 	var nodes []fleet.Node
-	waits := false
 	for key, node := range o.nodes {
 		if key.Namespace == namespace {
 			nodes = append(nodes, node)
-			waits = waits || len(node.After) > 0
 		}
-	}
-	if !waits {
-		nodes = nil // the usual case
 	}
 	o.orders[namespace] = fleet.NewOrder(nodes)
 	return o.orders[namespace]
@@ -64,8 +67,11 @@ func (o *order) set(key types.NamespacedName, node fleet.Node) (news bool) {
 	if ok && have.Address == node.Address && have.Place == node.Place && slices.Equal(have.After, node.After) {
 		return false
 	}
+	o.remove(key)
 	o.nodes[key] = node
-	delete(o.orders, key.Namespace)
+	if len(node.After) > 0 {
+		o.waits[key.Namespace]++
+	}
 	return true
 }
 
@@ -111,7 +117,10 @@ func (o *order) drop(key types.NamespacedName) (news bool) {
 }
 
 func (o *order) remove(key types.NamespacedName) (news bool) {
-	_, known := o.nodes[key]
+	node, known := o.nodes[key]
+	if len(node.After) > 0 {
+		o.waits[key.Namespace]--
+	}
 	delete(o.nodes, key)
 	delete(o.makers, key)
 	delete(o.orders, key.Namespace)

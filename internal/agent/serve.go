@@ -80,7 +80,7 @@ func (ag *Agent) Apps() []v1alpha1.App {
 func (ag *Agent) Agent() report.Agent {
 	ag.mu.Lock()
 	defer ag.mu.Unlock()
-	return report.Agent{Heard: ag.beatAt}
+	return report.Agent{Heard: ag.beatAt, ReadOnly: ag.options.ReadOnly}
 }
 
 // ancestor answers plumb wait: is a commit an ancestor of another in the repository of a Repo?

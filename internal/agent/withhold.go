@@ -9,6 +9,10 @@ import (
 	"plumb.dev/plumb/internal/plan"
 )
 
+// lookAgain is how often a read-only agent looks at objects that it would take over: they bear no label of ours, so no watch
+// tells of them.
+const lookAgain = 5 * time.Minute
+
 // withholding says why a plan is not carried out as a whole; "" if it is.
 func (t *turn) withholding() fault.Reason {
 	switch {
@@ -29,7 +33,11 @@ func (t *turn) withholding() fault.Reason {
 func (t *turn) withhold(ctx context.Context, why fault.Reason) {
 	t.examine(ctx)
 	t.hideDrift()
+	if why != fault.WaitingForApp {
+		t.compare(ctx)
+	}
 	t.pending = plan.PendingOf(*t.plan)
+	t.agent.noteWaiting(t.app, blockedByOther(t.plan), asksForUnserved(t.plan))
 	switch why {
 	case fault.WaitingForApp:
 		if t.cycle != nil {
@@ -38,7 +46,9 @@ func (t *turn) withhold(ctx context.Context, why fault.Reason) {
 		t.healOnly(ctx)
 	case fault.ReadOnly:
 		t.evidence()
-		t.readOnly = t.pending != nil
+		if t.readOnly = t.pending != nil; t.readOnly {
+			t.agent.queue.AddAfter(t.app.key, lookAgain)
+		}
 		if t.pending == nil && len(t.hidden) == 0 {
 			t.app.planned, t.applied = t.plan.Outline(), true // as in Git: there is nothing to do
 		}

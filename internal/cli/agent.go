@@ -30,6 +30,7 @@ type agentFlags struct {
 	tokenFile           string
 	allowLocal          bool
 	simulated           bool
+	readOnly            bool
 	announce            bool
 	verbose             bool
 	logFormat           string
@@ -56,6 +57,7 @@ func newAgentCommand(env Env) *cobra.Command {
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:0", "address of the page, the hooks and the metrics, on loopback")
 	flags.StringVar(&f.tokenFile, "token-file", "", "file that holds the token for page, API and metrics; without it they are closed")
 	flags.BoolVar(&f.allowLocal, "allow-local", false, "allow repositories at file:///")
+	flags.BoolVar(&f.readOnly, "read-only", false, "only compare and show: write no object of a user and no inventory")
 	flags.BoolVar(&f.simulated, "simulated", false, "say on every page that pods are simulated")
 	flags.BoolVar(&f.announce, "announce", false, "print one JSON line with the address when ready, and end when standard input does")
 	flags.BoolVar(&f.verbose, "verbose", false, "log more: also what matters only to who looks for a mistake")
@@ -103,7 +105,7 @@ func runAgent(ctx context.Context, env Env, f agentFlags) error {
 	}
 	defer closeTraces(ctx, sent)
 	a, err := agent.Run(ctx, agent.Options{
-		Config: config, Traces: sent, CacheDir: cache, AllowLocal: f.allowLocal, Version: versionOf().Version, Log: log,
+		Config: config, Traces: sent, CacheDir: cache, AllowLocal: f.allowLocal, ReadOnly: f.readOnly, Version: versionOf().Version, Log: log,
 		Workers: f.workers, Slots: f.slots,
 	})
 	if err != nil {
@@ -111,7 +113,7 @@ func runAgent(ctx context.Context, env Env, f agentFlags) error {
 	}
 	defer a.Close()
 	if f.announce {
-		line, _ := json.Marshal(map[string]any{"listen": listener.Addr().String(), "pid": os.Getpid()})
+		line, _ := json.Marshal(map[string]any{"listen": listener.Addr().String(), "pid": os.Getpid(), "readOnly": f.readOnly})
 		fmt.Fprintln(env.Stdout, string(line))
 	}
 	return a.Serve(ctx, listener, a.Handler(token, f.simulated))

@@ -167,7 +167,7 @@ func (k *kube) agent(ctx context.Context) report.Agent {
 	case lease.Spec.RenewTime == nil:
 		return report.Agent{}
 	}
-	return report.Agent{Heard: lease.Spec.RenewTime.Time}
+	return report.Agent{Heard: lease.Spec.RenewTime.Time, ReadOnly: lease.Annotations[v1alpha1.AnnotationReadOnly] == "true"}
 }
 
 // me gives the person's name as the API server knows it.

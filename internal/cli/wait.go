@@ -244,7 +244,7 @@ func (w *waiting) seeCommit(ctx context.Context, f report.Fleet) (bool, error) {
 		case t.State == v1alpha1.StateFailed:
 			return false, failedApp(t)
 		case t.State != v1alpha1.StateOK:
-			notYet = append(notYet, t.Address()+" is "+report.Word(t.State))
+			notYet = append(notYet, notYetText(t))
 		default:
 			changed = append(changed, t.Address())
 		}
@@ -260,6 +260,15 @@ func (w *waiting) seeCommit(ctx context.Context, f report.Fleet) (bool, error) {
 		w.out.lines([]string{fmt.Sprintf("%.7s is healthy: %s", w.commit, strings.Join(changed, ", "))})
 	}
 	return true, nil
+}
+
+// notYetText says how a target is that is not ok; of one that waits, for what.
+func notYetText(t report.Target) string {
+	text := t.Address() + " is " + report.Word(t.State)
+	if t.State == v1alpha1.StateWaiting && t.Summary() != "" {
+		text += ": " + t.Summary()
+	}
+	return text
 }
 
 // covers tells whether a revision is the commit or a later one.
@@ -299,7 +308,7 @@ func (w *waiting) seeApp(ctx context.Context, f report.Fleet) (bool, error) {
 		case t.State == v1alpha1.StateFailed:
 			return false, failedApp(t)
 		case t.State != v1alpha1.StateOK:
-			notYet = append(notYet, t.Address()+" is "+report.Word(t.State))
+			notYet = append(notYet, notYetText(t))
 		case !there:
 			notYet = append(notYet, fmt.Sprintf("%s is not at %.7s", t.Address(), w.commit))
 		default:

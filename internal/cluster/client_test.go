@@ -241,6 +241,45 @@ func TestNobodyIsRefused(t *testing.T) {
 	}
 }
 
+// Whatever a read-only connection is asked to do, only reads and dry runs leave it, as anybody.
+func TestReadOnlyConnection(t *testing.T) {
+	_, a := served(t)
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	c, err := NewReadOnly(&rest.Config{Host: server.URL}, "plumb-agent/test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := c.As("plumb-system", "deployer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := object.Object{Fields: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a", "namespace": "shop"}}}
+	path := "/api/v1/namespaces/shop/configmaps/a"
+	a.at["PATCH "+path], a.at["GET "+path], a.at["DELETE "+path] = answer{200, string(o.JSON())}, answer{200, string(o.JSON())}, answer{200, "{}"}
+	_, applied := client.Apply(t.Context(), o, ApplyOptions{Manager: "m", Force: true})
+	_, patched := client.Patch(t.Context(), o.ID(), "v1", []byte("[]"), "m")
+	for what, err := range map[string]error{"apply": applied, "patch": patched, "delete": client.Delete(t.Context(), o.ID(), "v1", Exactly{UID: "u"})} {
+		if err == nil || !strings.Contains(err.Error(), "read-only") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := client.DryRun(t.Context(), o, "m"); err != nil {
+		t.Errorf("a dry run: %v", err)
+	}
+	if _, err := client.Apply(t.Context(), o, ApplyOptions{Manager: "m", DryRun: true}); err != nil {
+		t.Errorf("an apply as a dry run: %v", err)
+	}
+	if _, _, err := client.Get(t.Context(), o.ID(), "v1"); err != nil {
+		t.Errorf("a read: %v", err)
+	}
+	for _, req := range a.requests {
+		if req.Method != http.MethodGet && req.URL.Query().Get("dryRun") != "All" {
+			t.Errorf("%s %s was sent", req.Method, req.URL)
+		}
+	}
+}
+
 func TestDeleteIsExact(t *testing.T) {
 	c, a := served(t)
 	as, err := c.As("plumb-system", "deployer")

@@ -34,6 +34,7 @@ type Cluster struct {
 	codecs  serializer.CodecFactory
 	agent   *rest.RESTClient
 	mapper  *Mapper
+	reads   bool // nothing but reads and dry runs leaves the clients
 	mu      sync.Mutex
 	clients map[string]*Client
 }
@@ -41,6 +42,16 @@ type Cluster struct {
 // New connects to the API server of a client configuration. It makes no request. Requests are not slowed down on this
 // side: the agent bounds how many run at once, and the API server's priority and fairness does the rest.
 func New(config *rest.Config, userAgent string) (*Cluster, error) {
+	return connect(config, userAgent, false)
+}
+
+// NewReadOnly is New for an agent that must not write: whatever a Client is asked to do, its last layer before the wire
+// lets only reads and dry runs through. Plumb's own bookkeeping has a connection of its own (Config).
+func NewReadOnly(config *rest.Config, userAgent string) (*Cluster, error) {
+	return connect(config, userAgent, true)
+}
+
+func connect(config *rest.Config, userAgent string, reads bool) (*Cluster, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
 	config.UserAgent = userAgent
@@ -50,7 +61,7 @@ func New(config *rest.Config, userAgent string) (*Cluster, error) {
 	if err := metav1.AddMetaToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("build the metadata scheme: %w", err)
 	}
-	c := &Cluster{config: config, codecs: serializer.NewCodecFactory(scheme), clients: map[string]*Client{}}
+	c := &Cluster{config: config, codecs: serializer.NewCodecFactory(scheme), reads: reads, clients: map[string]*Client{}}
 	agent, err := c.rest(config)
 	if err != nil {
 		return nil, err
@@ -118,11 +129,25 @@ func (c *Cluster) rest(config *rest.Config) (*rest.RESTClient, error) {
 	config.GroupVersion = &schema.GroupVersion{}
 	config.APIPath = "/"
 	config.NegotiatedSerializer = c.codecs.WithoutConversion()
+	if c.reads {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return onlyReads{next: next} })
+	}
 	client, err := rest.RESTClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client for the API server: %w", err)
 	}
 	return client, nil
+}
+
+// onlyReads lets no request through that would store something.
+type onlyReads struct{ next http.RoundTripper }
+
+// RoundTrip refuses whatever is neither a read nor a dry run.
+func (o onlyReads) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method != http.MethodGet && req.URL.Query().Get("dryRun") != metav1.DryRunAll {
+		return nil, fault.New(fault.ReadOnly, "refused to send %s %s: the agent is read-only", req.Method, req.URL.Path)
+	}
+	return o.next.RoundTrip(req)
 }
 
 // mustImpersonate sees to it that no request leaves without the impersonation that it was made for. client-go puts

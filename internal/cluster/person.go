@@ -28,11 +28,16 @@ func (p Person) List(ctx context.Context, id object.ID, version, selector string
 	return p.client.List(ctx, id, version, selector, limit)
 }
 
+// DryRun is Client.DryRun.
+func (p Person) DryRun(ctx context.Context, o object.Object, manager string) (object.Object, error) {
+	return p.client.DryRun(ctx, o, manager)
+}
+
 // DryRun asks what the API server would make of an object: with defaults and what admission changes, as if a field manager
 // had applied it by force. Nothing is stored. Errors are those of Client.Apply.
-func (p Person) DryRun(ctx context.Context, o object.Object, manager string) (object.Object, error) {
+func (c *Client) DryRun(ctx context.Context, o object.Object, manager string) (object.Object, error) {
 	id := o.ID()
-	req, err := p.client.on(ctx, http.MethodPatch, id, o.Version())
+	req, err := c.on(ctx, http.MethodPatch, id, o.Version())
 	if err != nil {
 		return object.Object{}, err
 	}
@@ -40,7 +45,7 @@ func (p Person) DryRun(ctx context.Context, o object.Object, manager string) (ob
 		Param("fieldValidation", "Strict").SetHeader("Content-Type", string(types.ApplyPatchType)).
 		SetHeader("Accept", "application/json").Body(o.JSON()).Do(ctx))
 	if err != nil {
-		return object.Object{}, p.client.explain(err, id)
+		return object.Object{}, c.explain(err, id)
 	}
 	fields, err := decode(raw)
 	return object.Object{Fields: fields}, err

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"plumb.dev/plumb/api/v1alpha1"
 )
@@ -54,6 +56,29 @@ func PendingOf(p Plan) *v1alpha1.Pending {
 		return nil
 	}
 	return pending
+}
+
+// pendingOrder is the order in which PendingText counts, with the words behind the numbers.
+var pendingOrder = [][2]string{
+	{"create", "to create"}, {"take over", "to take over"}, {"change", "to change"}, {"replace", "to replace"}, {"delete", "to delete"},
+	{"release", "to hand over"}, {"hold", "held"}, {"wait", "waiting"}, {"refuse", "refused"},
+}
+
+// PendingText counts what PendingOf lists: "3 to create, 1 to take over"; "" if nothing.
+func PendingText(p Plan) string {
+	counts := map[string]int{}
+	for _, s := range p.Steps {
+		if s.Drift == "" {
+			counts[pendingWord(s)]++
+		}
+	}
+	var parts []string
+	for _, word := range pendingOrder {
+		if n := counts[word[0]]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, word[1]))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // pendingWord is the word for what a step would do; "" if it would do nothing.

@@ -61,12 +61,6 @@ func (c Counts) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Pending gives the parts of String that somebody has to see to, of a plan that is not carried out.
-func (c Counts) Pending() string {
-	c.Unchanged, c.Left, c.Kept, c.Forgotten = 0, 0, 0, 0
-	return c.String()
-}
-
 // Outline gives the plan without the objects: what is worth keeping of a plan that was carried out.
 func (p Plan) Outline() *Plan {
 	p.Steps = slices.Clone(p.Steps)

@@ -65,7 +65,7 @@ func (c comparison) drift() []report.ObjectDiff {
 		case !exists:
 			out = append(out, report.ObjectDiff{Change: report.ObjectAdded, Object: id, Notes: []string{"gone from the cluster: it is made again"}})
 		default:
-			fields := append(diff.Fields(bare(live), bare(answer.object)), c.foreign(o, live)...)
+			fields := append(diff.Fields(diff.Bare(live), diff.Bare(answer.object)), c.foreign(o, live)...)
 			if len(fields) > 0 {
 				out = append(out, report.ObjectDiff{Change: report.ObjectChanged, Object: id, Fields: fields})
 			}
@@ -110,7 +110,7 @@ func (c comparison) between(from, to side, step plan.Step) []report.ObjectDiff {
 		d.Change = report.ObjectAdded
 		return c.refused(d, asked, step)
 	}
-	d.Fields = diff.Fields(bare(was), bare(is))
+	d.Fields = diff.Fields(diff.Bare(was), diff.Bare(is))
 	taken := c.taken(id)
 	if len(d.Fields) == 0 && (had || taken == "") {
 		return nil

@@ -68,7 +68,7 @@ func TestBareAndFolded(t *testing.T) {
 		{"the chart of a release", base + "  labels: {helm.sh/chart: a-1, b: c}\n", base + "  labels: {helm.sh/chart: a-2, b: c}\n", 1, true},
 		{"a label of somebody", base + "  labels: {helm.sh/chart: a-1, b: c}\n", base + "  labels: {helm.sh/chart: a-2, b: d}\n", 2, false},
 	} {
-		fields := diff.Fields(bare(parse(t, row.was)), bare(parse(t, row.is)))
+		fields := diff.Fields(diff.Bare(parse(t, row.was)), diff.Bare(parse(t, row.is)))
 		if len(fields) != row.changes || folded(fields) != row.folded {
 			t.Errorf("%s: %v, folded %v", row.reason, fields, folded(fields))
 		}

@@ -15,7 +15,12 @@ const Silence = 2 * time.Minute
 type Agent struct {
 	Heard time.Time // renewTime of its Lease; zero if there is none
 	Why   string    // why the Lease could not be read; "" if it could
+	// ReadOnly: it compares and shows, and writes no object of a user.
+	ReadOnly bool
 }
+
+// ReadOnlyText says what a read-only agent does and does not.
+const ReadOnlyText = "The agent is read-only: it shows what it would do, and writes no object of yours."
 
 // Fresh tells whether what the agent wrote holds until now.
 func (a Agent) Fresh(now time.Time) bool { return !a.Heard.IsZero() && now.Sub(a.Heard) <= Silence }

@@ -127,6 +127,9 @@ func TestStatus(t *testing.T) {
 		golden(t, "status-silent-"+name, style.Status(silent, false))
 		golden(t, "status-all-"+name, style.Status(fleet(), true))
 	}
+	looking := fleet()
+	looking.Agent.ReadOnly = true
+	golden(t, "status-read-only", Style{Width: 80}.Status(looking, false))
 	golden(t, "status-empty", Style{}.Status(Fleet{Now: now}, false))
 	golden(t, "status-40", Style{Width: 40}.Status(fleet(), false))
 }
@@ -179,6 +182,21 @@ func TestWhy(t *testing.T) {
 	}
 	f.Agent = silent
 	golden(t, "why-silent", Style{Width: 100}.Why(f.Targets()[0], silent, now))
+}
+
+// What would be done, and what is waited for, is told with its objects.
+func TestWhyPending(t *testing.T) {
+	app := v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: "plumb-system", Name: "cart-prod"}, Spec: v1alpha1.AppSpec{App: "cart", Env: "prod"}}
+	app.Status = v1alpha1.AppStatus{
+		State: v1alpha1.StateWaiting, Summary: "9f31c2a waits for ledger/prod, which failed: no such image", AsOf: at(time.Minute), Revision: "77ab410000", Target: "9f31c2a000",
+		WaitingFor: []v1alpha1.WaitingFor{{Kind: "App", Name: "ledger-prod"}}, Conditions: condition(fault.WaitingForApp, "9f31c2a waits for ledger/prod, which failed: no such image"),
+		Pending: &v1alpha1.Pending{Count: 23, Steps: []v1alpha1.PendingStep{
+			{Action: "create", Object: "ConfigMap/cart-prod/new", Why: "not in the cluster"},
+			{Action: "take over", Object: "Deployment/cart-prod/web", Why: "exists and belongs to nobody: taken over; would change spec.replicas"},
+		}},
+	}
+	f := Fleet{Apps: []v1alpha1.App{app}, Agent: Agent{Heard: now}, Now: now}
+	golden(t, "why-pending", append(Style{Width: 80}.Why(f.Targets()[0], f.Agent, now), Style{Width: 120}.Status(f, false)...))
 }
 
 // Whoever looks must know what to do: every target that is not ok has a next step, and every trouble line too.

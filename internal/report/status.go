@@ -23,6 +23,9 @@ func (s Style) Status(f Fleet, all bool) []string {
 		return []string{"No apps and no repositories here yet.", "next  kubectl apply a Repo (plumb.dev/v1alpha1), or try plumb up"}
 	}
 	lines := s.heads(f, all)
+	if f.Agent.ReadOnly {
+		lines = append(s.wrap(ReadOnlyText, 0), lines...)
+	}
 	lines = append(lines, s.table(MatrixOf(targets), f.Now, all)...)
 	lines = append(lines, s.Counts(targets))
 	return append(lines, s.troubles(f.Troubles(), all)...)

@@ -13,6 +13,8 @@ type AgentView struct {
 	Fresh bool       `json:"fresh"`
 	Heard *time.Time `json:"heard,omitempty"` // renewTime of its Lease
 	Why   string     `json:"why,omitempty"`   // why it is not fresh
+	// ReadOnly: it compares and shows, and writes no object of a user.
+	ReadOnly bool `json:"readOnly,omitempty"`
 }
 
 // RepoView is one repository in answers to machines.
@@ -40,7 +42,7 @@ type TargetView struct {
 
 // View gives the agent's freshness for machines.
 func (a Agent) View(now time.Time) AgentView {
-	v := AgentView{Fresh: a.Fresh(now), Why: a.Silent(now)}
+	v := AgentView{Fresh: a.Fresh(now), Why: a.Silent(now), ReadOnly: a.ReadOnly}
 	if !a.Heard.IsZero() {
 		heard := a.Heard.UTC()
 		v.Heard = &heard

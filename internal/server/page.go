@@ -38,6 +38,7 @@ type page struct {
 	Refresh   string // content of meta refresh; "" is none
 	State     v1alpha1.State
 	Simulated bool
+	ReadOnly  string
 	Weak      string
 	Silent    string
 	Now       string
@@ -59,6 +60,9 @@ func (s *server) page(r *http.Request, f report.Fleet, title string, state v1alp
 		Refresh:   fmt.Sprintf("%d;url=%s", seconds, r.URL.EscapedPath()),
 		Simulated: s.Simulated, Weak: s.Weak, Silent: f.Agent.Silent(f.Now),
 		Now: f.Now.Format("15:04:05"),
+	}
+	if f.Agent.ReadOnly {
+		p.ReadOnly = report.ReadOnlyText
 	}
 	if !f.Agent.Heard.IsZero() {
 		p.Heard = report.Age(f.Now.Sub(f.Agent.Heard)) + " ago"

@@ -30,11 +30,15 @@ type known struct {
 	repos []v1alpha1.Repo
 	apps  []v1alpha1.App
 	heard time.Duration
+
+	readOnly bool
 }
 
 func (k known) Repos() []v1alpha1.Repo { return k.repos }
 func (k known) Apps() []v1alpha1.App   { return k.apps }
-func (k known) Agent() report.Agent    { return report.Agent{Heard: now.Add(-k.heard)} }
+func (k known) Agent() report.Agent {
+	return report.Agent{Heard: now.Add(-k.heard), ReadOnly: k.readOnly}
+}
 
 func app(name, env string, state v1alpha1.State) v1alpha1.App {
 	return v1alpha1.App{
@@ -251,6 +255,21 @@ func TestPageOfAnApp(t *testing.T) {
 			if !strings.Contains(page, want) {
 				t.Errorf("%s lacks %q", name, want)
 			}
+		}
+	}
+}
+
+// A read-only agent says so on every page, and what it would do on the app's.
+func TestReadOnlyAgent(t *testing.T) {
+	looking := fleet()
+	looking.readOnly = true
+	looking.apps[0].Status.Pending = &v1alpha1.Pending{Count: 1, Steps: []v1alpha1.PendingStep{{Action: "create", Object: "ConfigMap/x/new", Why: "not in the cluster"}}}
+	handler := New(config(looking))
+	app := looking.apps[0]
+	page := body(t, do(t, handler, call{method: "GET", path: "/app/" + app.Namespace + "/" + app.Name, header: authorised()}))
+	for _, want := range []string{"The agent is read-only", "What would be done, and is not", "ConfigMap/x/new"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
 		}
 	}
 }
