@@ -155,7 +155,7 @@ func TestSyncManualShows(t *testing.T) {
 	s.says(status.whys()["ConfigMap/shown/there"], "would change data.a")
 	s.says(status.Summary, "waits for plumb sync", "1 to create, 1 to take over")
 	s.says(s.command(t, s.repo.clone, "why", "shown").stdout, "would do", "take over", "ConfigMap/shown/there", "plumb sync shown")
-	s.says(s.command(t, s.repo.clone, "diff").stdout, "already waiting", "ConfigMap/there")
+	s.says(s.command(t, s.repo.clone, "diff").stdout, "already waiting", "ConfigMap/shown/there", "data.a")
 	s.noWrites(t, before, "shown")
 	s.sync("shown")
 	if done := s.ok("shown", first); done.Pending != nil {
