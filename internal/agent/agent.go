@@ -190,7 +190,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 	}
 	context.AfterFunc(ctx, ag.queue.ShutDown)
 	ag.startRepositories()
-	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readOnly", ag.options.ReadOnly)
+	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readonly", ag.options.ReadOnly)
 	return nil
 }
 
