@@ -65,6 +65,11 @@ type AppSpec struct {
 	// ServiceAccount of this namespace that is impersonated for every read and write. Default plumb-deployer.
 	// +kubebuilder:validation:MaxLength=253
 	ServiceAccount string `json:"serviceAccount,omitempty"`
+	// Other repositories whose files helm.values may name, as $<name>/<path>.
+	// +kubebuilder:validation:MaxItems=10
+	// +listType=map
+	// +listMapKey=name
+	Sources []AppSource `json:"sources,omitempty"`
 	// As Repo.spec.charts, for an App by hand. Default: those of the Repo that it names.
 	// +kubebuilder:validation:MaxItems=100
 	Charts []ChartAccess `json:"charts,omitempty"`
@@ -72,6 +77,23 @@ type AppSpec struct {
 	Settings *Settings `json:"settings,omitempty"`
 	// Written by plumb pause; absent means not paused.
 	Pause *Pause `json:"pause,omitempty"`
+}
+
+// AppSource is a repository beside the app's own, at a revision of its own.
+type AppSource struct {
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=40
+	Name string `json:"name"`
+	// URL of a repository, or the name of a Repo in this namespace.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Repo string `json:"repo"`
+	// As spec.revision. Default: the Repo's, else the branch that the remote's HEAD names.
+	// +kubebuilder:validation:MaxLength=250
+	Revision string `json:"revision,omitempty"`
+	// Only with a URL: name of a Secret in this namespace, as in Repo.spec.secret.
+	// +kubebuilder:validation:MaxLength=253
+	Secret string `json:"secret,omitempty"`
 }
 
 // Pause stops applying and healing, or, with At, pins to a commit (a Hold).
@@ -148,7 +170,11 @@ type AppStatus struct {
 	ChangedBy []string `json:"changedBy,omitempty"`
 	// Digest of the recorded inputs.
 	Verified string `json:"verified,omitempty"`
-	Health   Health `json:"health,omitempty"`
+	// The charts from elsewhere that the target is rendered with, dependencies included.
+	Charts []ChartStatus `json:"charts,omitempty"`
+	// The commits of spec.sources that the target is rendered with.
+	Sources []SourceStatus `json:"sources,omitempty"`
+	Health  Health         `json:"health,omitempty"`
 	// The one object that keeps the app from being healthy.
 	Blocking *Blocking `json:"blocking,omitempty"`
 	Objects  Counts    `json:"objects,omitempty"`
@@ -170,6 +196,21 @@ type AppStatus struct {
 	// Things accepted that will surprise, at most 10.
 	Warnings   []string           `json:"warnings,omitempty"`
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ChartStatus is a chart from elsewhere as it is used.
+type ChartStatus struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// sha256:… of the archive.
+	Digest string `json:"digest"`
+	Repo   string `json:"repo,omitempty"`
+}
+
+// SourceStatus is a repository of spec.sources as it is used.
+type SourceStatus struct {
+	Name     string `json:"name"`
+	Revision string `json:"revision"`
 }
 
 // Blocking names an object and what it says.

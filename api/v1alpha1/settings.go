@@ -33,6 +33,8 @@ type Settings struct {
 	Render string         `json:"render,omitempty"`
 	Plain  *PlainSettings `json:"plain,omitempty"`
 	Helm   *HelmSettings  `json:"helm,omitempty"`
+	// Laid over the kustomization of the folder.
+	Kustomize *KustomizeSettings `json:"kustomize,omitempty"`
 	// Objects that may be deleted and created when a field is immutable.
 	// +kubebuilder:validation:MaxItems=100
 	Replace []ObjectRef `json:"replace,omitempty"`
@@ -113,12 +115,53 @@ type HelmSettings struct {
 	Values []string `json:"values,omitempty"`
 	// Single values as for helm --set.
 	Set map[string]string `json:"set,omitempty"`
+	// Values that are the text of a file, as for helm --set-file: key to path, as in Values.
+	SetFile map[string]string `json:"setFile,omitempty"`
 	// Values written here; they win over files, Set wins over them.
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Schemaless
 	Inline *apiextensionsv1.JSON `json:"inline,omitempty"`
 	// Leave out the objects of crds/.
 	SkipCRDs *bool `json:"skipCRDs,omitempty"`
+}
+
+// KustomizeSettings are laid over the kustomization of a folder, with the meaning of the fields of a kustomization.
+type KustomizeSettings struct {
+	// +kubebuilder:validation:MaxItems=100
+	Images []KustomizeImage `json:"images,omitempty"`
+	// +kubebuilder:validation:MaxItems=100
+	Replicas []KustomizeReplicas `json:"replicas,omitempty"`
+	// +kubebuilder:validation:MaxLength=63
+	NamePrefix string `json:"namePrefix,omitempty"`
+	// +kubebuilder:validation:MaxLength=63
+	NameSuffix string `json:"nameSuffix,omitempty"`
+	// On every object and pod template; selectors are left alone.
+	Labels map[string]string `json:"labels,omitempty"`
+	// On every object and pod template.
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// KustomizeImage replaces an image wherever it stands.
+type KustomizeImage struct {
+	// As it is written in the manifests, without tag.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Name string `json:"name"`
+	// +kubebuilder:validation:MaxLength=512
+	NewName string `json:"newName,omitempty"`
+	// +kubebuilder:validation:MaxLength=128
+	NewTag string `json:"newTag,omitempty"`
+	// +kubebuilder:validation:MaxLength=80
+	Digest string `json:"digest,omitempty"`
+}
+
+// KustomizeReplicas sets the number of replicas of what has this name.
+type KustomizeReplicas struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// +kubebuilder:validation:Minimum=0
+	Count int `json:"count"`
 }
 
 // ChartRef names a chart of a repository. Levels of settings may each say a part; together they must say repo, name and version.

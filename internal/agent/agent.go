@@ -32,6 +32,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/chart"
 	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/ledger"
 	"plumb.dev/plumb/internal/object"
@@ -68,6 +69,7 @@ type Agent struct {
 	facts      *cluster.Facts
 	renderer   *render.Renderer
 	cache      *render.Cache
+	charts     *chart.Store
 	sandbox    render.Sandbox
 	slots      chan struct{}
 	precedence *precedence
@@ -85,6 +87,7 @@ type Agent struct {
 	apps         map[types.NamespacedName]*app
 	repos        map[types.NamespacedName]*repo
 	repositories map[repositoryKey]*repository
+	supplies     map[supplyKey]*supply
 	clusters     map[string]*v1alpha1.Cluster
 	inventories  map[types.NamespacedName][]v1alpha1.Inventory // of the first list, until an app takes its own
 	owners       map[object.ID]types.NamespacedName            // which app an object's news go to
@@ -134,6 +137,7 @@ func newAgent(options Options) (*Agent, error) {
 		apps:         map[types.NamespacedName]*app{},
 		repos:        map[types.NamespacedName]*repo{},
 		repositories: map[repositoryKey]*repository{},
+		supplies:     map[supplyKey]*supply{},
 		clusters:     map[string]*v1alpha1.Cluster{},
 		inventories:  map[types.NamespacedName][]v1alpha1.Inventory{},
 		owners:       map[object.ID]types.NamespacedName{},
@@ -159,6 +163,9 @@ func newAgent(options Options) (*Agent, error) {
 		return nil, err
 	}
 	if a.cache, err = render.OpenCache(filepath.Join(options.CacheDir, "render")); err != nil {
+		return nil, err
+	}
+	if a.charts, err = chart.Open(filepath.Join(options.CacheDir, "charts"), chart.Options{}); err != nil {
 		return nil, err
 	}
 	return a, nil

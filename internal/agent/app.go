@@ -35,6 +35,12 @@ type offer struct {
 	marks     bool                 // the commits since the one before may bear consents, or it does not descend from that
 	stale     bool                 // the server cannot be asked: nobody knows whether it still is the head
 	trace     *traces.Commit       // of the commit; nil if there are no traces
+
+	base     *offer             // the offer that this one completes with what comes from elsewhere; nil if it needs nothing
+	needs    []need             // charts from elsewhere
+	sources  map[string]sourced // spec.sources of an App by hand
+	lacks    bool               // fault says that something from elsewhere cannot be had
+	warnings []string           // about what comes from elsewhere
 }
 
 // letGo ends the hold of an App by hand on the trace of its commit; for the apps of a Repo, that holds it.
@@ -55,6 +61,14 @@ type app struct {
 	rules   []ownRule
 	newest  chan struct{} // closed when a newer offer arrives: the pass under way stops at a safe boundary
 	carried bool          // the newest offer was decided
+
+	proposed *offer             // the newest commit, maybe without what it needs from elsewhere
+	dropped  bool               // the App was deleted
+	sources  map[string]sourced // spec.sources as they were read last
+
+	gathering sync.Mutex // one at a time; guards the two below
+	needsOf   string     // hash of the folder that needed was read from
+	needed    []need
 
 	sourceFault *fault.Fault   // the repository of an App by hand cannot be read
 	state       v1alpha1.State // as last judged
@@ -90,19 +104,20 @@ type app struct {
 	synced    string // last sync token carried out
 	settings  string // as they were taken up, JSON
 
-	rendered       *offer               // the offer that recorded was found good for
-	left           map[object.ID]bool   // wishes that are deliberately left alone
-	shown          map[object.ID]string // drift that is shown, not undone, and why
-	unwished       map[object.ID]string // of the Inventory and not of Git, and how the last plan saw them
-	refused        *fault.Fault         // the rendered objects cannot be planned
-	broken         *fault.Fault         // the last render failed, and its inputs were not the cause
-	partial        []render.Read        // what that render had read
-	rebase         bool                 // the base of consents moves when nothing is held
-	routed         map[object.ID]bool   // objects whose news come here
-	verified       string               // digest of recorded
-	consentedAt    string               // the commit whose consents the last plan knew
-	told           string               // the target that the written status names
-	statusWritten  string               // the status as it was written, canonical
+	used           []v1alpha1.SourceStatus // the sources that recorded was rendered with, if this life did that
+	rendered       *offer                  // the offer that recorded was found good for
+	left           map[object.ID]bool      // wishes that are deliberately left alone
+	shown          map[object.ID]string    // drift that is shown, not undone, and why
+	unwished       map[object.ID]string    // of the Inventory and not of Git, and how the last plan saw them
+	refused        *fault.Fault            // the rendered objects cannot be planned
+	broken         *fault.Fault            // the last render failed, and its inputs were not the cause
+	partial        []render.Read           // what that render had read
+	rebase         bool                    // the base of consents moves when nothing is held
+	routed         map[object.ID]bool      // objects whose news come here
+	verified       string                  // digest of recorded
+	consentedAt    string                  // the commit whose consents the last plan knew
+	told           string                  // the target that the written status names
+	statusWritten  string                  // the status as it was written, canonical
 	planWarnings   []string
 	renderWarnings []string
 	loadWarnings   []string
@@ -145,6 +160,12 @@ func (a *app) mailbox() (*v1alpha1.App, *offer, <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.object, a.offer, a.newest
+}
+
+func (a *app) proposal() *offer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.proposed
 }
 
 // ownRule is one of the app's own health rules.
@@ -287,7 +308,11 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	if a == nil {
 		return
 	}
+	a.mu.Lock()
+	a.dropped = true
+	a.mu.Unlock()
 	ag.unbind(key)
+	ag.supply(key, nil)
 	ag.wakeWaiting(key)
 	if ag.order.drop(key) {
 		ag.reordered(key.Namespace)

@@ -86,6 +86,9 @@ func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 	if t.offer == nil {
 		return f
 	}
+	if f.Wanting = t.offer.lacks && t.fault == t.offer.fault; f.Wanting {
+		f.Transient = true // it is asked for again
+	}
 	if a.planned != nil {
 		f.Plan = a.planned
 	}
@@ -238,6 +241,12 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	if a.recorded != nil {
 		s.Verified = a.verified
 	}
+	if t.offer.fault == nil {
+		s.Charts = t.offer.charts()
+	}
+	if s.Sources = a.status.Sources; a.used != nil && t.complete(f) && a.planned != nil && a.planned.Settled() {
+		s.Sources = a.used // while something is held, what it is held against stays
+	}
 	s.Handled.Sync = a.synced
 	s.Inventory = nil
 	for _, n := range slices.Sorted(maps.Keys(a.shelf.written)) {
@@ -246,7 +255,7 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	if t.plan != nil || f.Quiet {
 		s.Pending = t.pending
 	}
-	s.Warnings = limitTexts(slices.Concat(t.unsupported(), t.unmet(), a.renderWarnings, a.loadWarnings, a.planWarnings), 10)
+	s.Warnings = limitTexts(slices.Concat(t.unsupported(), t.unmet(), t.offer.warnings, a.renderWarnings, a.loadWarnings, a.planWarnings), 10)
 	t.history(s, now)
 }
 

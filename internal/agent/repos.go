@@ -152,10 +152,15 @@ func (ag *Agent) rebind(o *v1alpha1.Repo) {
 	apps := slices.Collect(maps.Values(ag.apps))
 	ag.mu.Unlock()
 	for _, a := range apps {
-		if known, _, _ := a.mailbox(); known != nil && known.Namespace == o.Namespace && known.Spec.Repo == o.Name && makerOf(known) == "" {
+		if known, _, _ := a.mailbox(); known != nil && known.Namespace == o.Namespace && names(known, o.Name) && makerOf(known) == "" {
 			ag.bind(a, known)
 		}
 	}
+}
+
+// names tells whether an App reads from a Repo, as its own repository or as one of its sources.
+func names(o *v1alpha1.App, repo string) bool {
+	return o.Spec.Repo == repo || slices.ContainsFunc(o.Spec.Sources, func(s v1alpha1.AppSource) bool { return s.Repo == repo })
 }
 
 func pollOf(o *v1alpha1.Repo) time.Duration {
@@ -436,8 +441,7 @@ func (ag *Agent) dispatch(key types.NamespacedName, of *offer) {
 	if a == nil {
 		return
 	}
-	a.put(of)
-	ag.queue.Add(key)
+	ag.propose(a, of)
 }
 
 // bind connects an App object to where its commits come from.
@@ -452,9 +456,9 @@ func (ag *Agent) bind(a *app, o *v1alpha1.App) {
 		r.mu.Lock()
 		of := r.offers[a.key]
 		r.mu.Unlock()
-		if _, have, _ := a.mailbox(); of != nil && have != of {
+		if of != nil && a.proposal() != of {
 			ag.claims.offer(a.key, of.commit)
-			a.put(of)
+			ag.propose(a, of)
 		}
 		if _, repository := r.bound(); repository != nil && asksForSync(o) {
 			repository.nudge(trigger.Sync)
@@ -462,13 +466,14 @@ func (ag *Agent) bind(a *app, o *v1alpha1.App) {
 		return
 	}
 	key, poll := ag.repositoryOf(o)
-	ag.unbindExcept(a.key, key)
+	ag.unbindExcept(a.key, ag.seatsOf(a, o))
+	ag.bindSources(a, o)
 	if !strings.Contains(key.url, ":") { // an address has one, the name of a Repo has none
 		a.unoffered(fault.New(fault.PathNotFound, "there is no Repo %s in namespace %s", o.Spec.Repo, o.Namespace).
 			WithNext("create it, or write the address of a repository"))
 		return // the Repo may come a moment after the App that names it: then it is bound again
 	}
-	ag.track(key, user{revision: ag.revisionOf(a), app: a}, poll, causeOf(asksForSync(o)))
+	ag.track(key, user{revision: ag.revisionOf(a, ""), app: a}, poll, causeOf(asksForSync(o)))
 }
 
 // asksForSync tells whether somebody asked for a sync that was not carried out.
@@ -479,42 +484,59 @@ func asksForSync(o *v1alpha1.App) bool {
 
 // repositoryOf gives the repository of an App made by hand: that of the Repo it names, or its own.
 func (ag *Agent) repositoryOf(o *v1alpha1.App) (repositoryKey, time.Duration) {
-	ag.mu.Lock()
-	r := ag.repos[types.NamespacedName{Namespace: o.Namespace, Name: o.Spec.Repo}]
-	ag.mu.Unlock()
-	if r != nil {
-		named, _ := r.bound()
-		return repositoryKey{namespace: o.Namespace, url: named.Spec.URL, secret: named.Spec.Secret}, pollOf(named)
-	}
-	return repositoryKey{namespace: o.Namespace, url: o.Spec.Repo, secret: o.Spec.Secret}, time.Minute
+	return ag.repositoryAt(o.Namespace, o.Spec.Repo, o.Spec.Secret)
 }
 
-func (ag *Agent) revisionOf(a *app) string {
-	o, _, _ := a.mailbox()
-	if o == nil || o.Spec.Revision != "" {
-		if o == nil {
-			return ""
-		}
-		return o.Spec.Revision
+// repositoryAt gives the repository of a Repo by its name, or by an address.
+func (ag *Agent) repositoryAt(namespace, repo, secret string) (repositoryKey, time.Duration) {
+	if r := ag.repoOf(namespace, repo); r != nil {
+		named, _ := r.bound()
+		return repositoryKey{namespace: namespace, url: named.Spec.URL, secret: named.Spec.Secret}, pollOf(named)
 	}
+	return repositoryKey{namespace: namespace, url: repo, secret: secret}, time.Minute
+}
+
+func (ag *Agent) repoOf(namespace, name string) *repo {
 	ag.mu.Lock()
-	r := ag.repos[types.NamespacedName{Namespace: o.Namespace, Name: o.Spec.Repo}]
-	ag.mu.Unlock()
-	if r == nil {
+	defer ag.mu.Unlock()
+	return ag.repos[types.NamespacedName{Namespace: namespace, Name: name}]
+}
+
+// revisionOf gives the revision that an App by hand tracks of its own repository, or of a source.
+func (ag *Agent) revisionOf(a *app, source string) string {
+	o, _, _ := a.mailbox()
+	if o == nil {
 		return ""
 	}
-	return r.revision()
+	repo, revision := o.Spec.Repo, o.Spec.Revision
+	if source != "" {
+		i := slices.IndexFunc(o.Spec.Sources, func(s v1alpha1.AppSource) bool { return s.Name == source })
+		if i < 0 {
+			return ""
+		}
+		repo, revision = o.Spec.Sources[i].Repo, o.Spec.Sources[i].Revision
+	}
+	if revision != "" {
+		return revision
+	}
+	if r := ag.repoOf(o.Namespace, repo); r != nil {
+		return r.revision()
+	}
+	return ""
 }
 
-func (ag *Agent) unbind(key types.NamespacedName) { ag.unbindExcept(key, repositoryKey{}) }
+func (ag *Agent) unbind(key types.NamespacedName) { ag.unbindExcept(key, nil) }
 
-func (ag *Agent) unbindExcept(key types.NamespacedName, keep repositoryKey) {
+// unbindExcept has an App leave the repositories that it does not use any more.
+func (ag *Agent) unbindExcept(key types.NamespacedName, keep map[seat]repositoryKey) {
 	ag.mu.Lock()
 	all := slices.Collect(maps.Values(ag.repositories))
 	ag.mu.Unlock()
 	for _, r := range all {
-		if a := r.app(key); a != nil && r.key != keep {
-			ag.untrack(r, user{app: a})
+		for at, a := range r.seats(key) {
+			if keep[at] != r.key {
+				ag.untrack(r, user{app: a, source: at.source})
+			}
 		}
 	}
 }
@@ -533,13 +555,15 @@ func (ag *Agent) place(a *app, found offer) {
 	if found.fault == nil && ag.order.put(a.key, placed.App.Node()) {
 		ag.reordered(a.key.Namespace)
 	}
-	found.trace.Hold()
-	a.put(&found)
-	ag.queue.Add(a.key)
+	ag.propose(a, &found)
 }
 
 // sourceFailed notes that a user's revision cannot be read. The last good state stays.
 func (ag *Agent) sourceFailed(u user, f *fault.Fault, since time.Time) {
+	if u.source != "" {
+		ag.sourceLost(u, f, since)
+		return
+	}
 	ag.syncReady(u)
 	if u.repo != nil {
 		u.repo.mu.Lock()
@@ -573,6 +597,10 @@ func (ag *Agent) tellUnoffered(r *repo, f *fault.Fault) {
 
 // sourceFresh notes that a user's revision could be read.
 func (ag *Agent) sourceFresh(u user, by string) {
+	if u.source != "" {
+		ag.sourceLost(u, nil, time.Time{})
+		return
+	}
 	if by == string(trigger.Sync) {
 		ag.syncReady(u)
 	}
@@ -602,6 +630,7 @@ func (ag *Agent) sourceFresh(u user, by string) {
 // syncReady lets the apps of a user carry out the sync that a person asked for: their repository was asked after it.
 func (ag *Agent) syncReady(u user) {
 	if u.app != nil {
+		ag.nudgeSupplies(u.app.key)
 		u.app.readySync()
 		ag.queue.Add(u.app.key)
 		return
@@ -615,6 +644,7 @@ func (ag *Agent) syncReady(u user) {
 		a := ag.apps[key]
 		ag.mu.Unlock()
 		if a != nil {
+			ag.nudgeSupplies(key)
 			a.readySync()
 			ag.queue.Add(key)
 		}

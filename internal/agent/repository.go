@@ -43,21 +43,31 @@ type repository struct {
 	rest    context.CancelFunc // ends the trigger; nil before it runs
 	mirror  *source.Mirror
 	repos   map[types.NamespacedName]*repo
-	apps    map[types.NamespacedName]*app // by hand
-	polls   map[any]time.Duration         // by user: the shortest counts
-	heads   map[string]source.Head        // by revision as written
-	news    map[string]bool               // revisions with a user that has no offer yet
-	stale   map[string]time.Time          // since when a revision cannot be read
+	apps    map[seat]*app          // by hand
+	polls   map[any]time.Duration  // by user: the shortest counts
+	heads   map[string]source.Head // by revision as written
+	news    map[string]bool        // revisions with a user that has no offer yet
+	stale   map[string]time.Time   // since when a revision cannot be read
 
 	complaint string // why it cannot be read, as it was logged
 }
 
-// user is something that tracks a revision of a repository.
+// user is something that tracks a revision of a repository: a Repo, or an App by hand with its own repository, or with one of
+// spec.sources.
 type user struct {
 	revision string
 	repo     *repo
 	app      *app
+	source   string // name in spec.sources; "" for the App's own
 }
+
+// seat is what an App by hand uses a repository as. It may use one twice, at two revisions.
+type seat struct {
+	app    types.NamespacedName
+	source string
+}
+
+func (u user) seat() seat { return seat{u.app.key, u.source} }
 
 // served tells whether a user was offered a commit before.
 func (u user) served() bool {
@@ -66,8 +76,10 @@ func (u user) served() bool {
 		defer u.repo.mu.Unlock()
 		return u.repo.result != nil
 	}
-	_, of, _ := u.app.mailbox()
-	return of != nil
+	if u.source != "" {
+		return u.app.sourced(u.source).commit != ""
+	}
+	return u.app.proposal() != nil
 }
 
 // track makes a user of a repository known and asks for a pass. A repository that nobody used before is made.
@@ -77,7 +89,7 @@ func (ag *Agent) track(key repositoryKey, u user, poll time.Duration, by trigger
 	r, ok := ag.repositories[key]
 	if !ok {
 		r = &repository{
-			agent: ag, key: key, repos: map[types.NamespacedName]*repo{}, apps: map[types.NamespacedName]*app{}, polls: map[any]time.Duration{},
+			agent: ag, key: key, repos: map[types.NamespacedName]*repo{}, apps: map[seat]*app{}, polls: map[any]time.Duration{},
 			heads: map[string]source.Head{}, news: map[string]bool{}, stale: map[string]time.Time{},
 		}
 		r.life, r.end = context.WithCancel(ag.life)
@@ -91,8 +103,8 @@ func (ag *Agent) track(key repositoryKey, u user, poll time.Duration, by trigger
 		r.polls[u.repo] = poll
 	}
 	if u.app != nil {
-		r.apps[u.app.key] = u.app
-		r.polls[u.app] = poll
+		r.apps[u.seat()] = u.app
+		r.polls[u.seat()] = poll
 	}
 	r.pace(ag.ready)
 	r.trigger.Nudge(by)
@@ -110,9 +122,9 @@ func (ag *Agent) untrack(r *repository, u user) {
 		delete(r.polls, u.repo)
 		delete(r.repos, u.repo.key)
 	}
-	if u.app != nil && r.apps[u.app.key] == u.app {
-		delete(r.polls, u.app)
-		delete(r.apps, u.app.key)
+	if u.app != nil && r.apps[u.seat()] == u.app {
+		delete(r.polls, u.seat())
+		delete(r.apps, u.seat())
 	}
 	if len(r.repos)+len(r.apps) > 0 {
 		r.pace(ag.ready)
@@ -168,24 +180,30 @@ func (r *repository) nudge(by trigger.Cause) {
 	r.trigger.Nudge(by)
 }
 
-// app gives the App by hand of this name that uses the repository; nil if there is none.
-func (r *repository) app(key types.NamespacedName) *app {
+// seats gives what an App by hand uses the repository as.
+func (r *repository) seats(a types.NamespacedName) map[seat]*app {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.apps[key]
+	found := map[seat]*app{}
+	for at, app := range r.apps {
+		if at.app == a {
+			found[at] = app
+		}
+	}
+	return found
 }
 
 // users lists who uses the repository, those of one revision together.
 func (r *repository) users() []user {
 	r.mu.Lock()
-	repos, apps := slices.Collect(maps.Values(r.repos)), slices.Collect(maps.Values(r.apps))
+	repos, apps := slices.Collect(maps.Values(r.repos)), maps.Clone(r.apps)
 	r.mu.Unlock()
 	var users []user
 	for _, repo := range repos {
 		users = append(users, user{revision: repo.revision(), repo: repo})
 	}
-	for _, app := range apps {
-		users = append(users, user{revision: r.agent.revisionOf(app), app: app})
+	for at, app := range apps {
+		users = append(users, user{revision: r.agent.revisionOf(app, at.source), app: app, source: at.source})
 	}
 	slices.SortFunc(users, func(a, b user) int { return strings.Compare(a.revision, b.revision) })
 	return users
@@ -344,7 +362,11 @@ func (r *repository) offer(ctx context.Context, users []user, found offer) error
 	r.announce(users, found.commit)
 	var errs []error
 	for _, u := range users {
-		if u.repo == nil {
+		switch {
+		case u.source != "":
+			r.agent.bring(u, found)
+			continue
+		case u.repo == nil:
 			r.agent.place(u.app, found)
 			continue
 		}
@@ -365,6 +387,9 @@ func (r *repository) offer(ctx context.Context, users []user, found offer) error
 // object may move between the apps of two users.
 func (r *repository) announce(users []user, commit string) {
 	for _, u := range users {
+		if u.source != "" {
+			continue // the commit of an App is that of its own repository
+		}
 		if u.repo == nil {
 			r.agent.claims.offer(u.app.key, commit)
 			continue
@@ -397,7 +422,7 @@ func (r *repository) failed(users []user, err error) {
 		}
 		r.news[u.revision] = true
 		r.mu.Unlock()
-		if u.app != nil && r.app(u.app.key) == nil {
+		if u.app != nil && r.seats(u.app.key)[u.seat()] == nil {
 			continue // it uses another repository by now
 		}
 		r.agent.sourceFailed(u, fault.Of(err, fault.FetchFailed), since)
@@ -516,8 +541,8 @@ func (ag *Agent) pathsOf(users []user) []string {
 			paths = append(paths, u.repo.roots()...)
 			continue
 		}
-		if o, _, _ := u.app.mailbox(); o != nil {
-			paths = append(paths, o.Spec.Path)
+		if o, _, _ := u.app.mailbox(); o != nil && u.source == "" {
+			paths = append(paths, o.Spec.Path) // of other sources single files are read, when they are needed
 		}
 	}
 	slices.Sort(paths)

@@ -36,9 +36,6 @@ func (t *turn) render(ctx context.Context) error {
 	if a.broken != nil && time.Now().Before(a.retryAt) {
 		return a.broken
 	}
-	if h := t.offer.placement.Settings.Helm; h != nil && h.Chart != nil {
-		return fault.New(fault.Unsupported, "charts from elsewhere are not delivered yet").At(t.offer.placement.Places["helm"])
-	}
 	answers := t.agent.cluster.Mapper().Answers(ctx)
 	request := t.request(answers)
 	if a.recorded == nil {
@@ -66,7 +63,7 @@ func (t *turn) render(ctx context.Context) error {
 		t.log.Warn("a render cannot be kept: it is done again when it is needed again", "error", err)
 	}
 	t.changes(ctx, recorded)
-	t.fresh = recorded
+	t.fresh, a.used = recorded, t.offer.sourceRevisions(t.object)
 	a.record(recorded)
 	a.rendered, a.wishes, a.refused, a.broken, a.partial = t.offer, nil, nil, nil, nil
 	a.renderWarnings = warningTexts(manifest.Warnings)
@@ -149,6 +146,7 @@ func (t *turn) request(answers render.Capabilities) render.Request {
 		Render:       orDefault(p.Settings.Render, p.Kind),
 		Plain:        t.plainSettings(),
 		Helm:         p.Settings.Helm,
+		Kustomize:    p.Settings.Kustomize,
 		Release:      p.App,
 		Namespace:    p.Namespace,
 		Upgrade:      t.app.status.Revision != "",
@@ -157,6 +155,8 @@ func (t *turn) request(answers render.Capabilities) render.Request {
 	for _, file := range p.Values {
 		request.Values = append(request.Values, render.File{Path: join(p.Path, file)})
 	}
+	t.offer.useCharts(&request)
+	t.offer.useSources(&request)
 	return request
 }
 
@@ -188,7 +188,14 @@ func (t *turn) changes(ctx context.Context, recorded *render.Recorded) {
 	a := t.app
 	from, before := a.status.Revision, a.target
 	a.target, a.changedBy = t.offer.commit, []string{t.offer.commit}
-	if from == "" || recorded == nil || from == t.offer.commit {
+	if from == "" || recorded == nil {
+		return
+	}
+	elsewhere := t.changesElsewhere(ctx, recorded)
+	if from == t.offer.commit {
+		if len(elsewhere) > 0 {
+			a.changedBy = elsewhere[:min(len(elsewhere), 10)]
+		}
 		return
 	}
 	if forward, err := t.offer.mirror.IsAncestor(ctx, from, t.offer.commit); err != nil || !forward {
@@ -206,15 +213,19 @@ func (t *turn) changes(ctx context.Context, recorded *render.Recorded) {
 	}
 	if len(changed) == 0 {
 		a.target, a.changedBy = orDefault(before, from), a.status.ChangedBy // the cluster answered differently, not Git
+		if len(elsewhere) > 0 {
+			a.changedBy = elsewhere[:min(len(elsewhere), 10)]
+		}
 		return
 	}
 	a.target = changed[0]
+	changed = append(changed, elsewhere...)
 	a.changedBy = changed[:min(len(changed), 10)]
 }
 
 // touches tells whether a commit changed something that the render read, against its first parent.
 func (t *turn) touches(ctx context.Context, c source.Commit, recorded *render.Recorded) bool {
-	if len(c.Parents) == 0 {
+	if touches(ctx, t.offer.mirror, c, readsOf(recorded, "")) {
 		return true
 	}
 	after, err := t.offer.mirror.Snapshot(ctx, c.ID)
@@ -224,11 +235,6 @@ func (t *turn) touches(ctx context.Context, c source.Commit, recorded *render.Re
 	before, err := t.offer.mirror.Snapshot(ctx, c.Parents[0])
 	if err != nil {
 		return true
-	}
-	for _, r := range recorded.Manifest.Reads {
-		if !r.Same(before, after) {
-			return true
-		}
 	}
 	for _, path := range t.offer.placement.Inputs {
 		if hashOf(after, path) != hashOf(before, path) {
@@ -325,6 +331,9 @@ func (t *turn) policy(ctx context.Context) plan.Policy {
 	}
 	t.rules = &p
 	base := t.base()
+	if t.removes() && !t.sourcesDescend(ctx) {
+		p.Descendant = false
+	}
 	if base == "" && t.removes() { // it was never applied completely: the newest commit alone is asked
 		t.consents(ctx, &p, base)
 		return p
@@ -345,7 +354,7 @@ func (t *turn) consents(ctx context.Context, p *plan.Policy, base string) {
 		if err != nil {
 			t.log.Warn("the ancestry cannot be told; deletions are held", "revision", base, "error", err)
 		}
-		p.Descendant, limit = err == nil && descendant, logLimit
+		p.Descendant, limit = p.Descendant && err == nil && descendant, logLimit
 	}
 	log, err := t.offer.mirror.Log(ctx, base, t.offer.commit, limit)
 	if err != nil {

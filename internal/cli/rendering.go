@@ -103,7 +103,7 @@ func requestOf(tree fs.FS, app fleet.App) render.Request {
 	}
 	req := render.Request{
 		Sources: map[string]render.Source{repositorySource: {FS: tree}}, Source: repositorySource,
-		Path: app.Path, Render: kind, Plain: plainOf(app), Helm: app.Settings.Helm, Release: app.App, Namespace: app.Namespace,
+		Path: app.Path, Render: kind, Plain: plainOf(app), Helm: app.Settings.Helm, Kustomize: app.Settings.Kustomize, Release: app.App, Namespace: app.Namespace,
 	}
 	for _, file := range app.Values {
 		req.Values = append(req.Values, render.File{Path: path.Join(app.Path, file)})

@@ -163,7 +163,7 @@ func knownCommits(f report.Fleet) []string {
 	}
 	for _, a := range f.Apps {
 		ids = append(ids, a.Status.Revision, a.Status.Target)
-		ids = append(ids, a.Status.ChangedBy...)
+		ids = append(ids, slices.DeleteFunc(slices.Clone(a.Status.ChangedBy), ofSource)...)
 		for _, h := range a.Status.History {
 			ids = append(ids, h.Revision)
 		}
@@ -279,12 +279,18 @@ func (w *waiting) covers(ctx context.Context, repo v1alpha1.Repo, revision strin
 	return w.ancestry.is(ctx, repo, w.commit, revision)
 }
 
+// ofSource tells whether a commit is one of another repository (<source>@<commit>).
+func ofSource(id string) bool { return strings.Contains(id, "@") }
+
 // touched tells whether the commit, or a later one, is among those that changed the app's inputs.
 func (w *waiting) touched(ctx context.Context, repo v1alpha1.Repo, t report.Target) (bool, error) {
 	if slices.Contains(t.App.Status.ChangedBy, w.commit) {
 		return true, nil
 	}
 	for _, id := range t.App.Status.ChangedBy {
+		if ofSource(id) {
+			continue
+		}
 		if later, err := w.ancestry.is(ctx, repo, w.commit, id); later || err != nil {
 			return later, err
 		}

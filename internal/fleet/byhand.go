@@ -89,6 +89,7 @@ func (a *App) findKind(x *examiner, l listing, levels []level) error {
 	}
 	a.Kind = kind
 	a.completeChart()
+	a.fitParameters()
 	if kind == Helm {
 		files := []string{valuesFile}
 		if a.Env != "" {

@@ -25,11 +25,15 @@ var (
 	typeSettings    = reflect.TypeFor[v1alpha1.Settings]()
 	typeRoot        = reflect.TypeFor[v1alpha1.RootFile]()
 	typeChart       = reflect.TypeFor[v1alpha1.ChartRef]()
+	typeHelm        = reflect.TypeFor[v1alpha1.HelmSettings]()
+	typeKustomize   = reflect.TypeFor[v1alpha1.KustomizeSettings]()
 	typeEnvironment = reflect.TypeFor[v1alpha1.Environment]()
 )
 
 // later holds the fields that resources.md reserves: refused by name until they work.
 var later = map[reflect.Type][]string{
+	typeKustomize:   {"patches", "components", "namespace", "commonLabels", "commonAnnotations", "openapi", "version"},
+	typeHelm:        {"valuesFrom", "postRenderers", "fileParameters", "parameters", "kubeVersion", "apiVersions", "skipTests", "skipSchemaValidation", "ignoreMissingValueFiles"},
 	typeEnvironment: {"after", "soak", "waves", "approve", "window"},
 }
 

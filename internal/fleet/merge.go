@@ -26,6 +26,7 @@ func Merge(base, over v1alpha1.Settings) v1alpha1.Settings {
 	out.Render = pickText(base.Render, over.Render)
 	out.Plain = mergePlain(base.Plain, over.Plain)
 	out.Helm = mergeHelm(base.Helm, over.Helm)
+	out.Kustomize = mergeKustomize(base.Kustomize, over.Kustomize)
 	out.Replace = pickList(base.Replace, over.Replace)
 	out.After = pickList(base.After, over.After)
 	return out
@@ -57,16 +58,35 @@ func mergeHelm(base, over *v1alpha1.HelmSettings) *v1alpha1.HelmSettings {
 		Chart:    mergeChart(base.Chart, over.Chart),
 		Release:  pickText(base.Release, over.Release),
 		Values:   pickList(base.Values, over.Values),
-		Set:      maps.Clone(base.Set),
+		Set:      mergeTexts(base.Set, over.Set),
+		SetFile:  mergeTexts(base.SetFile, over.SetFile),
 		Inline:   mergeInline(base.Inline, over.Inline),
 		SkipCRDs: pick(base.SkipCRDs, over.SkipCRDs),
 	}
-	if out.Set == nil {
-		out.Set = over.Set
-		return out
-	}
-	maps.Copy(out.Set, over.Set)
 	return out
+}
+
+func mergeTexts(base, over map[string]string) map[string]string {
+	if base == nil {
+		return over
+	}
+	out := maps.Clone(base)
+	maps.Copy(out, over)
+	return out
+}
+
+func mergeKustomize(base, over *v1alpha1.KustomizeSettings) *v1alpha1.KustomizeSettings {
+	if base == nil || over == nil {
+		return pick(base, over)
+	}
+	return &v1alpha1.KustomizeSettings{
+		Images:      pickList(base.Images, over.Images),
+		Replicas:    pickList(base.Replicas, over.Replicas),
+		NamePrefix:  pickText(base.NamePrefix, over.NamePrefix),
+		NameSuffix:  pickText(base.NameSuffix, over.NameSuffix),
+		Labels:      mergeTexts(base.Labels, over.Labels),
+		Annotations: mergeTexts(base.Annotations, over.Annotations),
+	}
 }
 
 // mergeChart lets a level say only the version, say. A digest is of one version: it goes with any other word about the chart.

@@ -212,6 +212,7 @@ func (p *placer) app(s spot, t target, cluster string, over *clusterFolder) App 
 	app.Name = ObjectName(app.Address())
 	app.setLevels(p.root.level, levels)
 	app.completeChart()
+	app.fitParameters()
 	app.setLabels(p.repo, s.vars)
 	app.setNamespace(s.pattern.namespace, s.vars)
 	if over == nil && t.envDir != "" {

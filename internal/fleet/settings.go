@@ -185,6 +185,7 @@ func checkSettings(s v1alpha1.Settings, path string) []finding {
 			found = append(found, invalid(at(fmt.Sprintf("after[%d]", i)), fmt.Sprintf("is %q, which is not the address of an app", clip(name)), "write app, app/env or app/env@cluster"))
 		}
 	}
+	found = append(found, checkKustomize(s.Kustomize, at("kustomize"))...)
 	found = append(found, checkIgnore(s.Ignore, at("ignore"))...)
 	found = append(found, checkHealth(s.Health, at("health"))...)
 	return append(found, checkReplace(s.Replace, at("replace"))...)

@@ -22,7 +22,7 @@ func TestRefusedSettings(t *testing.T) {
 	}{
 		{reason: "an unknown field names the nearest known one", text: "heal: true\nheel: false", fault: fault.InvalidSettings, at: "2:1", says: "heel is not a field", next: "did you mean heal?"},
 		{reason: "case counts", text: "Helm: {}", fault: fault.InvalidSettings, at: "1:1", says: "Helm is not a field", next: "did you mean helm?"},
-		{reason: "far from any field: all are named", text: "annotations: {}", fault: fault.InvalidSettings, at: "1:1", says: "annotations is not a field", next: "the fields here are after, heal, health, helm, ignore, namespace, plain, prune, render, replace, skip, sync, wait"},
+		{reason: "far from any field: all are named", text: "annotations: {}", fault: fault.InvalidSettings, at: "1:1", says: "annotations is not a field", next: "the fields here are after, heal, health, helm, ignore, kustomize, namespace, plain, prune, render, replace, skip, sync, wait"},
 		{reason: "inside a list", text: "ignore:\n  - kind: A\n    feild: x\n    why: y", fault: fault.InvalidSettings, at: "3:5", says: "ignore[0].feild is not a field", next: "did you mean field?"},
 		{reason: "the root file's fields belong at the root", text: "environments: []", fault: fault.InvalidSettings, at: "1:1", says: "environments is not a field", next: "it belongs in the plumb.yaml at the root of the repository"},
 		{reason: "an app's fields stand under defaults at the root", root: true, text: "heal: false", fault: fault.InvalidSettings, at: "1:1", says: "heal is not a field", next: "at the root of the repository it stands under defaults: defaults.heal"},

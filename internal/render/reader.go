@@ -121,7 +121,8 @@ func (r *reader) cluster(ask wire.Ask) wire.Answer {
 func (r *reader) resolve(at location) (location, thing, error) {
 	source, ok := r.sources[at.source]
 	if !ok {
-		return at, thing{}, fault.New(fault.InvalidSettings, "there is no source %q", at.source)
+		return at, thing{}, fault.New(fault.InvalidSettings, "there is no source %q", at.source).
+			WithNext("$<name>/<path> is a file of a source that spec.sources of the App names")
 	}
 	if !fs.ValidPath(at.path) {
 		return at, thing{}, outside(at.path)

@@ -61,13 +61,14 @@ func (req Request) Key() string {
 		Render    string
 		Plain     any
 		Helm      any
+		Kustomize any
 		Chart     *File
 		Charts    []Dependency
 		Values    []File
 		Set       []string
 		Release   string
 		Namespace string
-	}{Version, toolVersions(), req.Source, path.Clean(req.Path), req.Render, req.Plain, req.Helm, req.Chart, req.Dependencies, req.Values, req.Set, req.Release, req.Namespace})
+	}{Version, toolVersions(), req.Source, path.Clean(req.Path), req.Render, req.Plain, req.Helm, req.Kustomize, req.Chart, req.Dependencies, req.Values, req.Set, req.Release, req.Namespace})
 	if err != nil {
 		return "" // settings that are not JSON cannot be rendered either
 	}

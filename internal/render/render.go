@@ -43,9 +43,10 @@ type Request struct {
 	Source  string // the key in Sources of the app's folder; "" if there is only one
 	Path    string // the app's folder, relative to the root of the source; "." is the root
 	// Plain, Kustomize, Helm, or "": found by what the folder holds.
-	Render string
-	Plain  *v1alpha1.PlainSettings
-	Helm   *v1alpha1.HelmSettings
+	Render    string
+	Plain     *v1alpha1.PlainSettings
+	Helm      *v1alpha1.HelmSettings
+	Kustomize *v1alpha1.KustomizeSettings
 	// The archive of a chart from elsewhere; nil: the chart is the app's folder. See UseChart.
 	Chart *File
 	// Charts that the chart depends on and does not hold. See AddArchive and AddFolder.

@@ -207,6 +207,9 @@ func (req Request) wire(app location, options Options) wire.Render {
 		out.Recurse = p.Recurse == nil || *p.Recurse
 		out.Include, out.Exclude = p.Include, p.Exclude
 	}
+	if req.Kustomize != nil {
+		out.Overlay = overlay(req.Kustomize)
+	}
 	if h := req.Helm; h != nil {
 		setHelm(&out, h, app)
 	}

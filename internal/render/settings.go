@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"maps"
 	"path"
 	"slices"
@@ -30,6 +31,9 @@ func setHelm(out *wire.Render, h *v1alpha1.HelmSettings, app location) {
 	for _, key := range slices.Sorted(maps.Keys(h.Set)) {
 		out.Set = append(out.Set, key+"="+oneValue(h.Set[key]))
 	}
+	for _, key := range slices.Sorted(maps.Keys(h.SetFile)) {
+		out.SetFile = append(out.SetFile, wire.SetFile{Key: key, File: valuesFile(app.path, h.SetFile[key])})
+	}
 	out.SkipCRDs = h.SkipCRDs != nil && *h.SkipCRDs
 }
 
@@ -37,9 +41,37 @@ func setHelm(out *wire.Render, h *v1alpha1.HelmSettings, app location) {
 func valuesFile(folder, name string) wire.File {
 	if named, ok := strings.CutPrefix(name, "$"); ok {
 		source, below, _ := strings.Cut(named, "/")
-		return wire.File{Source: source, Path: path.Clean(below)}
+		return wire.File{Source: "$" + source, Path: path.Clean(below)}
 	}
 	return wire.File{Path: beside(folder, name)}
+}
+
+// overlay writes settings as the kustomization that is laid over the folder's own. The child adds the resource.
+func overlay(k *v1alpha1.KustomizeSettings) json.RawMessage {
+	fields := map[string]any{"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+	if len(k.Images) > 0 {
+		fields["images"] = k.Images
+	}
+	if len(k.Replicas) > 0 {
+		fields["replicas"] = k.Replicas
+	}
+	if k.NamePrefix != "" {
+		fields["namePrefix"] = k.NamePrefix
+	}
+	if k.NameSuffix != "" {
+		fields["nameSuffix"] = k.NameSuffix
+	}
+	if len(k.Labels) > 0 {
+		fields["labels"] = []any{map[string]any{"pairs": k.Labels, "includeTemplates": true}}
+	}
+	if len(k.Annotations) > 0 {
+		fields["commonAnnotations"] = k.Annotations
+	}
+	data, err := json.Marshal(fields)
+	if err != nil {
+		return nil // texts and numbers are JSON
+	}
+	return data
 }
 
 // beside gives the path of a file that is named relative to the app's folder. Addresses stay as they are: the child refuses

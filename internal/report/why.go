@@ -89,10 +89,10 @@ func (w *whyPage) revisions(st v1alpha1.AppStatus) {
 	if st.Target != "" && st.Target != st.Revision {
 		text += ", " + short(st.Target) + " wanted"
 	}
-	if len(st.ChangedBy) > 0 && st.Target != st.Revision {
+	if len(st.ChangedBy) > 0 && (st.Target != st.Revision || strings.Contains(st.ChangedBy[0], "@")) {
 		ids := make([]string, len(st.ChangedBy))
 		for i, id := range st.ChangedBy {
-			ids[i] = short(id)
+			ids[i] = shortChange(id)
 		}
 		text += "; changed by " + strings.Join(ids, ", ")
 	}
@@ -100,6 +100,7 @@ func (w *whyPage) revisions(st v1alpha1.AppStatus) {
 		text += "; so since " + Clock(at, w.now) + " (" + ago(at, w.now) + ")"
 	}
 	w.section("revision", text)
+	w.elsewhere(st)
 	if n := st.Objects; n.Total > 0 {
 		text = plural(n.Total, "object")
 		if st.Health != "" {
@@ -280,4 +281,26 @@ func (w *whyPage) stalled(of metav1.Condition, list []metav1.Condition) string {
 		}
 	}
 	return ""
+}
+
+// elsewhere tells what comes from other places than the app's repository.
+func (w *whyPage) elsewhere(st v1alpha1.AppStatus) {
+	var parts []string
+	for _, c := range st.Charts {
+		parts = append(parts, "chart "+Clean(c.Name)+" "+Clean(c.Version)+" of "+Clean(c.Repo))
+	}
+	for _, s := range st.Sources {
+		parts = append(parts, "source "+Clean(s.Name)+" at "+short(s.Revision))
+	}
+	if len(parts) > 0 {
+		w.section("with", strings.Join(parts, ", "))
+	}
+}
+
+// shortChange shortens a commit, or <source>@<commit>.
+func shortChange(id string) string {
+	if source, commit, ok := strings.Cut(id, "@"); ok {
+		return Clean(source) + "@" + short(commit)
+	}
+	return short(id)
 }

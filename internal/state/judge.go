@@ -36,11 +36,11 @@ func judge(f Facts, before v1alpha1.AppStatus, now time.Time) judgement {
 	return fine(f)
 }
 
-// aside tells whether a fault lies before the app: what was applied stays applied and its state is told as it is.
-func aside(f *fault.Fault) bool {
-	switch f.Reason {
+// aside tells whether the fault lies before the app: what was applied stays applied and its state is told as it is.
+func (f Facts) aside() bool {
+	switch f.Fault.Reason {
 	case fault.FetchFailed, fault.RevisionNotFound, fault.CredentialsRefused, fault.SourceStale:
-		return true
+		return !f.Wanting
 	}
 	return false
 }
@@ -80,7 +80,7 @@ func (f Facts) unseen() bool {
 	case f.looked() || len(f.Faults) > 0 || f.Stage != "":
 		return false
 	case f.Fault != nil:
-		return aside(f.Fault) && f.applied()
+		return f.aside() && f.applied()
 	}
 	return f.Target == "" || f.applied()
 }
@@ -104,7 +104,7 @@ func failed(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
 // is only known as one, comes last.
 func (f Facts) failures() []*fault.Fault {
 	var faults []*fault.Fault
-	if f.Fault != nil && !waits(f.Fault) && (!aside(f.Fault) || f.Revision == "") {
+	if f.Fault != nil && !waits(f.Fault) && (!f.aside() || f.Revision == "") {
 		faults = append(faults, f.Fault)
 	}
 	if f.Plan != nil && f.Plan.Fault != nil {

@@ -49,7 +49,9 @@ type Facts struct {
 	Attempts   int          // failed tries: another one is scheduled
 	// Transient: what was rendered was not why it failed, so that another try may succeed
 	Transient bool
-	Lost      string // why the cluster cannot be heard; "" if it can
+	// Wanting: the newest commit was read, and what it names elsewhere, a chart or a source, cannot be had
+	Wanting bool
+	Lost    string // why the cluster cannot be heard; "" if it can
 }
 
 // Judge gives the status with what it says about the state brought up to date: State, Summary, AsOf, Health, Blocking,
@@ -57,7 +59,7 @@ type Facts struct {
 // last plan changed.
 func Judge(f Facts, before v1alpha1.AppStatus, now time.Time) v1alpha1.AppStatus {
 	s := *before.DeepCopy()
-	blind := !f.looked() && (f.Fault == nil || aside(f.Fault)) && f.Lost == ""
+	blind := !f.looked() && (f.Fault == nil || f.aside()) && f.Lost == ""
 	if blind && before.State != "" {
 		return s // nothing is known that was not known before: what was said holds until a pass has looked
 	}
@@ -88,7 +90,7 @@ func (f Facts) looked() bool { return len(f.Verdicts) > 0 || f.Plan != nil || f.
 
 // applied tells whether the target is applied completely, by the record or by the plan that was just carried out.
 func (f Facts) applied() bool {
-	if f.Target == "" || f.Fault != nil && !aside(f.Fault) || len(f.Faults) > 0 || len(f.After) > 0 {
+	if f.Target == "" || f.Fault != nil && !f.aside() || len(f.Faults) > 0 || len(f.After) > 0 {
 		return false
 	}
 	if f.Revision == f.Target || f.Quiet {

@@ -87,6 +87,10 @@ func TestJudge(t *testing.T) {
 		}, noon, v1alpha1.StateRolling, fault.Applying, "9f31c2a is being applied", "Reconciling=Applying"},
 		{"a source that cannot be read leaves the last good state", func(f *state.Facts) { f.Fault = fault.New(fault.FetchFailed, "no route to host") }, noon,
 			v1alpha1.StateOK, fault.Healthy, "9f31c2a is healthy; no newer commit can be read: no route to host", ""},
+		{"a commit that names what cannot be had is no good state", func(f *state.Facts) {
+			f.Fault, f.Wanting, f.Transient = fault.New(fault.RevisionNotFound, "no version 9.9.9 of podinfo"), true, true
+		}, noon,
+			v1alpha1.StateFailed, fault.RevisionNotFound, "no version 9.9.9 of podinfo", ""},
 		{"unless there is none", func(f *state.Facts) {
 			*f = state.Facts{Fault: fault.New(fault.CredentialsRefused, "401")}
 		}, noon, v1alpha1.StateFailed, fault.CredentialsRefused, "401", ""},

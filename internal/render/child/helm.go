@@ -3,6 +3,7 @@ package child
 import (
 	"bytes"
 	"context"
+	"errors"
 	"path"
 	"slices"
 	"sort"
@@ -174,6 +175,19 @@ func (h *helm) values() (map[string]any, error) {
 				return nil, fault.New(fault.InvalidSettings, "a value is set without a key").WithNext("write key=value, as for `helm --set`")
 			}
 			return nil, fault.New(fault.InvalidSettings, "the value that is set for %q cannot be read", key).WithNext("write it as for `helm --set`")
+		}
+	}
+	for _, set := range h.s.req.SetFile {
+		read := func([]rune) (any, error) {
+			data, err := h.valuesFile(set.File)
+			return string(data), err
+		}
+		if err := strvals.ParseIntoFile(set.Key+"=file", values, read); err != nil {
+			var known *fault.Fault
+			if errors.As(err, &known) {
+				return nil, known
+			}
+			return nil, fault.New(fault.InvalidSettings, "the key %q of setFile cannot be read", set.Key).WithNext("write it as for `helm --set-file`")
 		}
 	}
 	return values, nil

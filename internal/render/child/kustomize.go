@@ -63,7 +63,11 @@ func (k *kustomization) build() (resmap.ResMap, error) {
 	options := krusty.MakeDefaultOptions()
 	options.LoadRestrictions = types.LoadRestrictionsNone
 	options.PluginConfig = types.DisabledPluginConfig()
-	built, err := krusty.MakeKustomizer(options).Run(repository{k}, mount(k.s.req.Path))
+	folder := mount(k.s.req.Path)
+	if len(k.s.req.Overlay) > 0 {
+		folder = overlayFolder
+	}
+	built, err := krusty.MakeKustomizer(options).Run(repository{k}, folder)
 	if k.refused != nil {
 		return nil, k.refused
 	}

@@ -1,6 +1,7 @@
 package child
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"path"
@@ -55,6 +56,9 @@ func (k *kustomization) refuse(err error) error {
 
 // get asks for a path.
 func (r repository) get(name string) (wire.Answer, string, error) {
+	if path.Dir(path.Clean(name)) == overlayFolder { // upstream tries all the names of a kustomization
+		return wire.Answer{}, name, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
 	below, err := r.inside(name)
 	if err != nil {
 		return wire.Answer{}, "", err
@@ -69,8 +73,27 @@ func (r repository) get(name string) (wire.Answer, string, error) {
 	return a, below, nil
 }
 
+// The settings of an app are a kustomization of their own, beside the repository: nothing in it can have the name.
+const (
+	overlayFolder = "/settings"
+	overlayFile   = overlayFolder + "/kustomization.yaml"
+)
+
+// overlay gives the kustomization that the settings are, over that of the app's folder.
+func (k *kustomization) overlay() ([]byte, error) {
+	fields := map[string]any{}
+	if err := json.Unmarshal(k.s.req.Overlay, &fields); err != nil {
+		return nil, err
+	}
+	fields["resources"] = []string{path.Join("..", mount(k.s.req.Path))}
+	return json.Marshal(fields)
+}
+
 // ReadFile gives a file. A kustomization is scanned first.
 func (r repository) ReadFile(name string) ([]byte, error) {
+	if path.Clean(name) == overlayFile {
+		return r.k.overlay()
+	}
 	a, below, err := r.get(name)
 	if err != nil {
 		return nil, err
@@ -90,6 +113,9 @@ func (r repository) ReadFile(name string) ([]byte, error) {
 
 // CleanedAbs gives the folder, and the file in it if the path is one, without symlinks.
 func (r repository) CleanedAbs(name string) (filesys.ConfirmedDir, string, error) {
+	if path.Clean(name) == overlayFolder {
+		return overlayFolder, "", nil
+	}
 	a, _, err := r.get(name)
 	if err != nil {
 		return "", "", err
@@ -103,12 +129,18 @@ func (r repository) CleanedAbs(name string) (filesys.ConfirmedDir, string, error
 
 // IsDir tells whether a path is a folder.
 func (r repository) IsDir(name string) bool {
+	if path.Clean(name) == overlayFolder {
+		return true
+	}
 	a, _, err := r.get(name)
 	return err == nil && a.Status == wire.ItIsFolder
 }
 
 // Exists tells whether a path is there.
 func (r repository) Exists(name string) bool {
+	if clean := path.Clean(name); clean == overlayFolder || path.Dir(clean) == overlayFolder {
+		return clean == overlayFolder || clean == overlayFile
+	}
 	_, _, err := r.get(name)
 	return err == nil
 }

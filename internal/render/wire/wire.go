@@ -173,7 +173,9 @@ type Render struct {
 	Values    []File          `json:"values,omitempty"` // in order, later wins
 	Inline    json.RawMessage `json:"inline,omitempty"`
 	Set       []string        `json:"set,omitempty"` // lines as for helm --set
+	SetFile   []SetFile       `json:"setFile,omitempty"`
 	SkipCRDs  bool            `json:"skipCRDs,omitempty"`
+	Overlay   json.RawMessage `json:"overlay,omitempty"` // a kustomization without resources, laid over that of the folder
 	// Charts that the chart depends on and does not hold.
 	Dependencies []Dependency `json:"dependencies,omitempty"`
 	Seed         string       `json:"seed"` // of random and time functions
@@ -185,6 +187,12 @@ type Render struct {
 type File struct {
 	Source string `json:"source,omitempty"`
 	Path   string `json:"path"`
+}
+
+// SetFile sets a value to the text of a file, as helm --set-file does.
+type SetFile struct {
+	Key string `json:"key"`
+	File
 }
 
 // Dependency is a chart to be put into charts/ under a name: a folder, or an archive whose path ends in .tgz.

@@ -1,0 +1,248 @@
+package e2e
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// chartHost is a chart repository and a registry: the program that the tests of internal/chart use.
+type chartHost struct {
+	Repository, Registry, Control string
+}
+
+// newChartHost starts one that lives as long as the test. The arguments may ask for a user and a password.
+func newChartHost(t *testing.T, arguments ...string) chartHost {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "chartserver")
+	if out, err := exec.Command("go", "build", "-C", "../..", "-o", program, "./internal/chart/charttest/chartserver").CombinedOutput(); err != nil {
+		t.Fatalf("build the chart server: %v\n%s", err, out)
+	}
+	server := exec.Command(program, arguments...)
+	stdin, err := server.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		_ = server.Wait()
+	})
+	var h chartHost
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &h)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (h chartHost) put(t *testing.T, path string, body []byte) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPut, h.Control+path, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("PUT %s: %s", path, resp.Status)
+	}
+}
+
+// publish packs a chart with one ConfigMap, named as the release, that holds its version and a color.
+func (h chartHost) publish(t *testing.T, name, version string) {
+	t.Helper()
+	all := map[string]string{
+		"Chart.yaml":       fmt.Sprintf("apiVersion: v2\nname: %s\nversion: %s\n", name, version),
+		"values.yaml":      "color: blue\n",
+		"templates/a.yaml": configMap("{{ .Release.Name }}-{{ .Chart.Name }}", "version", "{{ .Chart.Version }}") + "  color: {{ .Values.color }}\n",
+	}
+	var out bytes.Buffer
+	zip := gzip.NewWriter(&out)
+	archive := tar.NewWriter(zip)
+	for _, file := range slices.Sorted(maps.Keys(all)) {
+		if err := archive.WriteHeader(&tar.Header{Name: name + "/" + file, Mode: 0o644, Size: int64(len(all[file])), Typeflag: tar.TypeReg}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := archive.Write([]byte(all[file])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := zip.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.put(t, "/"+name+"/"+version, out.Bytes())
+}
+
+// chartOf writes a plumb.yaml.
+func chartOf(repo, name, version string) string {
+	return fmt.Sprintf("helm:\n  chart: {repo: %q, name: %s, version: %q}\n", repo, name, version)
+}
+
+// Charts of a repository and of a registry are delivered, with the values that lie in the folder; so are those that a chart in
+// the tree depends on. A newer version of a range is delivered when it is published, and an exact version is not left.
+func TestChartsFromElsewhere(t *testing.T) {
+	t.Parallel()
+	h := newChartHost(t, "-user", "me", "-password", "hunter22")
+	s := newScenario(t, shared(t), "charted")
+	s.make("apiVersion: v1\nkind: Secret\nmetadata: {name: charted, namespace: plumb-system}\nstringData: {username: me, password: hunter22}\n")
+	s.spec["poll"] = "10s"
+	s.spec["charts"] = []any{map[string]any{"url": h.Repository, "secret": "charted"}, map[string]any{"url": h.Registry + "/charts", "secret": "charted"}}
+	h.publish(t, "podinfo", "6.0.0")
+	h.publish(t, "redis", "1.4.0")
+	commit := s.commit("charts", files{
+		"apps/charted-range/plumb.yaml":  chartOf(h.Repository, "podinfo", "6.x"),
+		"apps/charted-range/values.yaml": "color: green\n",
+		"apps/charted-exact/plumb.yaml":  chartOf(h.Repository, "podinfo", "6.0.0"),
+		"apps/charted-oci/plumb.yaml":    chartOf(h.Registry+"/charts", "podinfo", ">=6 <7"),
+		"apps/charted-needs/Chart.yaml":  "apiVersion: v2\nname: needs\nversion: 1.0.0\ndependencies:\n- {name: redis, version: 1.x, repository: " + h.Repository + "}\n",
+	})
+	for _, app := range []string{"charted-range", "charted-exact", "charted-oci", "charted-needs"} {
+		s.ok(app, commit)
+	}
+	s.has("ConfigMap/charted-range/charted-range-podinfo", "data.color", "green")
+	s.has("ConfigMap/charted-exact/charted-exact-podinfo", "data.color", "blue")
+	s.has("ConfigMap/charted-needs/charted-needs-redis", "data.version", "1.4.0")
+	s.has("App/plumb-system/charted-oci", "status.charts.0.version", "6.0.0")
+
+	h.publish(t, "podinfo", "6.1.0")
+	s.has("ConfigMap/charted-range/charted-range-podinfo", "data.version", "6.1.0")
+	s.has("ConfigMap/charted-oci/charted-oci-podinfo", "data.version", "6.1.0")
+	s.has("App/plumb-system/charted-oci", "status.charts.0.version", "6.1.0")
+	s.has("ConfigMap/charted-exact/charted-exact-podinfo", "data.version", "6.0.0")
+	s.ok("charted-range", commit)
+
+	// While nobody answers, what was fetched is served, and it is said since when.
+	h.put(t, "/break", nil)
+	s.until("charted-range", func(a appStatus) error {
+		if a.State != "ok" || len(a.Warnings) != 1 || !strings.Contains(a.Warnings[0], "whether podinfo 6.x is still 6.1.0 is not known since") {
+			return errNotYet("%s, warnings %v", a, a.Warnings)
+		}
+		return nil
+	})
+	next := s.commit("another color", files{"apps/charted-range/values.yaml": "color: red\n", "apps/charted-exact/values.yaml": "color: red\n"})
+	s.ok("charted-range", next)
+	s.ok("charted-exact", next)
+	s.has("ConfigMap/charted-range/charted-range-podinfo", "data.color", "red")
+	h.put(t, "/mend", nil)
+	s.until("charted-range", func(a appStatus) error {
+		if a.State != "ok" || len(a.Warnings) > 0 {
+			return errNotYet("%s, warnings %v", a, a.Warnings)
+		}
+		return nil
+	})
+	if said := s.said("hunter22", 5); said != "" {
+		t.Errorf("the password got into the log: %s", said)
+	}
+}
+
+// A chart that cannot be had fails its app with the way out; what runs stays, and other apps go on.
+func TestChartThatCannotBeHad(t *testing.T) {
+	t.Parallel()
+	h := newChartHost(t)
+	s := newScenario(t, shared(t), "chartless")
+	s.spec["charts"] = []any{map[string]any{"url": h.Repository}}
+	h.publish(t, "podinfo", "6.0.0")
+	first := s.commit("a chart", files{
+		"apps/chartless/plumb.yaml":        chartOf(h.Repository, "podinfo", "6.0.0"),
+		"apps/chartless-other/a.yaml":      configMap("settings", "a", "1"),
+		"apps/chartless-closed/plumb.yaml": chartOf(h.Registry+"/charts", "podinfo", "6.0.0"),
+	})
+	s.ok("chartless", first)
+	before := s.live("ConfigMap/chartless/chartless-podinfo")
+	_, message := s.is("chartless-closed", "failed", "UnsafeURL").ready()
+	s.says(message, "private network", "list its address in charts of the Repo")
+
+	second := s.commit("a version that is not there", files{
+		"apps/chartless/plumb.yaml":   chartOf(h.Repository, "podinfo", "9.9.9"),
+		"apps/chartless-other/a.yaml": configMap("settings", "a", "2"),
+	})
+	s.ok("chartless-other", second)
+	_, message = s.is("chartless", "failed", "RevisionNotFound").ready()
+	s.says(message, "apps/chartless/plumb.yaml", "has no version 9.9.9 of podinfo", "is 6.0.0")
+	s.same(before)
+	h.publish(t, "podinfo", "9.9.9")
+	s.ok("chartless", second) // it is asked for again without a commit
+	s.has("ConfigMap/chartless/chartless-podinfo", "data.version", "9.9.9")
+}
+
+// Values from a second repository, at a revision of its own: a commit there is delivered as one of the app's own repository is, and
+// the status says whose commit it was. What does not concern the app writes nothing.
+func TestValuesFromAnotherRepository(t *testing.T) {
+	t.Parallel()
+	h := newChartHost(t)
+	h.publish(t, "podinfo", "6.0.0")
+	values := newScenario(t, shared(t), "valued-values")
+	values.made = true // no Repo for it: App valued reads it by its address
+	values.write(files{"envs/prod/podinfo.yaml": "color: green\n"})
+	values.git("commit", "-q", "-m", "values")
+	values.git("push", "-q", "origin", "HEAD:main")
+
+	s := newScenario(t, shared(t), "valued")
+	s.made = true
+	s.write(files{"podinfo/plumb.yaml": chartOf(h.Repository, "podinfo", "6.0.0") + "  values: [values.yaml, $config/envs/prod/podinfo.yaml]\n", "podinfo/values.yaml": "color: yellow\n"})
+	s.git("commit", "-q", "-m", "a chart")
+	s.git("push", "-q", "origin", "HEAD:main")
+	for _, repo := range []*scenario{s, values} {
+		repo.spec["poll"], repo.spec["apps"] = "10s", []any{map[string]any{"path": "none/{app}"}}
+		repo.makeRepo()
+	}
+	s.make(fmt.Sprintf(`
+apiVersion: plumb.dev/v1alpha1
+kind: App
+metadata: {name: valued, namespace: plumb-system}
+spec:
+  repo: valued
+  path: podinfo
+  sources: [{name: config, repo: valued-values}]
+  charts: [{url: %q}]
+`, h.Repository))
+	commit := s.git("rev-parse", "HEAD")
+	s.ok("valued", commit)
+	s.has("ConfigMap/valued/valued-podinfo", "data.color", "green")
+	s.has("App/plumb-system/valued", "status.sources.0.revision", values.git("rev-parse", "HEAD"))
+
+	newer := values.commit("blue", files{"envs/prod/podinfo.yaml": "color: blue\n"})
+	s.has("ConfigMap/valued/valued-podinfo", "data.color", "blue")
+	s.has("App/plumb-system/valued", "status.changedBy.0", "config@"+newer)
+	s.has("App/plumb-system/valued", "status.sources.0.revision", newer)
+	s.ok("valued", commit)
+
+	written := s.live("App/plumb-system/valued").GetResourceVersion()
+	other := values.commit("of somebody else", files{"envs/prod/other.yaml": "color: blue\n"})
+	s.has("Repo/plumb-system/valued-values", "status.observed.revision", other)
+	if s.live("App/plumb-system/valued").GetResourceVersion() != written {
+		t.Error("a commit that does not concern the app was written down")
+	}
+	s.ok("valued", s.commit("another chart's values", files{"podinfo/values.yaml": "color: none\n"}))
+
+	// A source that is not there is told by its name.
+	s.commit("a typo", files{"podinfo/plumb.yaml": chartOf(h.Repository, "podinfo", "6.0.0") + "  values: [$conifg/envs/prod/podinfo.yaml]\n"})
+	_, message := s.is("valued", "failed", "InvalidSettings").ready()
+	s.says(message, `there is no source "$conifg"`, "spec.sources")
+}
