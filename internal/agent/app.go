@@ -44,9 +44,9 @@ type offer struct {
 }
 
 // letGo ends the hold of an App by hand on the trace of its commit; for the apps of a Repo, that holds it.
-func (o *offer) letGo() {
-	if o.repo == (types.NamespacedName{}) {
-		o.trace.Release()
+func (of *offer) letGo() {
+	if of.repo == (types.NamespacedName{}) {
+		of.trace.Release()
 	}
 }
 

@@ -235,8 +235,8 @@ func (ag *Agent) peer(key types.NamespacedName, from *offer) state.Peer {
 }
 
 // sameSource tells whether two offers are of one branch of one repository.
-func (o *offer) sameSource(other *offer) bool {
-	return o.mirror != nil && other.mirror != nil && o.mirror.URL() == other.mirror.URL() && o.ref == other.ref
+func (of *offer) sameSource(other *offer) bool {
+	return of.mirror != nil && other.mirror != nil && of.mirror.URL() == other.mirror.URL() && of.ref == other.ref
 }
 
 // await notes whether an app waits for others to be ok.

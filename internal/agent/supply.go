@@ -143,7 +143,7 @@ func (s *supply) tell(before, after supplied, users []types.NamespacedName) {
 		return
 	}
 	if moved {
-		log.Info("a chart was fetched", "version", after.found.Version, "digest", "sha256:"+after.found.Digest)
+		log.Info("a chart was fetched", "version", after.found.Version)
 	}
 	if failed && after.fault != nil {
 		log.Warn("a chart cannot be fetched", "error", after.fault)

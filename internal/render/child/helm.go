@@ -51,7 +51,10 @@ func renderHelm(s *session) (output, error) {
 	if !s.req.SkipCRDs {
 		crds := h.chart.CRDObjects() // of the subcharts that are enabled
 		slices.SortStableFunc(crds, func(a, b chart.CRD) int { return strings.Compare(a.Filename, b.Filename) })
-		for _, crd := range crds {
+		for i, crd := range crds {
+			if slices.ContainsFunc(crds[:i], func(before chart.CRD) bool { return bytes.Equal(before.File.Data, crd.File.Data) }) {
+				continue // of a chart that is there twice, by an alias
+			}
 			objects, err := h.parse(crd.Filename, string(crd.File.Data))
 			if err != nil {
 				return out, err
