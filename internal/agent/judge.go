@@ -252,8 +252,8 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	for _, n := range slices.Sorted(maps.Keys(a.shelf.written)) {
 		s.Inventory = append(s.Inventory, inventoryName(t.object.Name, n))
 	}
-	if t.plan != nil || f.Quiet {
-		s.Pending = t.pending
+	if t.plan != nil || f.Quiet || f.Fault != t.unread {
+		s.Pending = t.pending // else nobody has planned, as in a pause: what was told holds
 	}
 	s.Warnings = limitTexts(slices.Concat(t.unsupported(), t.unmet(), t.offer.warnings, a.renderWarnings, a.loadWarnings, a.planWarnings), 10)
 	t.history(s, now)

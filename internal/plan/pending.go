@@ -8,8 +8,12 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 )
 
-// pendingShown is how many steps of a plan that is not carried out a status lists.
-const pendingShown = 20
+// A status lists pendingShown steps of a plan that is not carried out, each with whyShown characters of its why: it stays far
+// below its limit whatever an admission rule says.
+const (
+	pendingShown = 20
+	whyShown     = 400
+)
 
 // Writes counts the steps that would change the cluster because of the revision: all that send something but those that
 // undo drift.
@@ -49,13 +53,22 @@ func PendingOf(p Plan) *v1alpha1.Pending {
 		}
 		pending.Count++
 		if len(pending.Steps) < pendingShown {
-			pending.Steps = append(pending.Steps, v1alpha1.PendingStep{Action: word, Object: s.ID.String(), Why: s.Why})
+			pending.Steps = append(pending.Steps, v1alpha1.PendingStep{Action: word, Object: s.ID.String(), Why: shortened(s.Why)})
 		}
 	}
 	if pending.Count == 0 {
 		return nil
 	}
 	return pending
+}
+
+// shortened cuts a why, and makes one line of it.
+func shortened(why string) string {
+	runes := []rune(strings.Join(strings.Fields(why), " "))
+	if len(runes) <= whyShown {
+		return string(runes)
+	}
+	return string(runes[:whyShown-1]) + "…"
 }
 
 // pendingOrder is the order in which PendingText counts, with the words behind the numbers.

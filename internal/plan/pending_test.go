@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,6 +59,10 @@ func TestPending(t *testing.T) {
 	var many plan.Plan
 	for i := range 30 {
 		many.Steps = append(many.Steps, step(fmt.Sprint("x", i), plan.Step{Action: plan.Apply}))
+	}
+	many.Steps[0].Why = strings.Repeat("no\n ", 500)
+	if why := plan.PendingOf(many).Steps[0].Why; len([]rune(why)) != 400 || strings.Contains(why, "\n") {
+		t.Errorf("a long why has %d characters", len([]rune(why)))
 	}
 	if got := plan.PendingOf(many); got.Count != 30 || len(got.Steps) != 20 {
 		t.Errorf("%d of %d are shown", len(got.Steps), got.Count)

@@ -70,6 +70,15 @@ func TestAwaited(t *testing.T) {
 	}
 }
 
+// An app that fails before it comes to the others is not told to wait for them.
+func TestAFailedAppWaitsForNobody(t *testing.T) {
+	before := v1alpha1.AppStatus{State: v1alpha1.StateWaiting, WaitingFor: []v1alpha1.WaitingFor{{Kind: "App", Name: "ledger-prod"}, {Kind: "Consent", Name: "x"}}}
+	s := state.Judge(state.Facts{Target: target, Fault: fault.New(fault.RenderFailed, "no end")}, before, noon)
+	if len(s.WaitingFor) != 1 || s.WaitingFor[0].Kind != "Consent" {
+		t.Errorf("it waits for %v", s.WaitingFor)
+	}
+}
+
 // TestDelivered says what the apps that come after one wait for.
 func TestDelivered(t *testing.T) {
 	for _, row := range []struct {

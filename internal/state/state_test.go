@@ -332,7 +332,14 @@ func drawFacts(t *rapid.T) state.Facts {
 	if rapid.IntRange(0, 3).Draw(t, "paused") == 0 {
 		f.Pause = &v1alpha1.Pause{Reason: message.Draw(t, "pause") + "x", By: "lena"}
 	}
-	f.Manual = rapid.Bool().Draw(t, "manual")
+	f.Manual, f.ReadOnly = rapid.Bool().Draw(t, "manual"), rapid.Bool().Draw(t, "read-only")
+	f.Pending = message.Draw(t, "pending")
+	for range rapid.IntRange(0, 2).Draw(t, "after") {
+		f.After = append(f.After, state.Peer{
+			App: "ledger", Address: "ledger", Missing: rapid.Bool().Draw(t, "missing"), Decided: rapid.Bool().Draw(t, "decided"),
+			State: rapid.SampledFrom(v1alpha1.States).Draw(t, "peer"), Summary: message.Draw(t, "summary"),
+		})
+	}
 	f.Attempts = rapid.IntRange(0, 2).Draw(t, "attempts")
 	return f
 }
