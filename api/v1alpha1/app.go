@@ -220,6 +220,8 @@ type Blocking struct {
 	Name      string `json:"name"`
 	Message   string `json:"message,omitempty"`
 	LastEvent string `json:"lastEvent,omitempty"`
+	// Of a hook that failed: the last lines of what its pod has said, without the values of Secrets, at most 10.
+	Log []string `json:"log,omitempty"`
 }
 
 // Counts counts objects.

@@ -82,6 +82,8 @@ type InventoryEntry struct {
 	Owned string `json:"o,omitempty"`
 	// never or consent: the object's own wish about being deleted.
 	Prune string `json:"p,omitempty"`
+	// Of a hook: the revision, and how far each of its phases came in it: "9f31c2a… PreSync=Succeeded PostSync=Started".
+	Hook string `json:"h,omitempty"`
 }
 
 // Entry is one line of an app's record: a revision it went through, or a drift that was corrected.

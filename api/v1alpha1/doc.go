@@ -36,6 +36,7 @@ func AddToScheme(s *runtime.Scheme) error {
 const (
 	LabelManaged       = "plumb.dev/managed"   // "true" on every managed object; what the watches select
 	AnnotationOwner    = "plumb.dev/owner"     // the claim: <namespace>/<App>:<App UID>
+	AnnotationRun      = "plumb.dev/run"       // on the object of a hook: the revision and phase that it runs in
 	LabelRepo          = "plumb.dev/repo"      // on generated Apps
 	LabelApp           = "plumb.dev/app"       // on generated Apps
 	LabelEnv           = "plumb.dev/env"       // on generated Apps

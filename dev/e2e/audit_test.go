@@ -42,6 +42,12 @@ func (p *plane) now(t *testing.T) mark {
 // requests gives what agents have asked since a mark, as far as keep tells.
 func (p *plane) requests(t *testing.T, since mark, keep func(request) bool) []request {
 	t.Helper()
+	return p.logged(t, since, func(r request) bool { return strings.HasPrefix(r.UserAgent, "plumb-agent") && keep(r) })
+}
+
+// logged gives what anybody has asked since a mark, in the order of the answers, as far as keep tells.
+func (p *plane) logged(t *testing.T, since mark, keep func(request) bool) []request {
+	t.Helper()
 	file, err := os.Open(p.audit)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +64,7 @@ func (p *plane) requests(t *testing.T, since mark, keep func(request) bool) []re
 	var found []request
 	for line := range bytes.Lines(data) {
 		var r request
-		if json.Unmarshal(line, &r) == nil && r.Stage == "ResponseComplete" && strings.HasPrefix(r.UserAgent, "plumb-agent") && keep(r) {
+		if json.Unmarshal(line, &r) == nil && r.Stage == "ResponseComplete" && keep(r) {
 			found = append(found, r)
 		}
 	}

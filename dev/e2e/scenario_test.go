@@ -287,11 +287,14 @@ func field(o *unstructured.Unstructured, path string) any {
 type appStatus struct {
 	State, Summary, Revision, Target, Health string
 	ChangedBy                                []string
-	Blocking                                 *struct{ Kind, Namespace, Name, Message string }
-	Objects                                  struct{ Total, Changed, Drifted, ToDelete int }
-	Drift                                    []drift
-	HeldDeletions                            []struct{ Object, Reason string }
-	History                                  []struct {
+	Blocking                                 *struct {
+		Kind, Namespace, Name, Message string
+		Log                            []string
+	}
+	Objects       struct{ Total, Changed, Drifted, ToDelete int }
+	Drift         []drift
+	HeldDeletions []struct{ Object, Reason string }
+	History       []struct {
 		Revision, Result string
 		Changed          int
 		Took             []string

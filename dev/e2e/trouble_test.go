@@ -57,35 +57,6 @@ func TestBrokenCommitAndItsFix(t *testing.T) {
 	}
 }
 
-// What does not work yet is refused with its place, never applied as if it did.
-func TestHooksAndWavesAreUnsupported(t *testing.T) {
-	t.Parallel()
-	s := newScenario(t, shared(t), "hooks")
-	marked := func(mark string) string {
-		return documentsOf(configMap("first", "a", "1"), strings.Replace(configMap("marked", "a", "1"), "metadata:\n", "metadata:\n  annotations: {"+mark+"}\n", 1))
-	}
-	rows := map[string]string{
-		"hooks-ours": "plumb.dev/hook: PreSync",
-		"hooks-argo": "argocd.argoproj.io/hook: PostSync",
-		"hooks-helm": "helm.sh/hook: pre-install",
-		"hooks-wave": "argocd.argoproj.io/sync-wave: \"5\"",
-	}
-	fleet := files{"apps/hooks-skip/a.yaml": marked("helm.sh/hook: test")}
-	for app, mark := range rows {
-		fleet["apps/"+app+"/a.yaml"] = marked(mark)
-	}
-	first := s.commit("hooks", fleet)
-	for app, mark := range rows {
-		status := s.is(app, "failed", "Unsupported")
-		key, _, _ := strings.Cut(mark, ":")
-		s.says(status.Summary, "apps/"+app+"/a.yaml:8", key)
-		s.gone("ConfigMap/" + app + "/first")
-	}
-	s.ok("hooks-skip", first)
-	s.live("ConfigMap/hooks-skip/first")
-	s.gone("ConfigMap/hooks-skip/marked")
-}
-
 // Without its ServiceAccount an app does nothing, and says how to make one. When it is there, the app goes on by itself.
 func TestServiceAccountMissing(t *testing.T) {
 	t.Parallel()

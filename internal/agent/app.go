@@ -104,6 +104,8 @@ type app struct {
 	synced    string // last sync token carried out
 	settings  string // as they were taken up, JSON
 
+	course course
+
 	used           []v1alpha1.SourceStatus // the sources that recorded was rendered with, if this life did that
 	rendered       *offer                  // the offer that recorded was found good for
 	left           map[object.ID]bool      // wishes that are deliberately left alone

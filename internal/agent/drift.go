@@ -280,7 +280,7 @@ func (t *turn) ignore(ctx context.Context) error {
 	}
 	for i, o := range t.objects {
 		matching := plan.RulesFor(rules, o.ID())
-		if len(matching) == 0 {
+		if len(matching) == 0 || o.Name() == "" {
 			continue
 		}
 		live, entries, err := t.client.Get(ctx, o.ID(), o.Version())

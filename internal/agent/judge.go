@@ -95,12 +95,13 @@ func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 	if t.pending != nil {
 		f.Pending = plan.PendingText(*t.plan)
 	}
-	f.Verdicts = t.verdicts(ctx, now)
+	f.Verdicts, f.Hooks = t.verdicts(ctx, now)
+	f.Logs = t.logs()
 	f.Timeout = t.patience()
-	a.progress.observe(state.Fingerprint(f.Verdicts), now)
+	a.progress.observe(state.Fingerprint(f.Verdicts)+state.Fingerprint(f.Hooks), now)
 	f.ProgressSince = a.progress.since
 	f.Fights = t.fights(now)
-	if t.plan == nil && f.Fault == t.unread && len(f.Faults) == 0 && a.planned == nil && a.wishes != nil && t.moved() == "" {
+	if t.plan == nil && f.Fault == t.unread && len(f.Faults) == 0 && a.planned == nil && a.wishes != nil && !a.course.open() && t.moved() == "" {
 		f.Quiet = true
 	}
 	return f
@@ -116,15 +117,16 @@ func (t *turn) fights(now time.Time) map[object.ID]string {
 	return fights
 }
 
-// verdicts gives the health of every object that the app wants.
-func (t *turn) verdicts(ctx context.Context, now time.Time) map[object.ID]health.Verdict {
+// verdicts gives the health of every object that the app wants, and of the hooks that run.
+func (t *turn) verdicts(ctx context.Context, now time.Time) (objects, hooks map[object.ID]health.Verdict) {
 	a := t.app
-	verdicts := make(map[object.ID]health.Verdict, len(a.wishes))
+	objects = make(map[object.ID]health.Verdict, len(a.wishes))
 	for id, w := range a.wishes {
-		verdicts[id] = t.verdict(ctx, id, w)
+		objects[id] = t.verdict(ctx, id, w)
 	}
-	t.askPods(ctx, verdicts, now)
-	return verdicts
+	hooks = t.hookVerdicts(ctx)
+	t.askPods(ctx, now, objects, hooks)
+	return objects, hooks
 }
 
 func (t *turn) verdict(ctx context.Context, id object.ID, w wish) health.Verdict {
@@ -168,12 +170,14 @@ func (t *turn) judgeAgain(ctx context.Context, id object.ID, w wish, fact cluste
 // askPods puts what the pods say in the place of what their workload says, for workloads that are not healthy: a pod
 // that gets no image or crashes is trouble now, not when the workload's deadline is over. They are asked with growing
 // pauses.
-func (t *turn) askPods(ctx context.Context, verdicts map[object.ID]health.Verdict, now time.Time) {
+func (t *turn) askPods(ctx context.Context, now time.Time, kinds ...map[object.ID]health.Verdict) {
 	a := t.app
 	var bad []object.ID
-	for id, v := range verdicts {
-		if ownsPods(id) && (v.Health == v1alpha1.Progressing || v.Health == v1alpha1.Degraded) {
-			bad = append(bad, id)
+	for _, verdicts := range kinds {
+		for id, v := range verdicts {
+			if ownsPods(id) && (v.Health == v1alpha1.Progressing || v.Health == v1alpha1.Degraded) {
+				bad = append(bad, id)
+			}
 		}
 	}
 	if len(bad) == 0 {
@@ -187,16 +191,26 @@ func (t *turn) askPods(ctx context.Context, verdicts map[object.ID]health.Verdic
 	if now.Sub(a.troubleAt) >= t.troublePause(now) {
 		a.troubleAt, a.troubles = now, map[object.ID]string{}
 		for _, id := range bad[:min(len(bad), 3)] {
-			a.troubles[id] = t.trouble(ctx, id, a.wishes[id].version)
+			a.troubles[id] = t.trouble(ctx, id, a.versionOf(id))
 		}
 	}
 	for id, message := range a.troubles {
-		if v, ok := verdicts[id]; ok && message != "" {
-			v.Health, v.Message = v1alpha1.Degraded, message
-			verdicts[id] = v
+		for _, verdicts := range kinds {
+			if v, ok := verdicts[id]; ok && message != "" {
+				v.Health, v.Message = v1alpha1.Degraded, message
+				verdicts[id] = v
+			}
 		}
 	}
 	t.agent.queue.AddAfter(a.key, t.troublePause(now))
+}
+
+// versionOf gives the API version of an object that the app wants, or of a hook.
+func (a *app) versionOf(id object.ID) string {
+	if w, ok := a.wishes[id]; ok {
+		return w.version
+	}
+	return a.inventory[id].Version
 }
 
 func (t *turn) troublePause(now time.Time) time.Duration {
@@ -432,8 +446,9 @@ func asksForUnserved(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Fault != nil && s.Fault.Reason == fault.KindUnknown })
 }
 
+// waitsFor tells whether a plan waits for something outside of its app: what it waits for by its own order is not meant.
 func waitsFor(p *plan.Plan) bool {
-	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Action == plan.Wait })
+	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Action == plan.Wait && !s.Gated() })
 }
 
 // touched has the status of the Repo of an app written soon.

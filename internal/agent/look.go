@@ -27,12 +27,11 @@ const listLimit = 500
 // look takes the Picture that a Plan is made from. What the watches show costs nothing; what they do not show is read
 // as the app's ServiceAccount, in lists where that is cheaper.
 func (t *turn) look(ctx context.Context, in plan.Input) (plan.Picture, error) {
-	ids := plan.Needs(in)
+	ids, versions := plan.Needs(in), plan.Versions(in)
 	p := plan.Picture{
 		Version: plan.Version, Live: map[object.ID]plan.Live{}, Absent: map[object.ID]bool{},
 		UnknownKinds: map[string]bool{}, Terminating: map[string]bool{}, EmptyNamespaces: map[string]bool{},
 	}
-	versions := t.allVersions(in)
 	var served []object.ID
 	for _, id := range ids {
 		_, known, err := t.agent.cluster.Mapper().Of(ctx, id, versions[id])
@@ -66,19 +65,8 @@ func (t *turn) look(ctx context.Context, in plan.Input) (plan.Picture, error) {
 	t.lookForAutoscalers(ctx, &p, in)
 	t.agent.claims.picture(t.app.key, &p, ids)
 	p.Failing = t.failing(ctx)
+	t.lookAtHealth(ctx, &p, in, versions)
 	return p, nil
-}
-
-func (t *turn) allVersions(in plan.Input) map[object.ID]string {
-	versions := map[object.ID]string{}
-	for _, e := range in.Inventory {
-		versions[plan.EntryID(e)] = e.Version
-	}
-	for _, o := range in.Desired {
-		versions[o.ID()] = o.Version()
-	}
-	versions[object.ID{Kind: "Namespace", Name: in.App.Target}] = "v1"
-	return versions
 }
 
 // needsStatus tells whether the health of an object depends on more than its metadata. Of a Secret nothing else is read.

@@ -48,6 +48,7 @@ type turn struct {
 	hidden    []plan.Step       // drift that is shown and not undone
 	rules     *plan.Policy
 	exams     map[object.ID]exam
+	seen      map[object.ID]awaited // how the objects of an app with an order were when the plan was made
 }
 
 // pass takes one app through the stages: render, look, plan, apply, observe, record.
@@ -200,7 +201,7 @@ func (t *turn) act(ctx context.Context) {
 	if t.paused() || time.Now().Before(a.retryAt) {
 		return
 	}
-	moved, quiet := t.quiet()
+	moved, quiet := t.quiet(ctx)
 	if quiet {
 		a.shown = nil // what differed is as in Git again
 		t.arrive()
@@ -226,6 +227,9 @@ func (t *turn) act(ctx context.Context) {
 		return
 	}
 	t.arrive()
+	if t.asked {
+		a.course.allowed = a.target
+	}
 	t.carryOut(ctx)
 }
 
@@ -280,7 +284,7 @@ func (t *turn) heals() bool {
 
 // quiet tells whether everything in the cluster is as recorded and as wished: the usual case, and no request is made.
 // Where it is not, it says what moved first.
-func (t *turn) quiet() (moved string, quiet bool) {
+func (t *turn) quiet(ctx context.Context) (moved string, quiet bool) {
 	a := t.app
 	switch {
 	case a.wishes == nil:
@@ -291,6 +295,8 @@ func (t *turn) quiet() (moved string, quiet bool) {
 		return "the Inventory is not written", false
 	case a.deleting || a.planned != nil && (waitsFor(a.planned) || heldForFailing(a.planned)):
 		return "what was waited for may be there", false
+	case t.turns(ctx):
+		return "what comes before is not as it was", false
 	}
 	for id, sight := range a.unwished {
 		switch {
@@ -308,6 +314,9 @@ func (t *turn) quiet() (moved string, quiet bool) {
 func (t *turn) moved() string {
 	owner := t.identity().Owner()
 	for id, w := range t.app.wishes {
+		if t.app.course.gated[id] {
+			continue
+		}
 		if why := t.movedObject(id, w, owner); why != "" {
 			return id.String() + " " + why
 		}
@@ -358,7 +367,7 @@ func (t *turn) makePlan(ctx context.Context) error {
 	}
 	in := plan.Input{
 		App: t.identity(), Revision: t.app.target, Desired: t.objects,
-		Inventory: t.app.entries(),
+		Inventory: t.app.entries(), Rollout: t.rollout(),
 	}
 	in.Policy = t.policy(ctx)
 	t.decide(idSet(plan.Claims(t.objects)))
@@ -385,10 +394,10 @@ func (t *turn) remember() {
 	a.wishes = make(map[object.ID]wish, len(t.plan.Steps))
 	a.left = map[object.ID]bool{}
 	for _, s := range t.plan.Steps {
-		if s.Object == nil {
+		if s.Object == nil || s.Run != nil {
 			continue
 		}
-		a.wishes[s.ID] = wish{version: s.Object.Version(), digest: s.Digest, ignored: s.Object.Annotation(v1alpha1.AnnotationHealth) == "ignore"}
+		a.wishes[s.ID] = wish{version: s.Object.Version(), digest: s.Digest, ignored: ignoresHealth(*s.Object)}
 		if s.Action == plan.Leave {
 			a.left[s.ID] = true
 		}
@@ -396,11 +405,12 @@ func (t *turn) remember() {
 	a.consentedAt = t.offer.commit
 	a.planWarnings = t.plan.Warnings
 	a.unwished = map[object.ID]string{}
-	for id := range a.inventory {
-		if _, wished := a.wishes[id]; !wished {
+	for id, entry := range a.inventory {
+		if _, wished := a.wishes[id]; !wished && entry.Hook == "" {
 			a.unwished[id] = t.sight(id)
 		}
 	}
+	t.rememberOrder()
 	a.forgetStrangers()
 	t.agent.route(a)
 }
@@ -415,6 +425,7 @@ func (t *turn) sight(id object.ID) string {
 func (t *turn) carryOut(ctx context.Context) {
 	t.examine(ctx)
 	t.hideDrift()
+	t.readLogs(ctx)
 	if t.plan.Quiet() {
 		t.outcomes = apply.Run{}.Do(ctx, *t.plan)
 		t.evidence()
@@ -469,12 +480,15 @@ func (t *turn) finish(ctx context.Context, begun time.Time) {
 func (t *turn) conclude() {
 	a := t.app
 	a.faults = nil
-	superseded, retry := false, false
+	superseded, retry, gated, moved := false, false, false, false
 	a.deleting = false
 	for _, out := range t.outcomes {
+		moved = moved || out.Tried && out.Done
 		switch {
 		case out.Pending:
 			a.deleting = true
+		case out.Step.Gated():
+			gated = true // news of what it waits for bring it on
 		case out.Fault == nil && out.Step.Action == plan.Wait:
 			retry = true
 		case out.Fault == nil:
@@ -482,7 +496,7 @@ func (t *turn) conclude() {
 			superseded = true
 		default:
 			a.faults = append(a.faults, out.Fault)
-			retry = true
+			retry = retry || out.Fault.Reason != fault.HookFailed // that is tried again by a commit, or when somebody asks
 		}
 	}
 	a.planned = t.plan.Outline()
@@ -490,7 +504,7 @@ func (t *turn) conclude() {
 	if superseded {
 		return
 	}
-	t.applied = len(a.faults) == 0 && !retry
+	t.applied = len(a.faults) == 0 && !retry && !gated
 	if t.agent.claims.done(a.key, wishesApplied(t.outcomes)) {
 		t.agent.wakeWaiting(a.key)
 	}
@@ -499,6 +513,9 @@ func (t *turn) conclude() {
 		return
 	}
 	a.attempts, a.retryAt = 0, time.Time{}
+	if a.course.next = gated && moved; a.course.next {
+		t.agent.queue.Add(a.key) // what was applied may be healthy as soon as it is there
+	}
 }
 
 // wishesApplied tells whether all that Git has was applied. What is to be removed is another matter: it may wait for the

@@ -375,8 +375,8 @@ func (t *turn) removes() bool {
 	for _, o := range t.objects {
 		wished[o.ID()] = true
 	}
-	for id := range t.app.inventory {
-		if !wished[id] {
+	for id, entry := range t.app.inventory {
+		if !wished[id] && entry.Hook == "" {
 			return true
 		}
 	}

@@ -2,7 +2,7 @@
 // each step.
 //
 // It never decides: a step that the Plan does not hold is never made up, with one exception that the Plan's own rules
-// answer (plan.OnImmutable). Nothing is deleted unless every apply before it succeeded. It never retries a step that was
+// answer (plan.OnImmutable). Nothing that Git does not have is deleted unless every apply before it succeeded. It never retries a step that was
 // refused: the caller plans again.
 //
 // Start at Run.
@@ -50,7 +50,7 @@ type Outcome struct {
 	Fault   *fault.Fault    // why not
 	Took    []string        // from whom fields were taken
 	Tried   bool            // a request was sent
-	Pending bool            // of Delete: accepted, and the object still stands
+	Pending bool            // of Delete, and of a hook's Replace: the deletion was accepted, and the object still stands
 }
 
 // Run is one carrying out of a Plan.
@@ -140,7 +140,7 @@ func (r Run) order(ctx context.Context, now, before []Outcome) {
 			out.Fault = fault.New(fault.Superseded, "%s: stopped, a newer commit is here", out.Step.ID)
 			continue
 		}
-		if out.Step.Action == plan.Delete && blocked {
+		if out.Step.Action == plan.Delete && blocked && out.Step.Phase == "" {
 			out.Fault = fault.New(fault.ApplyFailed, "%s: not removed, because not everything was applied", out.Step.ID)
 			continue
 		}
@@ -196,8 +196,7 @@ func (r Run) remove(ctx context.Context, out *Outcome) error {
 	if err != nil || gone {
 		return err
 	}
-	live, err := r.Target.GetMetadata(ctx, out.Step.ID, r.version(out.Step))
-	out.Pending = err == nil && string(live.UID) == out.Step.UID || err != nil && !cluster.IsGone(err)
+	out.Pending = r.stands(ctx, out.Step)
 	return nil
 }
 
@@ -228,11 +227,11 @@ func (r Run) deleteExactly(ctx context.Context, step plan.Step) (gone bool, err 
 }
 
 // mayDelete tells whether an object bears our claim, or none where none is needed: an app's own namespace bears the label
-// alone, and what is replaced at its first claim was nobody's.
+// alone, and what is replaced at its first claim was nobody's. The plan may name the claim of an App that is gone.
 func (r Run) mayDelete(step plan.Step, live metav1.ObjectMeta) bool {
 	claim := live.Annotations[v1alpha1.AnnotationOwner]
 	namespace := step.ID.Group == "" && step.ID.Kind == "Namespace"
-	return claim == r.Owner || claim == "" && (namespace || step.Action == plan.Replace && step.First)
+	return claim == r.Owner || claim != "" && claim == step.Claim || claim == "" && (namespace || step.Action == plan.Replace && step.First)
 }
 
 func (r Run) version(step plan.Step) string {

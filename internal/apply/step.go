@@ -97,6 +97,10 @@ func (r Run) replace(ctx context.Context, out *Outcome) error {
 		return err
 	}
 	r.at("replace-deleted")
+	if step.Run != nil && r.stands(ctx, step) {
+		out.Pending = true // the next pass goes on, with the news that it is gone
+		return nil
+	}
 	if err := r.gone(ctx, step); err != nil {
 		return err
 	}
@@ -126,6 +130,12 @@ func renamed(o object.Object) object.Object {
 	meta["name"] = strings.TrimRight(name[:min(len(name), 50)], "-.") + "-rehearsal"
 	fields["metadata"] = meta
 	return object.Object{Fields: fields, Place: o.Place}
+}
+
+// stands tells whether the object of a step is still there, or nobody can say so.
+func (r Run) stands(ctx context.Context, step plan.Step) bool {
+	live, err := r.Target.GetMetadata(ctx, step.ID, r.version(step))
+	return err == nil && string(live.UID) == step.UID || err != nil && !cluster.IsGone(err)
 }
 
 func (r Run) gone(ctx context.Context, step plan.Step) error {

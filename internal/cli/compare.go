@@ -10,6 +10,8 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/preview"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/report"
 )
@@ -57,7 +59,8 @@ func (c *comparer) compare(ctx context.Context, p pair) (*report.AppDiff, error)
 	}
 	if p.after == nil {
 		d := &report.AppDiff{Address: p.before.Address().String(), Notes: []string{"the app goes: its deletions are held until a commit consents"}}
-		d.Objects = objectDiffs(old.objects, nil)
+		_, ordinary := plan.Hooks(old.objects)
+		d.Objects = objectDiffs(ordinary, nil)
 		return d, nil
 	}
 	d := &report.AppDiff{Address: p.after.Address().String(), Before: old.failure}
@@ -90,7 +93,10 @@ func (c *comparer) compare(ctx context.Context, p pair) (*report.AppDiff, error)
 		d.Fault = fault.Of(err, fault.RenderFailed)
 		return d, nil
 	}
-	d.Objects = objectDiffs(old.objects, manifest.Objects)
+	_, before := plan.Hooks(old.objects)
+	_, after := plan.Hooks(manifest.Objects)
+	d.Objects = objectDiffs(before, after)
+	d.Objects = append(d.Objects, preview.Hooks(old.objects, manifest.Objects, p.before == nil, len(d.Objects) > 0)...)
 	if len(d.Objects)+len(d.Notes) == 0 && old.failure == nil {
 		return nil, nil
 	}

@@ -250,3 +250,14 @@ func (c *Client) List(ctx context.Context, id object.ID, version, selector strin
 	}
 	return objects, nil
 }
+
+// Log reads the last lines of what a container has said, at most so many lines and bytes.
+func (c *Client) Log(ctx context.Context, pod object.ID, container string, lines, bytes int64) (string, error) {
+	raw, err := answerOf(c.rest.Verb(http.MethodGet).AbsPath("api", "v1", "namespaces", pod.Namespace, "pods", pod.Name, "log").
+		Param("container", container).Param("tailLines", strconv.FormatInt(lines, 10)).Param("limitBytes", strconv.FormatInt(bytes, 10)).
+		SetHeader("Accept", "text/plain, application/json").Do(ctx))
+	if err != nil {
+		return "", c.explain(err, pod)
+	}
+	return string(raw), nil
+}

@@ -80,7 +80,7 @@ func (r Reason) Stalled() bool {
 	switch r {
 	case Unsupported, UnsafeURL, PathNotFound, Ambiguous, DuplicateApp, NameInvalid, NoCluster,
 		RenderFailed, RenderTimeout, RenderLimit, PathEscape, RemoteRefused, DuplicateObject, InvalidObject, InvalidSettings,
-		DependencyCycle, DeletionHeld, OwnedByOther, ImmutableField, NeedsSync, Paused, Held, ReadOnly:
+		DependencyCycle, DeletionHeld, OwnedByOther, ImmutableField, NeedsSync, HookFailed, Paused, Held, ReadOnly:
 		return true
 	}
 	return false

@@ -16,6 +16,9 @@ type Marks struct {
 	Skip       bool     // it is not applied at all
 	Wave       int      // smallest first
 	HookDelete []string // BeforeHookCreation (default of a hook), HookSucceeded, HookFailed
+	// Helm's hooks know whether an app is installed or upgraded: the phases in which it does not run at an install, and at
+	// an upgrade.
+	NotInstall, NotUpgrade []string
 
 	Prune            string // "", PruneNever or PruneConsent
 	CreateOnly       bool   // created if missing, then left alone
@@ -59,6 +62,15 @@ const (
 	helm       = "helm.sh/"
 	flux       = "kustomize.toolkit.fluxcd.io/"
 )
+
+// PhasesAt gives the phases in which a hook runs when its app is installed, or upgraded.
+func (m Marks) PhasesAt(install bool) []string {
+	not := m.NotUpgrade
+	if install {
+		not = m.NotInstall
+	}
+	return slices.DeleteFunc(slices.Clone(m.Phases), func(phase string) bool { return slices.Contains(not, phase) })
+}
 
 // MarksOf reads the marks of an object. A word that is not known is InvalidObject with the code MARK_INVALID; a mark that
 // is understood and has no effect is a Warning with the code MARK_IGNORED.
@@ -244,9 +256,10 @@ var helmPhases = map[string]string{
 }
 
 func (r *markReader) helm() error {
-	skipped := Mark{}
+	skipped, words := Mark{}, map[string]bool{}
 	err := r.each(helm+"hook", func(m Mark) error {
 		phase, known := helmPhases[m.Value]
+		words[m.Value] = true
 		switch {
 		case phase != "":
 			r.addPhase(m, phase)
@@ -264,6 +277,7 @@ func (r *markReader) helm() error {
 	if err != nil {
 		return err
 	}
+	r.marks.NotInstall, r.marks.NotUpgrade = lacking(words, "install"), lacking(words, "upgrade")
 	if skipped.Key != "" && len(r.marks.Phases) == 0 {
 		r.marks.Skip, r.hook = true, skipped
 	}
@@ -279,6 +293,17 @@ func (r *markReader) helm() error {
 		r.marks.Prune = PruneNever
 	}
 	return nil
+}
+
+// lacking lists the phases of which there is one of Helm's words, but not that for an event (install or upgrade).
+func lacking(words map[string]bool, event string) []string {
+	var phases []string
+	for _, when := range []struct{ word, phase string }{{"pre-", "PreSync"}, {"post-", "PostSync"}} {
+		if (words[when.word+"install"] || words[when.word+"upgrade"]) && !words[when.word+event] {
+			phases = append(phases, when.phase)
+		}
+	}
+	return phases
 }
 
 func (r *markReader) deletePolicy(m Mark) error {
@@ -343,7 +368,7 @@ func (r *markReader) source() {
 		m.Skip = true // only phases that do not run yet
 	}
 	if m.Skip {
-		m.Hook, m.Phases = false, nil
+		m.Hook, m.Phases, m.NotInstall, m.NotUpgrade = false, nil, nil, nil
 	}
 	if m.Hook && len(m.HookDelete) == 0 {
 		m.HookDelete = []string{"BeforeHookCreation"}

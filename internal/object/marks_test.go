@@ -15,6 +15,8 @@ func TestMarks(t *testing.T) {
 		key, value, _ := strings.Cut(source, ": ")
 		return Marks{Hook: true, Phases: phases, HookDelete: before, Source: Mark{key, value}}
 	}
+	notInstall := func(m Marks, phases ...string) Marks { m.NotInstall = phases; return m }
+	notUpgrade := func(m Marks, phases ...string) Marks { m.NotUpgrade = phases; return m }
 	skip := func(source string) Marks {
 		key, value, _ := strings.Cut(source, ": ")
 		return Marks{Skip: true, Source: Mark{key, value}}
@@ -59,19 +61,23 @@ func TestMarks(t *testing.T) {
 		{"IgnoreExtraneous", "argocd.argoproj.io/compare-options: IgnoreExtraneous", Marks{IgnoreExtraneous: true}, 0},
 		{"Argo CD's ignored health", "argocd.argoproj.io/ignore-healthcheck: 'true'", Marks{IgnoreHealth: true}, 0},
 		{"Helm: before", "helm.sh/hook: 'pre-install,pre-upgrade'", hook("helm.sh/hook: pre-install,pre-upgrade", "PreSync"), 0},
-		{"Helm: after", "helm.sh/hook: post-install", hook("helm.sh/hook: post-install", "PostSync"), 0},
-		{"Helm: before and after", "helm.sh/hook: 'pre-upgrade, post-upgrade'", hook("helm.sh/hook: pre-upgrade, post-upgrade", "PreSync", "PostSync"), 0},
+		{"Helm: after", "helm.sh/hook: 'post-install,post-upgrade'", hook("helm.sh/hook: post-install,post-upgrade", "PostSync"), 0},
+		{"Helm: after an install only", "helm.sh/hook: post-install", notUpgrade(hook("helm.sh/hook: post-install", "PostSync"), "PostSync"), 0},
+		{"Helm: before and after an upgrade", "helm.sh/hook: 'pre-upgrade, post-upgrade'",
+			notInstall(hook("helm.sh/hook: pre-upgrade, post-upgrade", "PreSync", "PostSync"), "PreSync", "PostSync"), 0},
+		{"Helm: before an install and after an upgrade", "helm.sh/hook: 'pre-install,post-upgrade'",
+			notUpgrade(notInstall(hook("helm.sh/hook: pre-install,post-upgrade", "PreSync", "PostSync"), "PostSync"), "PreSync"), 0},
 		{"Helm: around deletion comes later", "helm.sh/hook: pre-delete", skip("helm.sh/hook: pre-delete"), 1},
 		{"Helm: a test is not applied", "helm.sh/hook: test", skip("helm.sh/hook: test"), 0},
 		{"Helm: an old word for a test", "helm.sh/hook: test-success", skip("helm.sh/hook: test-success"), 0},
 		{"Helm: around rollback is not applied", "helm.sh/hook: 'pre-rollback,post-rollback'", skip("helm.sh/hook: pre-rollback,post-rollback"), 0},
-		{"Helm: a test that also runs before", "helm.sh/hook: 'test,pre-install'", hook("helm.sh/hook: test,pre-install", "PreSync"), 0},
+		{"Helm: a test that also runs before", "helm.sh/hook: 'test,pre-install'", notUpgrade(hook("helm.sh/hook: test,pre-install", "PreSync"), "PreSync"), 0},
 		{"Helm: crd-install is an ordinary object", "helm.sh/hook: crd-install", Marks{}, 0},
 		{"Helm: the weight is the wave of a hook", "helm.sh/hook: pre-install; helm.sh/hook-weight: '-1'",
-			Marks{Hook: true, Phases: []string{"PreSync"}, HookDelete: before, Wave: -1, Source: Mark{"helm.sh/hook", "pre-install"}}, 0},
+			notUpgrade(Marks{Hook: true, Phases: []string{"PreSync"}, HookDelete: before, Wave: -1, Source: Mark{"helm.sh/hook", "pre-install"}}, "PreSync"), 0},
 		{"Helm: a weight without hook says nothing", "helm.sh/hook-weight: '5'", Marks{}, 0},
 		{"Helm: delete policy", "helm.sh/hook: pre-install; helm.sh/hook-delete-policy: 'before-hook-creation,hook-succeeded'",
-			Marks{Hook: true, Phases: []string{"PreSync"}, HookDelete: []string{"BeforeHookCreation", "HookSucceeded"}, Source: Mark{"helm.sh/hook", "pre-install"}}, 0},
+			notUpgrade(Marks{Hook: true, Phases: []string{"PreSync"}, HookDelete: []string{"BeforeHookCreation", "HookSucceeded"}, Source: Mark{"helm.sh/hook", "pre-install"}}, "PreSync"), 0},
 		{"Helm: keep", "helm.sh/resource-policy: keep", Marks{Prune: PruneNever}, 0},
 		{"Flux: prune disabled", "kustomize.toolkit.fluxcd.io/prune: Disabled", Marks{Prune: PruneNever}, 0},
 		{"Flux: prune enabled says nothing", "kustomize.toolkit.fluxcd.io/prune: enabled", Marks{}, 0},
@@ -97,6 +103,26 @@ func TestMarks(t *testing.T) {
 				t.Errorf("warnings %v", warnings)
 			}
 		})
+	}
+}
+
+func TestPhasesAt(t *testing.T) {
+	for _, tt := range []struct{ annotations, install, upgrade string }{
+		{"helm.sh/hook: 'pre-install,post-upgrade'", "PreSync", "PostSync"},
+		{"helm.sh/hook: 'pre-install,pre-upgrade'", "PreSync", "PreSync"},
+		{"helm.sh/hook: 'post-install'", "PostSync", ""},
+		{"argocd.argoproj.io/hook: 'PreSync,SyncFail'", "PreSync SyncFail", "PreSync SyncFail"},
+	} {
+		marks, _, err := MarksOf(annotated(t, tt.annotations))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(marks.PhasesAt(true), " "); got != tt.install {
+			t.Errorf("%s runs at an install in %q, want %q", tt.annotations, got, tt.install)
+		}
+		if got := strings.Join(marks.PhasesAt(false), " "); got != tt.upgrade {
+			t.Errorf("%s runs at an upgrade in %q, want %q", tt.annotations, got, tt.upgrade)
+		}
 	}
 }
 

@@ -102,8 +102,10 @@ func (n *normaliser) names() error {
 	if _, ok := n.labels()[v1alpha1.LabelManaged]; ok {
 		return n.refuse("RESERVED_METADATA", "the label %s is set by the agent alone", v1alpha1.LabelManaged).WithNext("remove it from Git")
 	}
-	if _, ok := n.o.Annotations()[v1alpha1.AnnotationOwner]; ok {
-		return n.refuse("RESERVED_METADATA", "the annotation %s is set by the agent alone", v1alpha1.AnnotationOwner).WithNext("remove it from Git")
+	for _, key := range []string{v1alpha1.AnnotationOwner, v1alpha1.AnnotationRun} {
+		if _, ok := n.o.Annotations()[key]; ok {
+			return n.refuse("RESERVED_METADATA", "the annotation %s is set by the agent alone", key).WithNext("remove it from Git")
+		}
 	}
 	if n.o.Name() != "" {
 		return nil
@@ -111,7 +113,7 @@ func (n *normaliser) names() error {
 	if stringAt(n.o.metadata(), "generateName") == "" {
 		return n.refuse("NAME_REQUIRED", "the manifest has no metadata.name")
 	}
-	if marks, _, err := MarksOf(n.o); err != nil || !marks.Hook {
+	if marks, _, err := MarksOf(n.o); err != nil || !marks.Hook && !marks.Skip {
 		return n.refuse("NAME_REQUIRED", "metadata.generateName is for hooks: without a name each apply would create another object").
 			WithNext("give it a metadata.name")
 	}

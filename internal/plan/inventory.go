@@ -14,10 +14,17 @@ func Ahead(inventory []v1alpha1.InventoryEntry, p Plan) ([]v1alpha1.InventoryEnt
 	entries := index(inventory)
 	changed := false
 	for _, s := range p.Steps {
+		e, recorded := entries[s.ID]
+		if s.Run != nil {
+			next, ok := hookAhead(e, s, p.Revision)
+			if ok && next != e {
+				entries[s.ID], changed = next, true
+			}
+			continue
+		}
 		if s.Action != Apply && s.Action != Replace || s.Object == nil {
 			continue
 		}
-		e, recorded := entries[s.ID]
 		if recorded && e.UID == s.UID && s.UID != "" && s.Action == Apply {
 			continue
 		}
@@ -26,6 +33,27 @@ func Ahead(inventory []v1alpha1.InventoryEntry, p Plan) ([]v1alpha1.InventoryEnt
 		entries[s.ID] = ahead
 	}
 	return flatten(entries), changed
+}
+
+// hookAhead gives the entry of a hook to write before a plan is carried out: that its run begins, or what is known of it by
+// now. There is none if the step is about no run.
+func hookAhead(e v1alpha1.InventoryEntry, s Step, revision string) (v1alpha1.InventoryEntry, bool) {
+	if s.Run.State == "" {
+		return e, false
+	}
+	run, hook := *s.Run, e.Hook
+	switch {
+	case s.Action == Replace, s.Action == Apply && s.UID == "":
+		e = entryAhead(s)
+		run.State = RunStarting
+	case s.Action == Apply:
+		run.State = RunStarting
+	case e.UID == "" && s.UID != "" && s.Action != Delete:
+		e = v1alpha1.InventoryEntry{Group: s.ID.Group, Version: e.Version, Kind: s.ID.Kind, Namespace: s.ID.Namespace, Name: s.ID.Name, Created: e.Created}
+		e.UID = s.UID
+	}
+	e.Hook = noted(hook, revision, s.Phase, run)
+	return e, true
 }
 
 func entryAhead(s Step) v1alpha1.InventoryEntry {
@@ -51,6 +79,12 @@ func After(inventory []v1alpha1.InventoryEntry, p Plan, done map[object.ID]Done)
 	for _, s := range p.Steps {
 		answer, ok := done[s.ID]
 		e, recorded := entries[s.ID]
+		if s.Run != nil {
+			if next, known := hookAfter(e, s, p.Revision, answer, ok); known {
+				entries[s.ID] = next
+			}
+			continue
+		}
 		switch s.Action {
 		case Apply, Replace:
 			if ok {
@@ -63,6 +97,7 @@ func After(inventory []v1alpha1.InventoryEntry, p Plan, done map[object.ID]Done)
 		case Forget:
 			delete(entries, s.ID)
 		case Unchanged:
+			e.Hook = "" // it may have been one
 			e.Prune, e.Version = s.Prune, s.Object.Version()
 			entries[s.ID] = e
 		case Leave:
@@ -73,6 +108,25 @@ func After(inventory []v1alpha1.InventoryEntry, p Plan, done map[object.ID]Done)
 		}
 	}
 	return flatten(entries)
+}
+
+// hookAfter gives the entry of a hook after a step of it. Its record stays when its object was deleted.
+func hookAfter(e v1alpha1.InventoryEntry, s Step, revision string, answer Done, done bool) (v1alpha1.InventoryEntry, bool) {
+	switch {
+	case (s.Action == Apply || s.Action == Replace) && !done:
+		return e, false
+	case s.Action == Apply || s.Action == Replace:
+		hook := noted(e.Hook, revision, s.Phase, *s.Run)
+		e = confirmed(s, answer)
+		e.Hook = hook
+		return e, true
+	case s.Action == Delete && done:
+		e.UID, e.Owned, e.Desired = "", "", ""
+		return e, true
+	case s.Action == Delete:
+		return e, false
+	}
+	return hookAhead(e, s, revision)
 }
 
 func confirmed(s Step, answer Done) v1alpha1.InventoryEntry {

@@ -90,7 +90,7 @@ func TestNeedsAndClaims(t *testing.T) {
 	in := input(stays, left, skipped)
 	in.Inventory = []v1alpha1.InventoryEntry{entryOf(stays), entryOf(configMap("old"))}
 	want := []object.ID{
-		configMap("left").ID(), configMap("old").ID(), configMap("skipped").ID(), stays.ID(), {Kind: "Namespace", Name: "web-dev"},
+		configMap("left").ID(), configMap("old").ID(), stays.ID(), {Kind: "Namespace", Name: "web-dev"},
 	}
 	if diff := cmp.Diff(want, plan.Needs(in)); diff != "" {
 		t.Error(diff)

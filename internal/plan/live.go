@@ -16,7 +16,7 @@ func LiveOf(meta *metav1.ObjectMeta, manager string) Live {
 		Managed: meta.Labels[v1alpha1.LabelManaged] == "true", Owned: diff.Owned(meta.ManagedFields, manager),
 		Tool: trackingMark(meta), Terminating: meta.DeletionTimestamp != nil,
 		Former: diff.Former(meta.ManagedFields, meta.Labels),
-		Scaled: diff.Scaled(meta.ManagedFields, manager), Uncounted: diff.Uncounted(meta.ManagedFields),
+		Run:    meta.Annotations[v1alpha1.AnnotationRun], Scaled: diff.Scaled(meta.ManagedFields, manager), Uncounted: diff.Uncounted(meta.ManagedFields),
 	}
 	live.Counts = diff.OwnsReplicas(meta.ManagedFields, append(live.Former, manager)...)
 	for _, e := range meta.ManagedFields {

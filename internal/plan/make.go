@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,11 +12,15 @@ import (
 )
 
 // Make decides what a revision means for an app: for each object of Desired and each entry of the Inventory exactly one
-// Step (objects that are hooks to skip have none), sorted by Order and ID. Equal inputs give equal Plans, whatever the
-// order of Desired and Inventory.
+// Step, in the order in which they are carried out. Hooks are the exception: they have Steps while their revision is not
+// done, one for each phase in which they run, and one more if their object is to go; those to skip have none. Equal inputs
+// give equal Plans, whatever the order of Desired and Inventory.
 //
-// Plan.Fault is set, and there are no Steps, if the app as a whole cannot be planned: DuplicateObject, or Unsupported for
-// a hook or a wave. What is wrong with one object is a Step with Action Refuse or Wait; the others go on.
+// A Plan sends at most what one turn of the order asks for (phase, then wave). What comes after it waits, and is sent by a
+// later Plan that finds it healthy.
+//
+// Plan.Fault is set, and there are no Steps, if the app as a whole cannot be planned: DuplicateObject, or InvalidObject for
+// a mark. What is wrong with one object is a Step with Action Refuse or Wait; the others go on.
 func Make(in Input) Plan {
 	p := Plan{Version: Version, App: in.App, Revision: in.Revision}
 	in.Desired = yielded(in)
@@ -23,19 +29,28 @@ func Make(in Input) Plan {
 		p.Fault = f
 		return p
 	}
-	p.Steps = append(m.applySteps(), m.removalSteps()...)
+	applies := m.applySteps()
+	p.Steps = m.inOrder(applies, m.removalSteps())
 	slices.SortStableFunc(p.Steps, compareSteps)
 	p.Consumed = m.consumed(p.Steps)
 	p.Warnings = append(warnings, m.copiesWarning()...)
 	return p
 }
 
+// compareSteps orders by turn, then by what needs what; removals come last.
 func compareSteps(a, b Step) int {
-	if a.Order != b.Order {
-		return a.Order - b.Order
+	if a.Removes() != b.Removes() {
+		return cmp.Compare(a.Order, b.Order)
 	}
-	return a.ID.Compare(b.ID)
+	if !a.Removes() {
+		if c := a.turn().compare(b.turn()); c != 0 {
+			return c
+		}
+	}
+	return cmp.Or(cmp.Compare(a.Order, b.Order), a.ID.Compare(b.ID), cmp.Compare(phaseIndex(a.Phase), phaseIndex(b.Phase)))
 }
+
+func (s Step) turn() turn { return turn{phaseIndex(s.Phase), s.Wave} }
 
 // wish is one object of Desired with what Make knows of it without the cluster.
 type wish struct {
@@ -54,6 +69,8 @@ type maker struct {
 	applies   map[object.ID]Step   // the steps of the wishes, as they are decided
 	ownGroups map[string]bool      // API groups of which the app has, or had, a definition
 	used      map[int]bool         // consents that allowed something, by their index
+	hooks     []*hook              // that are due in this revision, in each of their phases
+	gitHooks  []object.Object      // all that Git has
 }
 
 func newMaker(in Input) (*maker, []string, *fault.Fault) {
@@ -72,6 +89,9 @@ func newMaker(in Input) (*maker, []string, *fault.Fault) {
 		return nil, nil, f
 	}
 	m.addTarget()
+	slices.SortFunc(m.hooks, func(a, b *hook) int {
+		return cmp.Or(cmp.Compare(phaseIndex(a.phase), phaseIndex(b.phase)), cmp.Compare(a.marks.Wave, b.marks.Wave), a.id.Compare(b.id))
+	})
 	slices.SortFunc(m.wishes, func(a, b wish) int { return compareWishes(m, a, b) })
 	return m, warnings, nil
 }
@@ -90,7 +110,7 @@ func (m *maker) addEntry(e v1alpha1.InventoryEntry) {
 
 // wishesOfGit tells whether Git has any object for the app.
 func (m *maker) wishesOfGit() bool {
-	return slices.ContainsFunc(m.wishes, func(w wish) bool { return !w.target })
+	return len(m.gitHooks) > 0 || slices.ContainsFunc(m.wishes, func(w wish) bool { return !w.target })
 }
 
 // readDesired fills wishes and defined. The Fault is the first in the order of IDs and places.
@@ -112,8 +132,17 @@ func (m *maker) readDesired() ([]string, *fault.Fault) {
 		if marks.Skip {
 			continue
 		}
-		if i > 0 && desired[i-1].ID() == o.ID() {
+		if i > 0 && desired[i-1].ID() == o.ID() && o.Name() != "" {
 			return nil, duplicate(desired[i-1], o)
+		}
+		if marks.Hook {
+			if marks.LeaveAlone {
+				continue
+			}
+			if f := m.addHook(o, marks); f != nil {
+				return nil, f
+			}
+			continue
 		}
 		m.wishes = append(m.wishes, wish{object: o, id: o.ID(), marks: marks})
 		if kind := definedKind(o); kind != "" {
@@ -146,6 +175,7 @@ func (m *maker) addTarget() {
 		}
 		used = used || w.id.Namespace == id.Name
 	}
+	used = used || slices.ContainsFunc(m.hooks, func(h *hook) bool { return h.id.Namespace == id.Name })
 	if used && m.in.Picture.Absent[id] || m.madeTarget(id) {
 		m.wishes = append(m.wishes, wish{object: targetNamespace(id.Name), id: id, target: true})
 	}
@@ -176,28 +206,44 @@ func targetNamespace(name string) object.Object {
 }
 
 // Needs lists the objects that the Picture for this Input must know: those of Desired and of the Inventory, and the app's
-// own namespace. In order of ID, each once.
+// own namespace. Hooks are among them while their revision is not done. In order of ID, each once.
 func Needs(in Input) []object.ID {
-	var ids []object.ID
-	for _, o := range in.Desired {
-		ids = append(ids, o.ID())
-	}
+	return slices.SortedFunc(maps.Keys(Versions(in)), object.ID.Compare)
+}
+
+// Versions gives the API version to ask for of each object that Needs lists.
+func Versions(in Input) map[object.ID]string {
+	versions := map[object.ID]string{}
 	for _, e := range in.Inventory {
-		ids = append(ids, EntryID(e))
+		if e.Hook == "" || !in.Rollout.Done {
+			versions[EntryID(e)] = e.Version
+		}
+	}
+	for _, o := range in.Desired {
+		marks, _, f := readMarks(o)
+		switch {
+		case f == nil && (marks.Skip || marks.Hook && in.Rollout.Done):
+		case f == nil && marks.Hook:
+			for _, phase := range marks.Phases {
+				versions[hookID(o, in.App, in.Revision, phase)] = o.Version()
+			}
+		default:
+			versions[o.ID()] = o.Version()
+		}
 	}
 	if in.App.Target != "" {
-		ids = append(ids, namespaceID(in.App.Target))
+		versions[namespaceID(in.App.Target)] = "v1"
 	}
-	slices.SortFunc(ids, object.ID.Compare)
-	return slices.Compact(ids)
+	return versions
 }
 
 // Claims lists the objects of Desired that an app claims: what it leaves alone or skips is not among them. It is what
-// Picture.Wanted of the other apps is made from. An object whose marks are wrong counts as claimed.
+// Picture.Wanted of the other apps is made from. An object whose marks are wrong counts as claimed. The names that are
+// generated for hooks are an app's own anyway.
 func Claims(desired []object.Object) []object.ID {
 	var ids []object.ID
 	for _, o := range desired {
-		if marks, _, f := readMarks(o); f == nil && (marks.Skip || marks.LeaveAlone) {
+		if marks, _, f := readMarks(o); o.Name() == "" || f == nil && (marks.Skip || marks.LeaveAlone) {
 			continue
 		}
 		ids = append(ids, o.ID())

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"plumb.dev/plumb/internal/health"
 	"plumb.dev/plumb/internal/object"
 )
 
@@ -16,6 +17,9 @@ type sight struct {
 	Absent  bool   `json:"absent,omitempty"`
 	Wanted  *Claim `json:"wanted,omitempty"`
 	GivenUp string `json:"givenUp,omitempty"`
+
+	Health   *health.Verdict `json:"health,omitempty"`
+	Troubled bool            `json:"troubled,omitempty"`
 }
 
 // pictureFields are the fields of a Picture that JSON holds as they are.
@@ -54,6 +58,12 @@ func (p Picture) MarshalJSON() ([]byte, error) {
 	}
 	for id, uid := range p.GivenUp {
 		note(id, func(s *sight) { s.GivenUp = uid })
+	}
+	for id, v := range p.Health {
+		note(id, func(s *sight) { s.Health = &v })
+	}
+	for id, troubled := range p.Troubled {
+		note(id, func(s *sight) { s.Troubled = troubled })
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(sights), object.ID.Compare) {
 		out.Objects = append(out.Objects, sights[id])
@@ -95,6 +105,18 @@ func (p *Picture) see(s sight) {
 	}
 	if s.GivenUp != "" {
 		p.GivenUp[s.ID] = s.GivenUp
+	}
+	if s.Health != nil {
+		if p.Health == nil {
+			p.Health = map[object.ID]health.Verdict{}
+		}
+		p.Health[s.ID] = *s.Health
+	}
+	if s.Troubled {
+		if p.Troubled == nil {
+			p.Troubled = map[object.ID]bool{}
+		}
+		p.Troubled[s.ID] = true
 	}
 }
 

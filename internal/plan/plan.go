@@ -11,6 +11,7 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/diff"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/health"
 	"plumb.dev/plumb/internal/object"
 )
 
@@ -62,6 +63,8 @@ type Live struct {
 	Counts bool `json:"counts,omitempty"`
 	// Uncounted: nobody's entry has one. If Git has one, somebody has scaled the object to none.
 	Uncounted bool `json:"uncounted,omitempty"`
+	// Run is the annotation plumb.dev/run: the run of a hook that the object was made for. Only a closer look shows it.
+	Run string `json:"run,omitempty"`
 }
 
 // Manager is one entry of managedFields, without the fields.
@@ -102,6 +105,13 @@ type Picture struct {
 	EmptyNamespaces map[string]bool `json:"-"`
 	// Autoscalers of the cluster, in the namespaces that ScaledIn names. Those of Desired need not be among them.
 	Autoscalers []Autoscaler `json:"autoscalers,omitempty"`
+	// How objects are, for apps with an order (Ordered): of each ID of which it is known, by the rules of the app. Of an ID
+	// that is not in it nothing is waited for but that it is applied.
+	Health map[object.ID]health.Verdict `json:"-"`
+	// Hooks that run, and whose pods are in such trouble that nobody need wait for their end.
+	Troubled map[object.ID]bool `json:"-"`
+	// Late: nothing has become healthier for as long as the app's settings allow (wait.timeout).
+	Late bool `json:"late,omitempty"`
 	// Namespaces whose autoscalers could not be listed: there an autoscaler's own field manager is proof enough.
 	Unscaled map[string]bool `json:"unscaled,omitempty"`
 }
@@ -135,6 +145,16 @@ type Input struct {
 	Inventory []v1alpha1.InventoryEntry
 	Picture   Picture
 	Policy    Policy
+	Rollout   Rollout
+}
+
+// Rollout is how far the revision has come. The zero value is of one of which nothing has been done, in an app that was
+// applied before.
+type Rollout struct {
+	Done    bool   // it was applied completely, with its hooks: none of them is due
+	Install bool   // no revision of the app was ever applied completely
+	Again   string // names the request to run again what has failed; "" if nobody asks
+	Failed  string // what the API server said against an object of the revision in an earlier pass; "" if nothing
 }
 
 // Action is what a Step does.
@@ -183,6 +203,15 @@ type Step struct {
 	HandCount bool `json:"handCount,omitempty"`
 	// Hold is set on a Hold: why the deletion does not go ahead.
 	Hold HoldReason `json:"hold,omitempty"`
+	// Phase and Wave are when its turn is: "" is Sync. A Namespace or a definition has the turn of the first that needs it.
+	Phase string `json:"phase,omitempty"`
+	Wave  int    `json:"wave,omitempty"`
+	// Run is set on the steps of a hook.
+	Run *Run `json:"run,omitempty"`
+	// After is set on a Wait for the order of the app: the objects that must be healthy, or hooks that must succeed, first.
+	After []object.ID `json:"after,omitempty"`
+	// Claim is set on a Replace of what an App has left that is gone: the claim that the object still bears.
+	Claim string `json:"claim,omitempty"`
 	// Failing is set on a Hold, whatever its reason: the Apps that may want the object and whose renders fail.
 	Failing []string `json:"failing,omitempty"`
 }
@@ -194,7 +223,7 @@ type Plan struct {
 	Revision string   `json:"revision"`
 	Steps    []Step   `json:"steps"`
 	Warnings []string `json:"warnings,omitempty"`
-	// Fault stops the whole app: a hook mark, a duplicate object. Then Steps is empty.
+	// Fault stops the whole app: a mark that nobody understands, a duplicate object. Then Steps is empty.
 	Fault *fault.Fault `json:"fault,omitempty"`
 	// Consumed are the consents that allowed a Delete.
 	Consumed []Consent `json:"consumed,omitempty"`

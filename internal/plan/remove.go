@@ -15,7 +15,13 @@ import (
 func (m *maker) removalSteps() []Step {
 	steps := make([]Step, 0, len(m.entries))
 	for id, entry := range m.entries {
-		if _, desired := m.applies[id]; !desired {
+		_, desired := m.applies[id]
+		switch {
+		case desired || m.isHook(id):
+		case entry.Hook != "" && m.in.Policy.Complete:
+			steps = append(steps, forget(Step{ID: id, Order: m.deleteOrder(id)}, "a hook that Git does not have any more: what it made is left"))
+		case entry.Hook != "":
+		default:
 			steps = append(steps, m.removalStep(id, entry))
 		}
 	}

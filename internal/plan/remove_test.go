@@ -519,10 +519,12 @@ func TestTheAppIsRefused(t *testing.T) {
 		word    fault.Reason
 		says    []string
 	}{
-		{"a hook", []object.Object{configMap("a", annotated(v1alpha1.AnnotationHook, "PreSync"))}, fault.Unsupported,
-			[]string{"apps/web/a.yaml:1", v1alpha1.AnnotationHook, "not supported yet"}},
-		{"a wave", []object.Object{configMap("a", annotated(v1alpha1.AnnotationWave, "1"))}, fault.Unsupported,
+		{"a phase that nobody knows", []object.Object{configMap("a", annotated(v1alpha1.AnnotationHook, "PreSink"))}, fault.InvalidObject,
+			[]string{"apps/web/a.yaml:1", v1alpha1.AnnotationHook, "PreSink"}},
+		{"a wave that is no number", []object.Object{configMap("a", annotated(v1alpha1.AnnotationWave, "one"))}, fault.InvalidObject,
 			[]string{"apps/web/a.yaml:1", v1alpha1.AnnotationWave}},
+		{"a hook of the name of an object", []object.Object{configMap("a"), configMap("a", annotated(v1alpha1.AnnotationHook, "PreSync"))},
+			fault.DuplicateObject, []string{"apps/web/a.yaml:1"}},
 		{"the same object twice", []object.Object{configMap("a"), func() object.Object {
 			o := configMap("a")
 			o.Place = fault.Place{File: "apps/web/z.yaml", Line: 7}
@@ -540,17 +542,6 @@ func TestTheAppIsRefused(t *testing.T) {
 				}
 			}
 		})
-	}
-	for key, value := range map[string]string{
-		"argocd.argoproj.io/hook": "PreSync", "argocd.argoproj.io/sync-wave": "-1", "helm.sh/hook": "pre-install,post-upgrade",
-	} {
-		p := plan.Make(input(configMap("a", annotated(key, value))))
-		if p.Fault == nil || p.Fault.Reason != fault.Unsupported || !strings.Contains(p.Fault.Message, key+": "+value) {
-			t.Errorf("%s: %s: got %v", key, value, p.Fault)
-		}
-	}
-	if p := plan.Make(input(configMap("a", annotated(v1alpha1.AnnotationWave, "one")))); p.Fault == nil || p.Fault.Reason != fault.InvalidObject {
-		t.Errorf("a wave that is no number: %v", p.Fault)
 	}
 	later := plan.Make(input(configMap("a", annotated("argocd.argoproj.io/hook", "PreDelete"))))
 	if later.Fault != nil || len(later.Steps) != 0 || len(later.Warnings) != 1 {

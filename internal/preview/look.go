@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -56,7 +57,9 @@ func (p *Previewer) see(ctx context.Context, app App) (*sight, error) {
 	}
 	versions := map[object.ID]string{{Kind: "Namespace", Name: app.Identity.Target}: "v1"}
 	for _, e := range app.Inventory {
-		versions[plan.EntryID(e)] = e.Version
+		if e.Hook == "" {
+			versions[plan.EntryID(e)] = e.Version
+		}
 		if e.Kind == "Namespace" && e.Group == "" { // not searched: the deletion says on what it depends
 			s.picture.EmptyNamespaces[e.Name] = true
 		}
@@ -67,6 +70,7 @@ func (p *Previewer) see(ctx context.Context, app App) (*sight, error) {
 		if err != nil {
 			continue // said by the side itself
 		}
+		_, ready = plan.Hooks(ready)
 		for _, o := range ready {
 			versions[o.ID()] = o.Version()
 		}
@@ -171,6 +175,7 @@ type side struct {
 	rendered map[object.ID]object.Object // with namespaces and our marks, before anything is left to an autoscaler
 	objects  map[object.ID]object.Object // as they would be applied
 	steps    map[object.ID]plan.Step
+	hooks    []object.Object
 }
 
 func (p *Previewer) side(ctx context.Context, app App, s *sight, rendered Side) (side, error) {
@@ -179,7 +184,11 @@ func (p *Previewer) side(ctx context.Context, app App, s *sight, rendered Side) 
 	if err != nil {
 		return out, err
 	}
+	out.hooks, _ = plan.Hooks(ready)
 	for i, o := range ready {
+		if o.Name() == "" {
+			continue
+		}
 		out.rendered[o.ID()] = o
 		live, exists := s.live[o.ID()]
 		rules := plan.RulesFor(app.Settings.Ignore, o.ID())
@@ -192,9 +201,13 @@ func (p *Previewer) side(ctx context.Context, app App, s *sight, rendered Side) 
 	}
 	policy := app.Policy
 	policy.Removed = app.Policy.Removed && len(rendered.Objects) == 0
-	out.plan = plan.Make(plan.Input{App: app.at(rendered), Revision: "this tree", Desired: ready, Inventory: app.Inventory, Picture: s.picture, Policy: policy})
+	out.plan = plan.Make(plan.Input{App: app.at(rendered), Revision: "this tree", Desired: ready, Inventory: app.Inventory, Picture: s.picture, Policy: policy,
+		Rollout: plan.Rollout{Done: true}}) // what hooks do is told apart
 	if out.plan.Fault != nil { // the base, or what was applied; of the tree it is the answer
-		out.objects = out.rendered
+		_, ordinary := plan.Hooks(slices.Collect(maps.Values(out.rendered)))
+		for _, o := range ordinary {
+			out.objects[o.ID()] = o
+		}
 	}
 	for _, step := range out.plan.Steps {
 		out.steps[step.ID] = step

@@ -112,6 +112,7 @@ func (p *Previewer) Compare(ctx context.Context, app App) (*report.AppDiff, erro
 	}
 	c := comparison{app: app, sight: s, applied: sides[0], base: sides[1], tree: sides[2]}
 	answer.Objects, answer.Waiting, answer.Drift = c.yours(), c.waiting(), c.drift()
+	answer.Objects = append(answer.Objects, Hooks(c.base.hooks, c.tree.hooks, app.Applied.Objects == nil, len(answer.Objects) > 0)...)
 	answer.Allow = c.allow()
 	answer.Notes = append(answer.Notes, s.notes()...)
 	if len(answer.Objects)+len(answer.Waiting)+len(answer.Drift)+len(app.Notes) == 0 {

@@ -25,6 +25,7 @@ const (
 	ObjectHeld      = "held"    // its deletion waits for consent
 	ObjectKept      = "kept"    // no longer in Git, and not deleted
 	ObjectRefused   = "refused" // the API server, or a rule, refuses it
+	ObjectRuns      = "runs"    // a hook, which runs in a new revision
 )
 
 // ObjectDiff is one object that differs between two renders of an app. Its values are redacted already.
@@ -71,6 +72,7 @@ type DiffCounts struct {
 	Held      int `json:"held,omitempty"`
 	Kept      int `json:"kept,omitempty"`
 	Refused   int `json:"refused,omitempty"`
+	Runs      int `json:"runs,omitempty"`
 	Waiting   int `json:"waiting,omitempty"`
 	Drifted   int `json:"drifted,omitempty"`
 }
@@ -107,6 +109,8 @@ func (n *DiffCounts) of(change string) *int {
 		return &n.Kept
 	case ObjectRefused:
 		return &n.Refused
+	case ObjectRuns:
+		return &n.Runs
 	}
 	return &n.Changed
 }
@@ -173,7 +177,7 @@ func (s Style) diffSummary(c Comparison) string {
 		n    int
 		word string
 	}{
-		{n.Recreated, "recreated"}, {n.Moved, "moved"}, {n.Held, "held"}, {n.Kept, "kept"}, {n.Refused, "refused"},
+		{n.Recreated, "recreated"}, {n.Moved, "moved"}, {n.Held, "held"}, {n.Kept, "kept"}, {n.Refused, "refused"}, {n.Runs, "hooks run"},
 		{n.Waiting, "already waiting"}, {n.Drifted, "drifted"},
 	} {
 		if part.n > 0 {
@@ -258,6 +262,8 @@ func (s Style) objectDiff(o ObjectDiff) []string {
 	switch o.Change {
 	case ObjectMoved:
 		lines[0] = "    > " + name
+	case ObjectRuns:
+		lines[0] = "    * " + name
 	case ObjectRecreated, ObjectRefused:
 		lines[0] = "    " + s.removed("! "+name)
 	}

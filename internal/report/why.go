@@ -138,6 +138,13 @@ func (w *whyPage) blocking(b *v1alpha1.Blocking) {
 	if b.LastEvent != "" {
 		w.detail("event", Clean(b.LastEvent))
 	}
+	for i, line := range b.Log {
+		label := "log"
+		if i > 0 {
+			label = ""
+		}
+		w.detail(label, Clean(line))
+	}
 }
 
 func (w *whyPage) waiting(st v1alpha1.AppStatus) {

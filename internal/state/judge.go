@@ -135,7 +135,9 @@ func (f Facts) blockedBy(cause *fault.Fault) *v1alpha1.Blocking {
 	}
 	for _, s := range f.Plan.Steps {
 		if s.Fault != nil && s.Fault.Message == cause.Message || strings.HasPrefix(cause.Message, s.ID.String()+":") {
-			return blocking(s.ID, limit(cause.Message, messageLimit))
+			b := blocking(s.ID, limit(cause.Message, messageLimit))
+			b.Log = f.Logs[s.ID]
+			return b
 		}
 	}
 	return nil
@@ -145,9 +147,9 @@ func blocking(id object.ID, message string) *v1alpha1.Blocking {
 	return &v1alpha1.Blocking{Kind: id.Kind, Namespace: id.Namespace, Name: id.Name, Message: message}
 }
 
-// unhealthy: an object is Degraded, or health made no progress for too long.
+// unhealthy: an object is Degraded, or health made no progress for too long; so for a hook that runs.
 func unhealthy(f Facts, before v1alpha1.AppStatus, now time.Time) (judgement, bool) {
-	verdicts := f.Verdicts
+	verdicts := f.due()
 	if f.withheld() {
 		verdicts = f.withoutWaiting() // what nobody has applied is not late
 	}
@@ -155,12 +157,18 @@ func unhealthy(f Facts, before v1alpha1.AppStatus, now time.Time) (judgement, bo
 	if !found {
 		return judgement{}, false
 	}
+	_, hook := f.Hooks[id]
 	j := judgement{state: v1alpha1.StateFailed, reason: fault.HealthDegraded, blocking: blocking(id, limit(verdict.Message, messageLimit))}
 	j.summary = tell(id, verdict.Message, "is degraded")
+	if hook {
+		j.reason, j.summary = fault.HookFailed, "hook "+j.summary
+	}
 	switch {
 	case verdict.Health == v1alpha1.Degraded:
 	case f.Timeout > 0 && !f.ProgressSince.IsZero() && now.Sub(f.ProgressSince) >= f.Timeout:
-		j.reason = fault.HealthTimeout
+		if !hook {
+			j.reason = fault.HealthTimeout
+		}
 		j.summary = fmt.Sprintf("%s, no progress for %s", tell(id, verdict.Message, "is not healthy"), span(f.Timeout))
 	default:
 		return j, false
@@ -172,7 +180,7 @@ func unhealthy(f Facts, before v1alpha1.AppStatus, now time.Time) (judgement, bo
 // since tells from when on the object has kept the app from being healthy, as far as that was told before.
 func (f Facts) since(id object.ID, before v1alpha1.AppStatus, now time.Time) time.Time {
 	b := before.Blocking
-	same := before.State == v1alpha1.StateFailed && b != nil && *blocking(id, "") == v1alpha1.Blocking{Kind: b.Kind, Namespace: b.Namespace, Name: b.Name}
+	same := before.State == v1alpha1.StateFailed && b != nil && b.Kind == id.Kind && b.Namespace == id.Namespace && b.Name == id.Name
 	switch {
 	case same && before.AsOf != nil:
 		return before.AsOf.Time
@@ -215,6 +223,9 @@ func drifted(f Facts, _ v1alpha1.AppStatus, now time.Time) (judgement, bool) {
 func rolling(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
 	j := judgement{state: v1alpha1.StateRolling, reason: fault.Rolling}
 	id, verdict, found := worstObject(f.withoutWaiting())
+	if step, n := f.gated(); n > 0 && f.Pause == nil && !f.withheld() {
+		return f.inTurn(step, n), true
+	}
 	switch {
 	case f.stopped():
 		if !found {

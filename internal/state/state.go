@@ -33,6 +33,8 @@ type Facts struct {
 	Quiet  bool           // everything was found as recorded, and no plan was needed
 
 	Verdicts      map[object.ID]health.Verdict // of every object that the app wants
+	Hooks         map[object.ID]health.Verdict // of the hooks that run
+	Logs          map[object.ID][]string       // the end of the logs of hooks that failed
 	Timeout       time.Duration                // how long health may stay without progress; 0 means for ever
 	ProgressSince time.Time                    // when Fingerprint of the verdicts last changed
 
@@ -70,7 +72,7 @@ func Judge(f Facts, before v1alpha1.AppStatus, now time.Time) v1alpha1.AppStatus
 		s.AsOf = &metav1.Time{Time: now.UTC().Truncate(time.Second)}
 	}
 	if f.looked() {
-		s.Health = worst(f.Verdicts)
+		s.Health = worst(f.due())
 		s.Objects = f.counts()
 	}
 	if f.Plan != nil || f.Quiet || len(f.After) > 0 {

@@ -2,10 +2,12 @@ package state
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/health"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
@@ -17,18 +19,84 @@ const (
 	heldNamed = 3
 )
 
-// waitSteps lists the steps of the last plan that wait for something, those that apply first.
+// waitSteps lists the steps of the last plan that wait for something outside of the app, those that apply first.
 func (f Facts) waitSteps() []plan.Step {
 	if f.Plan == nil {
 		return nil
 	}
 	var steps []plan.Step
 	for _, s := range f.Plan.Steps {
-		if s.Action == plan.Wait {
+		if s.Action == plan.Wait && !s.Gated() {
 			steps = append(steps, s)
 		}
 	}
 	return steps
+}
+
+// gated gives the first step of the last plan that waits by the order of its app, and counts the objects that wait so.
+func (f Facts) gated() (first plan.Step, n int) {
+	if f.Plan == nil {
+		return first, 0
+	}
+	for _, s := range f.Plan.Steps {
+		if !s.Gated() {
+			continue
+		}
+		if n == 0 {
+			first = s
+		}
+		n++
+	}
+	return first, n
+}
+
+// inTurn tells of an app that goes through its phases and waves: what it is at, how that is, and how much comes after it.
+func (f Facts) inTurn(step plan.Step, n int) judgement {
+	j := judgement{state: v1alpha1.StateRolling, reason: fault.Rolling}
+	id, message, kind := step.ID, step.ID.String()+" "+step.Why, ""
+	for _, other := range step.After { // the first of which more is known than when it was planned
+		if v, known := f.verdict(other); known && v.Health != v1alpha1.Healthy && v.Message != "" {
+			id, message = other, tell(other, v.Message, "")
+			break
+		}
+	}
+	if step.ID == id && step.Run != nil {
+		kind = step.Phase + " hook "
+		n--
+	}
+	j.summary = name(f.Target) + " is rolling out: " + kind + message
+	if n > 0 {
+		j.summary += "; " + count(n, "object", "comes after it", "come after it")
+	}
+	j.blocking = blocking(id, limit(strings.TrimPrefix(message, id.String()+": "), messageLimit))
+	return j
+}
+
+func (f Facts) verdict(id object.ID) (health.Verdict, bool) {
+	if v, ok := f.Hooks[id]; ok {
+		return v, true
+	}
+	v, ok := f.Verdicts[id]
+	return v, ok
+}
+
+// due gives the health of the objects and of the hooks that run, without objects that are missing because it is not their
+// turn yet.
+func (f Facts) due() map[object.ID]health.Verdict {
+	if _, n := f.gated(); f.Plan == nil || n == 0 && len(f.Hooks) == 0 {
+		return f.Verdicts
+	}
+	rest := maps.Clone(f.Verdicts)
+	if rest == nil {
+		rest = map[object.ID]health.Verdict{}
+	}
+	for _, s := range f.Plan.Steps {
+		if s.Gated() && rest[s.ID].Health == v1alpha1.Missing {
+			delete(rest, s.ID)
+		}
+	}
+	maps.Copy(rest, f.Hooks)
+	return rest
 }
 
 // withoutWaiting leaves out the objects that are missing because they wait, or the whole app does.

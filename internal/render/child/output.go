@@ -101,6 +101,9 @@ func (s *session) check(objects []object.Object) error {
 		if err := wellFormed(o); err != nil {
 			return err
 		}
+		if o.Name() == "" {
+			continue // a hook, which gets a name of its own in each phase of each revision
+		}
 		if first, twice := seen[o.ID()]; twice {
 			return fault.New(fault.DuplicateObject, "%s is written twice, first in %s", o.ID(), orUnknown(first.Place)).At(o.Place).
 				WithNext("remove one of them")
@@ -129,8 +132,11 @@ func wellFormed(o object.Object) error {
 	case !isMap:
 		return invalid("this %s has no metadata", o.Kind())
 	case o.Name() == "" && generateName != "":
+		if marks, _, err := object.MarksOf(o); err == nil && (marks.Hook || marks.Skip) {
+			return nil
+		}
 		return invalid("this %s has generateName %q instead of a name, so each apply would make another one", o.Kind(), generateName).
-			WithCode(render.CodeNoName).WithNext("give it a name")
+			WithCode(render.CodeNoName).WithNext("give it a name, or make it a hook")
 	case o.Name() == "":
 		return invalid("this %s has no metadata.name", o.Kind()).WithCode(render.CodeNoName)
 	}
