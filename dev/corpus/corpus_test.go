@@ -35,6 +35,9 @@ type app struct {
 	set       map[string]any
 	release   string // a name that the chart insists on
 	makes     string // a namespace that its authors have a user make first
+	// What its hooks and waves promise: each thing happens before the next, "made Kind/name" or "done Job/name"; a name may
+	// end in *.
+	order []string
 }
 
 // turns are deployed one after the other. Within a turn no two disturb each other; after it its Apps are deleted, which
@@ -73,6 +76,16 @@ var turns = [][]app{
 	{{path: "flagger/kustomize/appmesh", makes: "appmesh-system"}},
 	{{path: "flagger/kustomize/knative", makes: "knative-serving"}},
 	{{path: "tekton-pipeline/config"}},
+	{
+		{path: "argocd-example-apps/pre-post-sync", order: []string{"done Job/*-before", "made Deployment/*", "made Job/*-after", "done Job/*-after"}},
+		{path: "argocd-example-apps/helm-hooks", order: []string{
+			"done Job/upgrade-sql-schema*", "made Job/maint-page-up", "done Job/maint-page-up", "made ReplicaSet/frontend", "made Job/maint-page-down", "done Job/maint-page-down"}},
+		{path: "argocd-example-apps/sync-waves", order: []string{
+			"done Job/upgrade-sql-schema*", "made ReplicaSet/backend", "made Job/maint-page-up", "done Job/maint-page-up", "made ReplicaSet/frontend",
+			"made Job/maint-page-down", "done Job/maint-page-down"}},
+	},
+	{{path: "cert-manager/deploy/charts/cert-manager", namespace: "cert-manager", order: []string{"made Deployment/*-webhook", "done Job/*-startupapicheck"}}},
+	{{path: "rancher-fleet/charts/fleet", namespace: "cattle-fleet-system", order: []string{"made Deployment/fleet-controller", "done Job/*"}}},
 	{{path: "rancher-fleet/charts/fleet-agent", namespace: "cattle-fleet-system", release: "fleet-agent", set: map[string]any{"apiServerURL": "https://fleet.example.com", "tokenName": "token"}}},
 	{{path: "kargo/charts/kargo", namespace: "kargo", set: map[string]any{
 		"api.adminAccount.passwordHash": "$2a$10$abcdefghijklmnopqrstuv", "api.adminAccount.tokenSigningKey": "key",
@@ -106,11 +119,6 @@ var excluded = map[string]string{
 	"flux2-kustomize-helm-example/clusters/production/flux-system": "it holds no object here: its components come from the network",
 	"flagger/kustomize/kuma":                                       "needs a kind whose definition is not in the corpus (Kuma's Mesh)",
 	"argocd-example-apps/blue-green":                               "needs a running controller: a Rollout gets its status from Argo Rollouts",
-	"argocd-example-apps/pre-post-sync":                            "hooks",
-	"argocd-example-apps/helm-hooks":                               "hooks and waves",
-	"argocd-example-apps/sync-waves":                               "hooks and waves",
-	"cert-manager/deploy/charts/cert-manager":                      "hooks: a startup check after each install",
-	"rancher-fleet/charts/fleet":                                   "hooks: a clean-up before each upgrade",
 	"sveltos/config/prometheus":                                    "needs a kind whose definition is not in the corpus (ServiceMonitor)",
 	// Kustomize lists them, and no API server holds them: v1alpha1 and v1beta1 of one kind and name are one object. kubectl
 	// would apply the one and then the other over it; which one stays is not in Git, so that Plumb refuses them.
@@ -157,11 +165,14 @@ func TestCorpusDeploys(t *testing.T) {
 	deployed := 0
 	for n, turn := range turns {
 		t.Run(fmt.Sprintf("turn %d", n+1), func(t *testing.T) {
+			var seen []*sequence
 			for _, a := range turn {
+				seen = append(seen, p.watch(t, a))
 				p.create(t, a)
 			}
-			for _, a := range turn {
+			for i, a := range turn {
 				p.awaitOK(t, a)
+				seen[i].check(t, a)
 				deployed++
 			}
 			for _, a := range turn {

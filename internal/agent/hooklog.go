@@ -89,7 +89,7 @@ func (t *turn) failedLog(ctx context.Context, id object.ID) []string {
 	}
 	text, err := t.client.Log(ctx, pod.ID(), failedContainer(pod), logLines, logBytes)
 	if err != nil {
-		t.log.Debug("the log of a hook cannot be read", "pod", pod.ID().String(), "error", err)
+		t.log.Debug("the log of a hook cannot be read", "object", pod.ID().String(), "error", err)
 		return nil
 	}
 	var lines []string
