@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -37,6 +38,7 @@ func withFailpoints(t *testing.T) string {
 	program := filepath.Join(t.TempDir(), "plumb")
 	build := exec.Command("go", "build", "-tags", "failpoints", "-o", program, "./cmd/plumb")
 	build.Dir = "../.."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // with cgo a locked rendering child cannot start threads
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build with failpoints: %v\n%s", err, out)
 	}

@@ -28,7 +28,7 @@ func Hooks(before, after []object.Object, install, changed bool) []report.Object
 		previous, had := old[id]
 		delete(old, id)
 		if had {
-			d.Fields = diff.Fields(bare(previous), bare(o))
+			d.Fields = diff.Fields(diff.Bare(previous), diff.Bare(o))
 		}
 		changed = changed || !had || len(d.Fields) > 0
 		out = append(out, d)
