@@ -43,12 +43,12 @@ dependencies:
   import-values:
   - {child: global, parent: imported}
 - name: redis
-  version: 1.x
+  version: 1.4.x
   repository: $REPO
   alias: cache
   tags: [caching]
 - name: redis
-  version: ">=1.0"
+  version: ">=1.0 <1.5"
   repository: $REPO
   alias: spare
   condition: spare.enabled
@@ -62,7 +62,7 @@ kind: ConfigMap
 metadata:
   name: {{ .Release.Name }}
   labels: {{- include "common.labels" . | nindent 4 }}
-data: {imported: "{{ .Values.imported.region }}"}
+data: {imported: "{{ (.Values.imported | default dict).region }}"}
 `,
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
@@ -91,6 +92,7 @@ func loadChart(s *session) (*helm, error) {
 	if h.chart, err = loader.LoadFiles(files); err != nil {
 		return nil, h.explainLoad(err)
 	}
+	inOrder(h.chart)
 	if kind := h.chart.Metadata.Type; kind != "" && kind != "application" {
 		return nil, fault.New(fault.RenderFailed, "this is a %s chart, which only other charts can use", kind).At(h.at(chartName))
 	}
@@ -101,6 +103,27 @@ func loadChart(s *session) (*helm, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// inOrder puts the charts in charts/ into one order, the newest of a name first: upstream has them as a map gives them, and takes the
+// first that fits a dependency where two versions do.
+func inOrder(c *chart.Chart) {
+	charts := slices.Clone(c.Dependencies())
+	slices.SortStableFunc(charts, func(a, b *chart.Chart) int {
+		if a.Name() != b.Name() {
+			return strings.Compare(a.Name(), b.Name())
+		}
+		x, wrong := semver.NewVersion(a.Metadata.Version)
+		y, err := semver.NewVersion(b.Metadata.Version)
+		if wrong != nil || err != nil {
+			return strings.Compare(b.Metadata.Version, a.Metadata.Version)
+		}
+		return y.Compare(x)
+	})
+	c.SetDependencies(charts...)
+	for _, sub := range charts {
+		inOrder(sub)
+	}
 }
 
 // at gives the place of a file of the chart: in the repository, or in the archive by its name.
