@@ -78,7 +78,7 @@ func Judge(f Facts, before v1alpha1.AppStatus, now time.Time) v1alpha1.AppStatus
 	if f.Plan != nil || f.Quiet || len(f.After) > 0 {
 		s.HeldDeletions, s.HeldCount = f.held()
 		s.WaitingFor = f.waitingFor()
-	} else if f.Fault != nil && !aside(f.Fault) { // it does not come to the others any more
+	} else if f.Fault != nil && !f.aside() { // it does not come to the others any more
 		s.WaitingFor = slices.DeleteFunc(s.WaitingFor, func(w v1alpha1.WaitingFor) bool { return w.Kind == "App" })
 	}
 	s.Conditions = conditions(f, j, before.Conditions, now)
