@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
 )
 
 // kustomizations are the names that kustomize looks for.
@@ -64,6 +65,19 @@ type unreadable struct{ cause error }
 func (e *unreadable) Error() string { return e.cause.Error() }
 func (e *unreadable) Unwrap() error { return e.cause }
 
+// codeSubmodule marks what package source says of a submodule that cannot be read.
+const codeSubmodule = "SUBMODULE"
+
+// ofSubmodule gives the fault of a submodule that cannot be read, nil if an error is another. What lies outside of the
+// submodule is known completely: it concerns the folders alone that need it.
+func ofSubmodule(err error) *fault.Fault {
+	var f *fault.Fault
+	if errors.As(err, &f) && f.Code == codeSubmodule {
+		return f
+	}
+	return nil
+}
+
 // tooLarge tells whether a file is there and healthy, but beyond the limit for files (resources.md §9).
 func tooLarge(err error) bool { return fault.Is(err, fault.RenderLimit) }
 
@@ -74,6 +88,8 @@ type listing struct {
 	dirs   []string // sorted; names, not paths
 	files  []string // sorted
 	links  []string // symbolic links: never followed
+
+	modules []string // those of dirs that are git submodules
 }
 
 func (l listing) hasDir(name string) bool  { _, ok := slices.BinarySearch(l.dirs, name); return ok }
@@ -117,6 +133,9 @@ func (r *reader) list(dir string) (listing, error) {
 			l.links = append(l.links, name)
 		case e.IsDir():
 			l.dirs = append(l.dirs, name)
+			if e.Type()&fs.ModeIrregular != 0 {
+				l.modules = append(l.modules, name)
+			}
 		case e.Type().IsRegular():
 			l.files = append(l.files, name)
 		}
@@ -190,7 +209,7 @@ func (r *reader) plain(l listing) (bool, error) {
 			return true, nil
 		case err != nil:
 			return false, err
-		case isObject(data):
+		case isObject(data), object.IsPointer(data): // of a pointer the render says what it is
 			return true, nil
 		}
 	}

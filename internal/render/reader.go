@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/render/wire"
 )
 
@@ -31,6 +32,7 @@ type reader struct {
 	reads        map[readKey]string // what was found: a hash, "" for nothing
 	questions    map[string]string
 	found        map[location]thing // at paths whose folders are no symlinks
+	clock        *clock
 }
 
 type location struct{ source, path string }
@@ -65,6 +67,7 @@ func newReader(sources map[string]Source, capabilities Capabilities, limits Limi
 
 // answer answers one question. What must not be read is an answer too: the child says where it was needed.
 func (r *reader) answer(ask wire.Ask) wire.Answer {
+	defer r.clock.pause()()
 	r.asked++
 	if r.asked > r.limits.Reads {
 		return bad(fault.New(fault.RenderLimit, "the render asks for more than %d files and folders", r.limits.Reads).WithCode(CodeReads))
@@ -241,6 +244,10 @@ func (r *reader) read(at location, size int64) ([]byte, error) {
 	data, err := readUpTo(source.FS, at.path, size)
 	if err != nil {
 		return nil, unreadable(at, err)
+	}
+	if object.IsPointer(data) {
+		return nil, fault.New(fault.RenderFailed, "%s is a pointer of Git LFS: its content is not in the repository", at.path).At(fault.Place{File: at.path}).WithCode(CodeLFS).
+			WithNext("commit the file itself (git lfs migrate export --include=%q); what a chart does not need can be named in its .helmignore", at.path)
 	}
 	if r.bytes += int64(len(data)); r.bytes > r.limits.Input {
 		return nil, fault.New(fault.RenderLimit, "the files that are read are larger than %d MiB together", r.limits.Input>>20).WithCode(CodeInput)

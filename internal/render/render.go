@@ -156,6 +156,7 @@ const (
 	CodeObject       = "OBJECT_TOO_LARGE"
 	CodeSymlinkLoop  = "SYMLINK_LOOP"
 	CodePlugin       = "PLUGIN_FORBIDDEN"
+	CodeLFS          = "LFS_POINTER"
 	CodeNoName       = "NAME_REQUIRED"
 	CodeCycle        = "CYCLE"
 	CodeDependency   = "CHART_DEPENDENCY"

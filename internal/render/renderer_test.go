@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -113,6 +114,61 @@ func TestBombCostsOneRender(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// slow is a tree whose source takes its time with a file, as one that must be fetched first.
+type slow struct {
+	fs.FS
+	name  string
+	pause time.Duration
+}
+
+func (s slow) Open(name string) (fs.File, error) {
+	if name == s.name {
+		timer := time.NewTimer(s.pause)
+		defer timer.Stop()
+		<-timer.C
+	}
+	return s.FS.Open(name)
+}
+
+// TestFetchingIsNoRendering: what a source needs to fetch a file is not taken from the time of the render.
+func TestFetchingIsNoRendering(t *testing.T) {
+	r := newRenderer(t, render.Options{Limits: render.Limits{Timeout: time.Second}})
+	req := request(map[string]string{"app/a.yaml": configMap})
+	req.Sources[""] = render.Source{FS: slow{tree(map[string]string{"app/a.yaml": configMap}), "app/a.yaml", 1500 * time.Millisecond}}
+	if m, err := r.Render(t.Context(), req); err != nil || len(m.Objects) != 1 {
+		t.Errorf("%d objects, %v", len(m.Objects), err)
+	}
+	if _, err := r.Render(t.Context(), request(chart("{{ range until 200000 }}{{ range until 200000 }}{{ end }}{{ end }}"))); !fault.Is(err, fault.RenderTimeout) {
+		t.Errorf("a loop: %v", err)
+	}
+}
+
+// TestPointersOfLFS: what Git LFS leaves in the place of a file is named, and never applied nor put into a value.
+func TestPointersOfLFS(t *testing.T) {
+	const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+	r := newRenderer(t, render.Options{})
+	for reason, files := range map[string]map[string]string{
+		"plain":                 {"app/a.yaml": configMap, "app/b.yaml": pointer},
+		"kustomize":             {"app/kustomization.yaml": "resources: [b.yaml]\n", "app/b.yaml": pointer},
+		"kustomize's generator": {"app/kustomization.yaml": "configMapGenerator: [{name: a, files: [b.yaml]}]\n", "app/b.yaml": pointer},
+		"helm's template":       {"app/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n", "app/templates/b.yaml": pointer, "app/b.yaml": "x"},
+		"helm's file":           {"app/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n", "app/b.yaml": pointer, "app/templates/a.yaml": configMap},
+	} {
+		_, err := r.Render(t.Context(), request(files))
+		if f := fault.Of(err, ""); f == nil || f.Reason != fault.RenderFailed || f.Code != render.CodeLFS || !strings.Contains(f.Error(), "b.yaml is a pointer of Git LFS") {
+			t.Errorf("%s: %v", reason, err)
+		}
+	}
+	ignored := map[string]string{"app/Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\n", "app/.helmignore": "docs/\n", "app/docs/b.png": pointer, "app/templates/a.yaml": configMap}
+	if m, err := r.Render(t.Context(), request(ignored)); err != nil || len(m.Objects) != 1 {
+		t.Errorf("what the chart ignores: %v", err)
+	}
+	long := map[string]string{"app/a.yaml": configMap + "data:\n  a: |\n    version https://git-lfs.github.com/spec/v1\n    oid sha256:1\n"}
+	if _, err := r.Render(t.Context(), request(long)); err != nil {
+		t.Errorf("a file that quotes a pointer: %v", err)
+	}
 }
 
 func TestCancel(t *testing.T) {
