@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -230,7 +231,8 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 	offers := ag.offersOf(o, result, found)
 	fewer := ag.claims.unfound(r.key, unfoundIn(result, found, offers))
 	ag.expect(r, offers, found.commit)
-	bad := result.Blocked()
+	unread := unfetched(result)
+	bad := cmp.Or(result.Blocked(), unread)
 	if bad == nil && len(result.Apps) == 0 {
 		bad = nothingFound(result)
 	}
@@ -240,6 +242,9 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 	r.discovered(&result, offers, found, bad)
 	reordered := ag.order.found(r.key, offers)
 	err := ag.makeApps(ctx, o, result)
+	if unread != nil {
+		err = errors.Join(err, unread)
+	}
 	span.End(time.Now(), err, "apps", len(result.Apps))
 	for key, of := range offers {
 		ag.dispatch(key, of)
@@ -252,6 +257,16 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 	}
 	ag.repoChanged(r)
 	return err
+}
+
+// unfetched gives the fault of a folder that could not be fetched: a submodule. The same commit may give more later.
+func unfetched(result fleet.Result) *fault.Fault {
+	for _, f := range result.Faults {
+		if f.Fault.Reason.OfSource() {
+			return f.Fault
+		}
+	}
+	return nil
 }
 
 // expect tells the other apps whose word they have to wait for, before anybody acts on the commit.
@@ -541,11 +556,11 @@ func (ag *Agent) unbindExcept(key types.NamespacedName, keep map[seat]repository
 	}
 }
 
-// place offers a commit to an App made by hand.
-func (ag *Agent) place(a *app, found offer) {
+// place offers a commit to an App made by hand. An error says that it has to be done again.
+func (ag *Agent) place(a *app, found offer) error {
 	o, _, _ := a.mailbox()
 	if o == nil {
-		return
+		return nil
 	}
 	placed := fleet.ByHand(found.snapshot, o)
 	found.placement, found.fault = placed.App, placed.Fault
@@ -556,6 +571,10 @@ func (ag *Agent) place(a *app, found offer) {
 		ag.reordered(a.key.Namespace)
 	}
 	ag.propose(a, &found)
+	if found.fault != nil && found.fault.Reason.OfSource() {
+		return found.fault
+	}
+	return nil
 }
 
 // sourceFailed notes that a user's revision cannot be read. The last good state stays.

@@ -367,7 +367,9 @@ func (r *repository) offer(ctx context.Context, users []user, found offer) error
 			r.agent.bring(u, found)
 			continue
 		case u.repo == nil:
-			r.agent.place(u.app, found)
+			if err := r.agent.place(u.app, found); err != nil {
+				errs = append(errs, err)
+			}
 			continue
 		}
 		if err := r.agent.discover(ctx, u.repo, found); err != nil {

@@ -76,6 +76,9 @@ func (t *turn) unchanged(ctx context.Context) error {
 	switch {
 	case a.target == "":
 		a.target = t.offer.commit
+	case a.broken != nil && a.status.Revision != "":
+		a.target = a.status.Revision // nobody could tell what the commits brought; now it shows
+		t.changes(ctx, a.recorded)
 	case a.rendered == nil && a.status.Verified != a.verified:
 		t.changes(ctx, a.recorded) // the life before rendered it, and ended before it said so
 	case a.target != a.status.Revision && a.wishes == nil:

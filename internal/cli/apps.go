@@ -10,6 +10,7 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/report"
+	"plumb.dev/plumb/internal/source"
 )
 
 const appsHelp = `List the apps that the agent knows. With --explain, say how each folder of a directory is read, and why, without asking
@@ -123,5 +124,9 @@ func openTree(dir string) (fs.FS, func(), error) {
 	if err != nil {
 		return nil, nil, fault.New(fault.PathNotFound, "the directory cannot be read: %w", err).WithNext("name a directory that exists")
 	}
-	return root.FS(), func() { _ = root.Close() }, nil
+	close := func() { _ = root.Close() }
+	if tree, ok := root.FS().(source.ReadFS); ok {
+		return source.WorkTree(dir, tree), close, nil
+	}
+	return root.FS(), close, nil
 }

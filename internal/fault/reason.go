@@ -75,6 +75,11 @@ const (
 	Progressing Reason = "Progressing"
 )
 
+// OfSource tells whether something could not be fetched: nothing is wrong with what was read, and the same may work later.
+func (r Reason) OfSource() bool {
+	return r == FetchFailed || r == CredentialsRefused || r == RevisionNotFound || r == SourceStale
+}
+
 // Stalled tells whether no retry will help without a commit or a person.
 func (r Reason) Stalled() bool {
 	switch r {

@@ -200,6 +200,9 @@ func (d *discovery) folders(spots []spot, before *memo) error {
 		if err != nil {
 			return err
 		}
+		if d.result.memo != nil && slices.ContainsFunc(placed.faults, func(f Fault) bool { return f.Fault.Code == codeSubmodule }) {
+			d.result.memo.tree = "" // the same tree may give more next time
+		}
 		all = append(all, placed)
 	}
 	d.collect(all)

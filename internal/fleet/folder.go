@@ -65,6 +65,11 @@ type examiner struct {
 func examine(r *reader, root rootFacts, s spot) (verdict, error) {
 	x := &examiner{reader: r, root: root, spot: s}
 	err := x.folder()
+	if bad := ofSubmodule(err); bad != nil {
+		x.out = verdict{}
+		x.fail(Fault{Fault: bad})
+		return x.out, nil
+	}
 	return x.out, err
 }
 

@@ -56,14 +56,14 @@ func (s *scanner) visit(l listing, depth int) error {
 	}
 	before := len(s.units)
 	for _, name := range l.dirs {
-		if slices.Contains(notScanned, name) {
+		if slices.Contains(notScanned, name) || slices.Contains(l.modules, name) { // a guess is not worth a fetch
 			continue
 		}
 		sub, err := s.reader.sub(l, name)
-		if err != nil {
-			return err
+		if err == nil {
+			err = s.visit(sub, depth+1)
 		}
-		if err := s.visit(sub, depth+1); err != nil {
+		if err != nil && ofSubmodule(err) == nil { // what is not there is no suggestion
 			return err
 		}
 	}

@@ -35,10 +35,10 @@ func Record(req Request, m Manifest) *Recorded {
 }
 
 // RecordFailure is Record for a render that failed. It is nil if the inputs alone were not the cause (a timeout, a child
-// that died, a caller who gave up): that must be tried again.
+// that died, a caller who gave up, a submodule that cannot be fetched now): that must be tried again.
 func RecordFailure(req Request, m Manifest, err error) *Recorded {
 	failure := fault.Of(err, fault.RenderFailed)
-	if err == nil || m.Version != Version || !errors.As(err, new(*fault.Fault)) {
+	if err == nil || m.Version != Version || !errors.As(err, new(*fault.Fault)) || failure.Reason.OfSource() {
 		return nil
 	}
 	return &Recorded{Version: Version, Key: req.Key(), Manifest: m, Failure: failure}

@@ -130,9 +130,11 @@ func (r *Renderer) Render(ctx context.Context, req Request) (Manifest, error) {
 	began := time.Now()
 	limits := r.options.Limits
 	reads := newReader(sources, req.Capabilities, limits)
-	deadline, cancel := context.WithTimeout(ctx, limits.Timeout)
+	deadline, cancel := context.WithCancel(ctx)
 	defer cancel()
 	unwatch := context.AfterFunc(deadline, p.kill)
+	reads.clock = newClock(limits.Timeout, cancel)
+	defer reads.clock.stop()
 	out, spoke, err := p.render(req.wire(app, r.options), reads, limits)
 	if !unwatch() {
 		spoke = false // it was killed, whatever it said

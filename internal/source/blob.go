@@ -65,7 +65,7 @@ func (m *Mirror) blobInfo(ctx context.Context, s *Snapshot, n node, where string
 // beside gives a blob and those that lie in the same folder.
 func (s *Snapshot) beside(where string, n node) []string {
 	blobs := []string{n.id}
-	folder, err := s.walk(path.Dir(where), true)
+	folder, err := s.walk(path.Dir(where), true, false)
 	if err != nil || folder.mode != modeFolder {
 		return blobs
 	}
@@ -81,7 +81,7 @@ func (s *Snapshot) beside(where string, n node) []string {
 	return blobs
 }
 
-func (n node) isBlob() bool { return n.mode != modeFolder && n.mode != modeSubmodule }
+func (n node) isBlob() bool { return !n.isFolder() }
 
 // blobsUnder collects the blobs under some paths that may be missing, each once. What a symlink points to is not included: it
 // has a path of its own, and a read of it is answered then.
@@ -92,14 +92,14 @@ func (s *Snapshot) blobsUnder(ctx context.Context, paths []string) (*walker, err
 		if err != nil {
 			return nil, err
 		}
-		n, err := s.walk(clean, true)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		n, err := s.walk(clean, true, false)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && n.in != s || isOfModule(err) {
+			continue // a submodule is complete by itself
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err := w.add(clean, n, 0); err != nil {
+		if err := w.add(clean, n.node, 0); err != nil {
 			return nil, err
 		}
 	}

@@ -119,7 +119,7 @@ func (m *Mirror) note(ref, commit string) {
 // fetchInto brings a Head into a sound repository, with the fewest processes that will do.
 func (m *Mirror) fetchInto(ctx context.Context, r repo, head Head, seen map[string]string) error {
 	ref := head.localRef()
-	if m.anySeen(seen, head.Commit) {
+	if m.anySeen(seen, head.Commit) || m.isReachable(ctx, r, head.Commit) {
 		return m.writeRef(r, ref, head.Commit)
 	}
 	err := m.transfer(ctx, r, head.Commit, ref, len(seen) == 0)
@@ -149,6 +149,16 @@ func (m *Mirror) anySeen(seen map[string]string, commit string) bool {
 		}
 	}
 	return false
+}
+
+// isReachable tells whether a commit is here and lies behind one that is complete, so that it is complete itself.
+func (m *Mirror) isReachable(ctx context.Context, r repo, commit string) bool {
+	found, err := m.objects.info(ctx, commit)
+	if err != nil || found.missing || found.kind != "commit" {
+		return false
+	}
+	ahead, err := r.exec(ctx, run{args: []string{"rev-list", "--max-count=1", commit, "--not", "--glob=refs/plumb/*", "--"}, maxStdout: 4096, deadline: m.options.AskTimeout})
+	return err == nil && len(bytes.TrimSpace(ahead)) == 0
 }
 
 // requireCommit checks that what was fetched is what was asked for, and a commit.

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	pathpkg "path"
 	"slices"
@@ -18,84 +19,122 @@ const (
 	keepBlob  = 256 << 10
 )
 
-// step is a folder on the way to a path, and its name in the folder above.
+// step is a folder on the way to a path, and its name in the folder above. The root of a submodule is in a tree of its own.
 type step struct {
 	name string
 	id   string
+	in   *Snapshot
 }
 
-// lookup finds what a path names. Symlinks on the way are followed; the last element only if follow is set.
-func (s *Snapshot) lookup(op, path string, follow bool) (node, error) {
+// located is what a path names, and where: in another tree than the one that was asked, if it lies in a submodule.
+type located struct {
+	node
+	in *Snapshot
+	at string // its path in that tree
+}
+
+// lookup finds what a path names. Symlinks on the way are followed; the last element only if follow is set. To find a hash no
+// submodule is fetched.
+func (s *Snapshot) lookup(op, path string, follow bool) (located, error) {
 	if !fs.ValidPath(path) {
-		return node{}, &fs.PathError{Op: op, Path: path, Err: fs.ErrInvalid}
+		return located{}, &fs.PathError{Op: op, Path: path, Err: fs.ErrInvalid}
 	}
-	n, err := s.walk(path, follow)
+	n, err := s.walk(path, follow, op != "hash")
 	if err != nil {
-		return node{}, &fs.PathError{Op: op, Path: path, Err: err}
+		return located{}, &fs.PathError{Op: op, Path: path, Err: err}
 	}
 	n.name = pathpkg.Base(path)
 	return n, nil
 }
 
-// walk goes from the root along a path. Where it meets a symlink the rest of the way is the link's text and what was left.
-func (s *Snapshot) walk(path string, follow bool) (node, error) {
-	way := []step{{".", s.commit.tree}} // the folders down to where we stand
+// walk goes from the root along a path. Where it meets a symlink the rest of the way is the link's text and what was left;
+// where it meets a submodule and goes on, it goes on in that one's tree.
+func (s *Snapshot) walk(path string, follow, fetch bool) (located, error) {
+	way := way{{".", s.commit.tree, s}} // the folders down to where we stand
 	rest := split(path)
 	for links := 0; len(rest) > 0; {
 		name := rest[0]
 		rest = rest[1:]
 		if name == ".." {
 			if len(way) == 1 {
-				return node{}, escapes(path, "leads out of the repository through a symlink")
+				return located{}, escapes(path, "leads out of the repository through a symlink")
 			}
 			way = way[:len(way)-1]
 			continue
 		}
-		next, err := s.child(way, name, path)
+		next, err := way.child(name, path)
 		if err != nil {
-			return node{}, err
+			return located{}, err
+		}
+		if len(way) > s.m.options.MaxDepth {
+			return located{}, tooDeep(path, s.m.options.MaxDepth)
 		}
 		switch {
 		case next.mode == modeFolder:
-			if len(way) > s.m.options.MaxDepth {
-				return node{}, tooDeep(path, s.m.options.MaxDepth)
-			}
-			way = append(way, step{name, next.id})
+			way = append(way, step{name, next.id, next.in})
 		case next.mode == modeSymlink && (follow || len(rest) > 0):
 			if links++; links > maxLinks {
-				return node{}, escapes(path, "passes too many symlinks, or a circle of them").WithCode(CodeSymlinkLoop)
+				return located{}, escapes(path, "passes too many symlinks, or a circle of them").WithCode(CodeSymlinkLoop)
 			}
-			if rest, err = s.redirect(path, next, rest); err != nil {
-				return node{}, err
+			if rest, err = redirect(path, next, rest); err != nil {
+				return located{}, err
 			}
-		case len(rest) > 0 && next.mode == modeSubmodule:
-			return node{}, submodule(path)
+		case next.mode == modeSubmodule && len(rest) > 0:
+			sub, err := next.in.enter(next.at, way.shown(name), next.node, fetch)
+			if err != nil {
+				return located{}, err
+			}
+			way = append(way, step{name, sub.commit.tree, sub})
 		case len(rest) > 0:
-			return node{}, fs.ErrNotExist
+			return located{}, fs.ErrNotExist
 		default:
 			return next, nil
 		}
 	}
 	last := way[len(way)-1]
-	return node{name: last.name, mode: modeFolder, id: last.id}, nil
+	return located{node{name: last.name, mode: modeFolder, id: last.id}, last.in, way.at("")}, nil
 }
 
+// way is the folders from the root down to where a walk stands.
+type way []step
+
 // child finds a name in the last folder of the way.
-func (s *Snapshot) child(way []step, name, path string) (node, error) {
-	nodes, err := s.tree(s.m.life, path, way[len(way)-1].id)
+func (w way) child(name, path string) (located, error) {
+	last := w[len(w)-1]
+	nodes, err := last.in.tree(last.in.m.life, path, last.id)
 	if err != nil {
-		return node{}, err
+		return located{}, err
 	}
 	next, ok := find(nodes, name)
 	if !ok {
-		return node{}, fs.ErrNotExist
+		return located{}, fs.ErrNotExist
 	}
-	return next, nil
+	return located{next, last.in, w.at(name)}, nil
+}
+
+// at gives the path of a name in the last folder, in the tree of that folder.
+func (w way) at(name string) string {
+	begin := len(w) - 1
+	for begin > 0 && w[begin-1].in == w[begin].in {
+		begin--
+	}
+	return w[begin+1:].path(name)
+}
+
+// shown gives the path of a name in the last folder, from the root of the repository.
+func (w way) shown(name string) string { return w[1:].path(name) }
+
+func (w way) path(name string) string {
+	var names []string
+	for _, s := range w {
+		names = append(names, s.name)
+	}
+	return pathpkg.Join(pathpkg.Join(names...), name)
 }
 
 // redirect gives the rest of a way that met a symlink.
-func (s *Snapshot) redirect(path string, link node, rest []string) ([]string, error) {
-	target, err := s.target(path, link)
+func redirect(path string, link located, rest []string) ([]string, error) {
+	target, err := link.target(path)
 	if err != nil {
 		return nil, err
 	}
@@ -109,9 +148,24 @@ func (s *Snapshot) redirect(path string, link node, rest []string) ([]string, er
 }
 
 // target reads the text of a symlink.
-func (s *Snapshot) target(path string, link node) (string, error) {
-	text, err := s.m.blob(s.m.life, s, link, path, maxTarget)
+func (l located) target(path string) (string, error) {
+	text, err := l.content(path, maxTarget)
 	return string(text), err
+}
+
+// content reads a file or symlink of at most limit bytes. A fault names it by the path that was asked for.
+func (l located) content(path string, limit int64) ([]byte, error) {
+	content, err := l.in.m.blob(l.in.m.life, l.in, l.node, l.at, limit)
+	return content, l.shownAs(path, err)
+}
+
+// shownAs has a fault name a path as it was asked for.
+func (l located) shownAs(path string, err error) error {
+	var f *fault.Fault
+	if l.at != path && errors.As(err, &f) && f.Place.File == l.at {
+		return f.At(fault.Place{File: path})
+	}
+	return err
 }
 
 // split gives the elements of a path, without empty ones and ".".
@@ -122,11 +176,6 @@ func split(path string) []string {
 func escapes(path, why string) *fault.Fault {
 	return fault.New(fault.PathEscape, "the path %s", why).At(fault.Place{File: path}).
 		WithNext("use a path, or a relative symlink, that stays inside the repository")
-}
-
-func submodule(path string) *fault.Fault {
-	return fault.New(fault.Unsupported, "the path leads into a git submodule, which is not supported").WithCode(CodeSubmodule).
-		At(fault.Place{File: path}).WithNext("put the files into the repository itself")
 }
 
 func tooDeep(path string, limit int) *fault.Fault {

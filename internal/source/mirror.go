@@ -86,6 +86,10 @@ type Mirror struct {
 
 	objects *objects // reading
 	cache   *cache
+
+	cacheDir string // where the mirrors of submodules are made too
+	depth    int    // of submodules above this one
+	modules  modules
 }
 
 // Open makes or opens the mirror of a repository under dir, the root of the cache. No server is asked. Close it after use.
@@ -108,7 +112,7 @@ func Open(dir string, r Remote, options Options) (*Mirror, error) {
 		return nil, fault.New(fault.FetchFailed, "the cache folder cannot be used: %w", err)
 	}
 	name := filepath.Join(dir, folderName(address, options.Scope))
-	m := &Mirror{url: address, options: options, path: name + ".git", statePath: name + ".json", lock: newFolderLock(name + ".lock"), cache: newCache(options.CacheBytes)}
+	m := &Mirror{url: address, options: options, path: name + ".git", statePath: name + ".json", lock: newFolderLock(name + ".lock"), cache: newCache(options.CacheBytes), cacheDir: dir}
 	m.life, m.end = context.WithCancel(context.Background())
 	m.objects = newObjects(m)
 	m.loadState()
@@ -187,6 +191,7 @@ func (m *Mirror) Close() error {
 	m.closed = true
 	m.mu.Unlock()
 	m.end()
+	m.modules.close()
 	m.objects.close()
 	m.background.Wait()
 	return nil

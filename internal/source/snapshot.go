@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	pathpkg "path"
 	"strings"
 	"time"
 )
@@ -15,12 +16,16 @@ import (
 // fs.ReadLinkFS. It never changes and is safe for concurrent use. Times are zero, so that nothing can depend on them.
 //
 // Symlinks are followed inside the repository, wherever they stand in a path; one that leads out of it, or is absolute, or
-// turns in a circle, is the fault PathEscape. ReadDir, ReadLink and Lstat do not follow the last element. A submodule is an
-// irregular entry that cannot be read.
+// turns in a circle, is the fault PathEscape. ReadDir, ReadLink and Lstat do not follow the last element.
+//
+// A submodule is a folder, also marked as irregular. What lies in it is the tree of the pinned commit, as if everything had
+// been checked out: it is fetched when something in it is read for the first time, from the address in .gitmodules, and
+// never before. Hash fetches nothing.
 //
 // Errors are *fs.PathError around fs.ErrNotExist, fs.ErrInvalid (a path that package fs refuses; see CleanPath), or a Fault:
-// RenderLimit with FILE_TOO_LARGE, TREE_TOO_LARGE, TREE_DEPTH; PathEscape; Unsupported for a submodule; FetchFailed if a
-// blob that was left on the server cannot be fetched, or the local copy is damaged.
+// RenderLimit with FILE_TOO_LARGE, TREE_TOO_LARGE, TREE_DEPTH; PathEscape; FetchFailed if a blob that was left on the server
+// cannot be fetched, or the local copy is damaged. Of a submodule also those of Mirror.Fetch, and Unsupported if .gitmodules
+// does not name an address that may be fetched from.
 type Snapshot struct {
 	m      *Mirror
 	commit *Commit
@@ -51,7 +56,8 @@ func (s *Snapshot) Commit() string { return s.commit.ID }
 // Hash gives what identifies the content at a path: git's mode and object id, "100644 <id>" of a file, "040000 <id>" of a
 // folder. Equal hashes mean equal bytes below. A symlink is followed, so the hash is that of what a read of the same path
 // gives; but the hash of a folder covers the texts of the symlinks in it, not what they point to: what is read through a
-// symlink is to be recorded by its own path. It costs a lookup per path element, from cached trees.
+// symlink is to be recorded by its own path. That of a submodule is "160000 <commit>". It costs a lookup per path element,
+// from cached trees.
 //
 // Errors: fs.ErrNotExist (in an *fs.PathError) if there is nothing; others as Snapshot.
 func (s *Snapshot) Hash(path string) (string, error) {
@@ -68,18 +74,18 @@ func (s *Snapshot) Open(path string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.mode == modeFolder {
-		entries, err := s.entries("open", path, n)
+	if n.isFolder() {
+		entries, err := n.entries("open", path)
 		if err != nil {
 			return nil, err
 		}
-		return &openFolder{s: s, node: n, path: path, entries: entries}, nil
+		return &openFolder{node: n.node, path: path, entries: entries}, nil
 	}
-	content, err := s.read("open", path, n)
+	content, err := n.read("open", path)
 	if err != nil {
 		return nil, err
 	}
-	return &openFile{info: fileInfo{n, int64(len(content))}, Reader: bytes.NewReader(content)}, nil
+	return &openFile{info: fileInfo{n.node, int64(len(content))}, Reader: bytes.NewReader(content)}, nil
 }
 
 // ReadFile gives the bytes of a file. The caller may change them.
@@ -88,7 +94,7 @@ func (s *Snapshot) ReadFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := s.read("read", path, n)
+	content, err := n.read("read", path)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +107,7 @@ func (s *Snapshot) ReadDir(path string) ([]fs.DirEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.entries("readdir", path, n)
+	return n.entries("readdir", path)
 }
 
 // Stat describes what a path leads to, symlinks followed.
@@ -110,7 +116,7 @@ func (s *Snapshot) Stat(path string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.describe("stat", path, n)
+	return n.describe("stat", path)
 }
 
 // Lstat describes what a path names, the last element not followed.
@@ -119,7 +125,7 @@ func (s *Snapshot) Lstat(path string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.describe("lstat", path, n)
+	return n.describe("lstat", path)
 }
 
 // ReadLink gives the text of a symlink.
@@ -131,55 +137,62 @@ func (s *Snapshot) ReadLink(path string) (string, error) {
 	if n.mode != modeSymlink {
 		return "", &fs.PathError{Op: "readlink", Path: path, Err: fs.ErrInvalid}
 	}
-	target, err := s.target(path, n)
+	target, err := n.target(path)
 	if err != nil {
 		return "", &fs.PathError{Op: "readlink", Path: path, Err: err}
 	}
 	return target, nil
 }
 
+// isFolder tells whether names may lie below a node.
+func (n node) isFolder() bool { return n.mode == modeFolder || n.mode == modeSubmodule }
+
 // entries lists a folder.
-func (s *Snapshot) entries(op, path string, n node) ([]fs.DirEntry, error) {
-	if n.mode != modeFolder {
+func (l located) entries(op, path string) ([]fs.DirEntry, error) {
+	if !l.isFolder() {
 		return nil, &fs.PathError{Op: op, Path: path, Err: errors.New("not a folder")}
 	}
-	nodes, err := s.tree(s.m.life, path, n.id)
+	if l.mode == modeSubmodule {
+		sub, err := l.in.enter(l.at, path, l.node, true)
+		if err != nil {
+			return nil, &fs.PathError{Op: op, Path: path, Err: err}
+		}
+		l = located{node{name: l.name, mode: modeFolder, id: sub.commit.tree}, sub, "."}
+	}
+	nodes, err := l.in.tree(l.in.m.life, path, l.id)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: path, Err: err}
 	}
 	entries := make([]fs.DirEntry, len(nodes))
 	for i := range nodes {
-		entries[i] = dirEntry{s: s, node: nodes[i], folder: path}
+		entries[i] = dirEntry{located{nodes[i], l.in, pathpkg.Join(l.at, nodes[i].name)}, path}
 	}
 	return entries, nil
 }
 
 // describe makes a FileInfo. The size of a file is asked of the store.
-func (s *Snapshot) describe(op, path string, n node) (fs.FileInfo, error) {
-	if n.mode == modeFolder || n.mode == modeSubmodule {
-		return fileInfo{node: n}, nil
+func (l located) describe(op, path string) (fs.FileInfo, error) {
+	if l.isFolder() {
+		return fileInfo{node: l.node}, nil
 	}
-	if kept, ok := s.m.cache.get(n.id); ok {
+	if kept, ok := l.in.m.cache.get(l.id); ok {
 		if content, ok := kept.([]byte); ok {
-			return fileInfo{n, int64(len(content))}, nil
+			return fileInfo{l.node, int64(len(content))}, nil
 		}
 	}
-	found, err := s.m.blobInfo(s.m.life, s, n, path)
+	found, err := l.in.m.blobInfo(l.in.m.life, l.in, l.node, l.at)
 	if err != nil {
-		return nil, &fs.PathError{Op: op, Path: path, Err: err}
+		return nil, &fs.PathError{Op: op, Path: path, Err: l.shownAs(path, err)}
 	}
-	return fileInfo{n, found.size}, nil
+	return fileInfo{l.node, found.size}, nil
 }
 
 // read gives the content of a blob, which belongs to the cache.
-func (s *Snapshot) read(op, path string, n node) ([]byte, error) {
-	switch n.mode {
-	case modeFolder:
+func (l located) read(op, path string) ([]byte, error) {
+	if l.isFolder() {
 		return nil, &fs.PathError{Op: op, Path: path, Err: errors.New("is a folder")}
-	case modeSubmodule:
-		return nil, &fs.PathError{Op: op, Path: path, Err: submodule(path)}
 	}
-	content, err := s.m.blob(s.m.life, s, n, path, s.m.options.MaxFile)
+	content, err := l.content(path, l.in.m.options.MaxFile)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: path, Err: err}
 	}
@@ -196,22 +209,21 @@ func (i fileInfo) Name() string       { return i.node.name }
 func (i fileInfo) Size() int64        { return i.size }
 func (i fileInfo) Mode() fs.FileMode  { return i.node.mode.full() }
 func (i fileInfo) ModTime() time.Time { return time.Time{} }
-func (i fileInfo) IsDir() bool        { return i.node.mode == modeFolder }
+func (i fileInfo) IsDir() bool        { return i.node.isFolder() }
 func (i fileInfo) Sys() any           { return nil }
 
 // dirEntry is an entry of a listed folder; its size is asked for only by Info.
 type dirEntry struct {
-	s      *Snapshot
-	node   node
+	located
 	folder string
 }
 
-func (e dirEntry) Name() string      { return e.node.name }
-func (e dirEntry) IsDir() bool       { return e.node.mode == modeFolder }
-func (e dirEntry) Type() fs.FileMode { return e.node.mode.kind() }
+func (e dirEntry) Name() string      { return e.name }
+func (e dirEntry) IsDir() bool       { return e.isFolder() }
+func (e dirEntry) Type() fs.FileMode { return e.mode.kind() }
 func (e dirEntry) String() string    { return fs.FormatDirEntry(e) }
 func (e dirEntry) Info() (fs.FileInfo, error) {
-	return e.s.describe("stat", strings.TrimPrefix(e.folder+"/"+e.node.name, "./"), e.node)
+	return e.describe("stat", strings.TrimPrefix(e.folder+"/"+e.name, "./"))
 }
 
 // openFile is an open file: all of its bytes.
@@ -225,7 +237,6 @@ func (f *openFile) Close() error               { return nil }
 
 // openFolder is an open folder: its entries, and how many were given out.
 type openFolder struct {
-	s       *Snapshot
 	node    node
 	path    string
 	entries []fs.DirEntry

@@ -30,7 +30,7 @@ const (
 	modeSubmodule  mode = 0o160000
 )
 
-// kind gives the mode as package fs has it: a submodule is irregular.
+// kind gives the mode as package fs has it: a submodule is a folder, and irregular.
 func (m mode) kind() fs.FileMode {
 	switch m {
 	case modeFolder:
@@ -38,7 +38,7 @@ func (m mode) kind() fs.FileMode {
 	case modeSymlink:
 		return fs.ModeSymlink
 	case modeSubmodule:
-		return fs.ModeIrregular
+		return fs.ModeDir | fs.ModeIrregular
 	}
 	return 0
 }
@@ -46,8 +46,8 @@ func (m mode) kind() fs.FileMode {
 // full gives kind and permissions.
 func (m mode) full() fs.FileMode {
 	switch m {
-	case modeFolder:
-		return fs.ModeDir | 0o555
+	case modeFolder, modeSubmodule:
+		return m.kind() | 0o555
 	case modeExecutable:
 		return 0o555
 	}

@@ -36,13 +36,13 @@ func judge(f Facts, before v1alpha1.AppStatus, now time.Time) judgement {
 	return fine(f)
 }
 
+// codeSubmodule marks what package source says of a submodule that cannot be read: what the app's own commit wants is not
+// known then.
+const codeSubmodule = "SUBMODULE"
+
 // aside tells whether the fault lies before the app: what was applied stays applied and its state is told as it is.
 func (f Facts) aside() bool {
-	switch f.Fault.Reason {
-	case fault.FetchFailed, fault.RevisionNotFound, fault.CredentialsRefused, fault.SourceStale:
-		return !f.Wanting
-	}
-	return false
+	return f.Fault.Reason.OfSource() && f.Fault.Code != codeSubmodule && !f.Wanting
 }
 
 // waits tells whether a fault says that a named thing must happen first.
