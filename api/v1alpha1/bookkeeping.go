@@ -84,6 +84,22 @@ type InventoryEntry struct {
 	Prune string `json:"p,omitempty"`
 	// Of a hook: the revision, and how far each of its phases came in it: "9f31c2a… PreSync=Succeeded PostSync=Started".
 	Hook string `json:"h,omitempty"`
+	// What it bore of whoever had it before; absent if nobody said that it was theirs.
+	From *Former `json:"f,omitempty"`
+}
+
+// Former is what an object bore of another delivery tool, or of Helm, when it was taken over: to tell of it, and to give
+// the object back.
+type Former struct {
+	// Whose it was, as people read it: "Argo CD application guestbook".
+	Tool string `json:"t,omitempty"`
+	// "<namespace>/<name>" of the Helm release that made it.
+	Release string `json:"r,omitempty"`
+	// The marks by which they know their own.
+	Labels      map[string]string `json:"l,omitempty"`
+	Annotations map[string]string `json:"a,omitempty"`
+	// Field managers whose fields became ours, with their operation: "argocd-controller Apply".
+	Managers []string `json:"m,omitempty"`
 }
 
 // Entry is one line of an app's record: a revision it went through, or a drift that was corrected.

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // An object has one owner. A second app that wants it fails and says whose it is; the object does not flip to and fro. When
@@ -122,28 +124,102 @@ func TestUnownedObjectsAreTakenOver(t *testing.T) {
 	s.gone(settings)
 }
 
-// A field that another tool made before goes when Git does not have it: at once, or by a later commit.
+// former is a way in which an object came to be before it was ours.
+type former struct {
+	name string // of the app
+	make func(s *scenario, o *unstructured.Unstructured) *unstructured.Unstructured
+	took []string // from whom the record says that it was taken
+}
+
+// created is an object that a tool made from the client's side; with is what the tool put on it besides.
+func created(name, manager string, with func(o *unstructured.Unstructured)) former {
+	return former{name, func(s *scenario, o *unstructured.Unstructured) *unstructured.Unstructured {
+		if with != nil {
+			with(o)
+		}
+		return s.create(o, manager)
+	}, []string{manager}}
+}
+
+// appliedBy is an object that a tool made by server-side apply.
+func appliedBy(name, manager string, with func(o *unstructured.Unstructured)) former {
+	return former{name, func(s *scenario, o *unstructured.Unstructured) *unstructured.Unstructured {
+		if with != nil {
+			with(o)
+		}
+		return s.force(o, manager)
+	}, []string{manager}}
+}
+
+// force is a server-side apply by a tool that takes what others have.
+func (s *scenario) force(o *unstructured.Unstructured, manager string) *unstructured.Unstructured {
+	s.Helper()
+	client, name := s.at(idOf(o))
+	data, err := o.MarshalJSON()
+	if err != nil {
+		s.Fatal(err)
+	}
+	yes := true
+	made, err := client.Patch(s.Context(), name, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: manager, Force: &yes})
+	if err != nil {
+		s.Fatalf("apply %s: %v", idOf(o), err)
+	}
+	return made
+}
+
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// copied puts the copy on an object that client-side apply keeps.
+func copied(o *unstructured.Unstructured) {
+	data, _ := o.MarshalJSON()
+	o.SetAnnotations(map[string]string{lastApplied: string(data)})
+}
+
+// released puts on an object what Helm puts on all of a release.
+func released(o *unstructured.Unstructured) {
+	o.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"})
+	o.SetAnnotations(map[string]string{"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "default"})
+}
+
+// several is an object that one tool after the other has written: kubectl made it, Argo CD and Flux applied it beside each
+// other, and somebody edited it.
+func several(s *scenario, o *unstructured.Unstructured) *unstructured.Unstructured {
+	copied(o)
+	s.create(o, "kubectl-client-side-apply")
+	o.SetAnnotations(nil)
+	o.SetResourceVersion("")
+	s.force(o, "argocd-controller")
+	s.force(o, "kustomize-controller")
+	if o.GetKind() == "ConfigMap" {
+		return s.patch(idOf(o), "kubectl-edit", "data: {edited: \"1\"}")
+	}
+	return s.edit(idOf(o), "kubectl-edit", "spec: {template: {spec: {containers: [{name: edited, image: registry.example/edited:1}]}}}")
+}
+
+// formers are the ways in which objects came to be in clusters before Plumb came.
+var formers = []former{
+	created("apply", "kubectl-client-side-apply", copied),
+	appliedBy("ssa", "kubectl", nil),
+	created("create", "kubectl-create", nil),
+	created("edit", "kubectl-edit", nil),
+	created("helm3", "helm", released),
+	appliedBy("helm4", "helm", released),
+	created("argo", "argocd-controller", copied), // without its mark: Argo CD has let go of it
+	appliedBy("argossa", "argocd-controller", nil),
+	appliedBy("flux", "kustomize-controller", nil),
+	created("fluxhelm", "helm-controller", released),
+	{"several", several, []string{"kubectl-client-side-apply", "argocd-controller", "kustomize-controller", "kubectl-edit"}},
+}
+
+// A field that another tool made before goes when Git does not have it: at once, or by a later commit. What the tool kept on
+// the object goes with it.
 func TestFieldsOfOtherToolsGoWithGit(t *testing.T) {
 	t.Parallel()
-	rows := []struct {
-		name    string
-		manager string
-		change  func(o *unstructured.Unstructured)
-	}{
-		{"apply", "kubectl-client-side-apply", func(o *unstructured.Unstructured) {
-			data, _ := o.MarshalJSON()
-			o.SetAnnotations(map[string]string{"kubectl.kubernetes.io/last-applied-configuration": string(data)})
-		}},
-		{"create", "kubectl-create", func(*unstructured.Unstructured) {}},
-		{"helm", "helm", func(o *unstructured.Unstructured) {
-			o.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"})
-			o.SetAnnotations(map[string]string{"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "default"})
-		}},
-	}
 	s := newScenario(t, shared(t), "before")
-	commits, objects, apps := files{}, map[string]*unstructured.Unstructured{}, func(keys ...string) files {
+	commits, objects := files{}, map[string]*unstructured.Unstructured{}
+	apps := func(keys ...string) files {
 		f := files{}
-		for _, row := range rows {
+		for _, row := range formers {
 			pairs := []string{}
 			for _, key := range keys {
 				pairs = append(pairs, key, "1")
@@ -152,60 +228,133 @@ func TestFieldsOfOtherToolsGoWithGit(t *testing.T) {
 		}
 		return f
 	}
-	for _, row := range rows {
+	for _, row := range formers {
 		namespace := "before-" + row.name
 		s.make("apiVersion: v1\nkind: Namespace\nmetadata: {name: " + namespace + "}\n")
 		for _, text := range []string{configMap("settings", "kept", "1", "later", "1", "gone", "1"), deployment("web", 1, "registry.example/old:1")} {
-			o := inNamespace(namespace, text)
-			row.change(o)
-			objects[row.name+"/"+o.GetName()] = s.create(o, row.manager)
+			o := row.make(s, inNamespace(namespace, text))
+			objects[row.name+"/"+o.GetName()] = o
 		}
 	}
 	first := s.commit("two of three keys", merge(commits, apps("kept", "later")))
-	for _, row := range rows {
+	for _, row := range formers {
 		s.ok("before-"+row.name, first)
 	}
 	second := s.commit("one of three keys", apps("kept"))
-	for _, row := range rows {
+	for _, row := range formers {
 		s.run(row.name, func(s *scenario) {
 			status := s.ok("before-"+row.name, second)
-			if data := field(s.same(objects[row.name+"/settings"]), "data"); fmt.Sprint(data) != "map[kept:1]" {
+			settings := s.same(objects[row.name+"/settings"])
+			if data := field(settings, "data"); fmt.Sprint(data) != "map[kept:1]" {
 				s.Errorf("the data is %v, want only what Git has", data)
 			}
 			web := s.same(objects[row.name+"/web"])
-			if image := field(web, "spec.template.spec.containers.0.image"); image != "registry.example/web:1" {
-				s.Errorf("the image is %v", image)
+			if containers := field(web, "spec.template.spec.containers").([]any); len(containers) != 1 || field(web, "spec.template.spec.containers.0.image") != "registry.example/web:1" {
+				s.Errorf("the containers are %v", containers)
 			}
-			for _, name := range managers(web, row.manager) {
-				for _, e := range web.GetManagedFields() {
-					if e.Manager == name && e.Subresource == "" && strings.Contains(e.FieldsV1.GetRawString(), "f:spec") {
-						s.Errorf("%s still owns fields of the spec: %s", name, e.FieldsV1.GetRawString())
+			for _, o := range []*unstructured.Unstructured{settings, web} {
+				for key := range o.GetAnnotations() {
+					if key == lastApplied || strings.HasPrefix(key, "meta.helm.sh/") {
+						s.Errorf("%s still has the annotation %s", idOf(o), key)
 					}
 				}
 			}
-			if took := status.History[1].Took; !slices.Contains(took, row.manager) {
-				s.Errorf("the record says that it was taken from %v", took)
+			for _, e := range web.GetManagedFields() {
+				if slices.Contains(row.took, e.Manager) && e.Subresource == "" && strings.Contains(e.FieldsV1.GetRawString(), "f:spec") {
+					s.Errorf("%s still owns fields of the spec: %s", e.Manager, e.FieldsV1.GetRawString())
+				}
+			}
+			for _, name := range row.took {
+				if took := status.History[1].Took; !slices.Contains(took, name) {
+					s.Errorf("the record says that it was taken from %v", took)
+				}
 			}
 		})
 	}
 }
 
-// What another tool tracks is refused with the command that takes it over.
+// What another tool tracks is refused with the command that takes it over, whatever the tool; the rest of the app goes on.
+// A label that charts set, and a mark that Git itself has, are no such thing.
 func TestObjectsOfOtherToolsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, shared(t), "foreign")
-	s.make("apiVersion: v1\nkind: Namespace\nmetadata: {name: foreign}\n")
-	o := inNamespace("foreign", configMap("settings", "a", "1"))
-	o.SetAnnotations(map[string]string{"argocd.argoproj.io/tracking-id": "guestbook:/ConfigMap:foreign/settings"})
-	before := s.create(o, "argocd-controller")
-	s.commit("ours", files{"apps/foreign/a.yaml": documentsOf(configMap("settings", "a", "2"), configMap("other", "a", "1"))})
-	status := s.is("foreign", "failed", "OwnedByOther")
-	_, message := status.ready()
-	s.says(message, "ConfigMap/foreign/settings", "Argo CD application guestbook", "import")
-	s.has("ConfigMap/foreign/other", "data.a", "1")
-	if now := s.same(before); now.GetResourceVersion() != before.GetResourceVersion() {
-		t.Error("the object was written")
+	type pairs = map[string]string
+	rows := []struct {
+		name, manager       string
+		labels, annotations pairs
+		git                 string // a line of Git's metadata
+		of                  string // whose it is; "" if nobody's
+	}{
+		{"argo", "argocd-controller", nil, pairs{"argocd.argoproj.io/tracking-id": "guestbook:/ConfigMap:foreign-argo/settings"}, "", "Argo CD application guestbook"},
+		{"argolabel", "argocd-controller", pairs{"app.kubernetes.io/instance": "guestbook"}, nil, "", "Argo CD application guestbook"},
+		{"flux", "kustomize-controller", pairs{"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}, nil, "", "Flux Kustomization flux-system/apps"},
+		{"fluxhelm", "helm-controller", pairs{"helm.toolkit.fluxcd.io/name": "web", "helm.toolkit.fluxcd.io/namespace": "apps"}, nil, "", "Flux HelmRelease apps/web"},
+		{"chart", "helm", pairs{"app.kubernetes.io/instance": "guestbook"}, nil, "", ""},
+		{"copied", "kubectl-create", nil, pairs{"argocd.argoproj.io/tracking-id": "guestbook:/ConfigMap:elsewhere/settings"}, "", ""},
+		{"ingit", "kubectl-create", nil, pairs{"argocd.argoproj.io/tracking-id": "guestbook:/ConfigMap:foreign-ingit/settings"},
+			"  annotations: {argocd.argoproj.io/tracking-id: \"guestbook:/ConfigMap:foreign-ingit/settings\"}\n", ""},
 	}
+	fleet, objects := files{}, map[string]*unstructured.Unstructured{}
+	for _, row := range rows {
+		s.make("apiVersion: v1\nkind: Namespace\nmetadata: {name: foreign-" + row.name + "}\n")
+		o := inNamespace("foreign-"+row.name, configMap("settings", "a", "1"))
+		o.SetLabels(row.labels)
+		o.SetAnnotations(row.annotations)
+		objects[row.name] = s.create(o, row.manager)
+		fleet["apps/foreign-"+row.name+"/a.yaml"] = documentsOf(strings.Replace(configMap("settings", "a", "2"), "metadata:\n", "metadata:\n"+row.git, 1), configMap("other", "a", "1"))
+	}
+	first := s.commit("ours", fleet)
+	for _, row := range rows {
+		s.run(row.name, func(s *scenario) {
+			app := "foreign-" + row.name
+			if row.of == "" {
+				status := s.ok(app, first)
+				s.has("ConfigMap/"+app+"/settings", "data.a", "2")
+				if warned := strings.Contains(strings.Join(status.Warnings, "\n"), "tracking-id"); warned != (row.git != "") {
+					s.Errorf("it is warned of %q", status.Warnings)
+				}
+				return
+			}
+			status := s.is(app, "failed", "OwnedByOther")
+			_, message := status.ready()
+			s.says(message, "ConfigMap/"+app+"/settings", row.of, "plumb import --adopt "+app)
+			s.has("ConfigMap/"+app+"/other", "data.a", "1")
+			if now := s.same(objects[row.name]); now.GetResourceVersion() != objects[row.name].GetResourceVersion() {
+				s.Error("the object was written")
+			}
+		})
+	}
+}
+
+// The objects of a Helm release are taken over, with a warning that names the release and how Helm forgets it. When it has,
+// the warning goes.
+func TestObjectsOfAReleaseAreTakenOver(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "release")
+	s.make("apiVersion: v1\nkind: Namespace\nmetadata: {name: release}\n")
+	s.make("apiVersion: v1\nkind: Secret\ntype: helm.sh/release.v1\nmetadata: {name: sh.helm.release.v1.shop.v3, namespace: release, labels: {owner: helm, name: shop, status: deployed, version: \"3\"}}\n")
+	o := inNamespace("release", deployment("web", 1, "registry.example/web:1"))
+	o.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"})
+	o.SetAnnotations(map[string]string{"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "release"})
+	web, before := s.create(o, "helm"), s.now(t)
+	first := s.commit("ours", files{"apps/release/a.yaml": deployment("web", 1, "registry.example/web:1")})
+	warning := strings.Join(s.ok("release", first).Warnings, "\n")
+	s.says(warning, "Helm release release/shop", "helm uninstall would delete", "kubectl -n release delete secret -l owner=helm,name=shop")
+	if s.same(web).GetGeneration() != web.GetGeneration() {
+		t.Error("the spec of the Deployment was changed")
+	}
+	second := s.commit("more", files{"apps/release/b.yaml": configMap("settings", "a", "1")})
+	s.says(strings.Join(s.ok("release", second).Warnings, "\n"), "Helm release release/shop") // also when the objects do not say it any more
+
+	s.remove("Secret/release/sh.helm.release.v1.shop.v3")
+	s.sync("release")
+	s.until("release", func(a appStatus) error {
+		if len(a.Warnings) > 0 {
+			return errNotYet("the warnings are %q", a.Warnings)
+		}
+		return nil
+	})
+	s.noDeletes(t, before, "release")
 }
 
 // Deleting an App by hand leaves its objects in place, and free: another App may take them, and the next of this name too.

@@ -60,7 +60,11 @@ func (s *shelf) lay(entries []v1alpha1.InventoryEntry) map[int][]v1alpha1.Invent
 
 // entrySize is about how many bytes an entry has in JSON.
 func entrySize(e v1alpha1.InventoryEntry) int {
-	return 220 + len(e.Group) + len(e.Kind) + len(e.Namespace) + len(e.Name)
+	size := 220 + len(e.Group) + len(e.Kind) + len(e.Namespace) + len(e.Name)
+	if e.From != nil {
+		size += len(object.Canonical(toJSON(e.From)))
+	}
+	return size
 }
 
 // takeInventory gives an app the Inventory that was found at start, if it is of this App object and of this cluster.

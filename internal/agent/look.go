@@ -63,10 +63,21 @@ func (t *turn) look(ctx context.Context, in plan.Input) (plan.Picture, error) {
 	t.lookClosely(ctx, &p, unknown, versions)
 	t.lookAtNamespaces(ctx, &p, in)
 	t.lookForAutoscalers(ctx, &p, in)
+	t.lookForReleases(ctx, &p, in)
 	t.agent.claims.picture(t.app.key, &p, ids)
 	p.Failing = t.failing(ctx)
 	t.lookAtHealth(ctx, &p, in, versions)
 	return p, nil
+}
+
+// lookForReleases asks whether Helm still knows the releases that made objects of the app.
+func (t *turn) lookForReleases(ctx context.Context, p *plan.Picture, in plan.Input) {
+	p.Releases = map[string]string{}
+	for _, r := range plan.ReleasesOf(*p, in.Inventory) {
+		if kept := t.client.HelmKeeps(ctx, r.Namespace, r.Name); kept != "" {
+			p.Releases[r.String()] = kept
+		}
+	}
 }
 
 // needsStatus tells whether the health of an object depends on more than its metadata. Of a Secret nothing else is read.
@@ -135,7 +146,7 @@ func (t *turn) lookAtList(ctx context.Context, p *plan.Picture, kind cluster.Kin
 	}
 	for _, id := range ids {
 		if meta := byName[id.Name]; meta != nil {
-			p.Live[id] = plan.LiveOf(meta, t.manager())
+			p.Live[id] = plan.LiveOf(id, meta, t.manager())
 			continue
 		}
 		p.Absent[id] = true
@@ -151,7 +162,7 @@ func (t *turn) lookAtOne(ctx context.Context, p *plan.Picture, id object.ID, ver
 	case err != nil:
 		t.log.Warn("an object cannot be read", "object", id.String(), "error", err)
 	default:
-		p.Live[id] = plan.LiveOf(&meta, t.manager())
+		p.Live[id] = plan.LiveOf(id, &meta, t.manager())
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 // other tools own is, and the outcome says from whom (resources.md §7.1).
 func (r Run) apply(ctx context.Context, out *Outcome) error {
 	step := out.Step
-	if len(step.Takes) > 0 {
+	if len(step.Takes)+len(step.Sheds) > 0 {
 		took, err := r.migrate(ctx, step)
 		if err != nil {
 			return err
@@ -154,7 +154,7 @@ func (r Run) gone(ctx context.Context, step plan.Step) error {
 }
 
 // migrate moves the managedFields entries of tools that made the object before to our manager, in one patch, so that a
-// field removed from Git is removed live. It gives those whose entries were moved.
+// field removed from Git is removed live; the marks that they left go with it. It gives those whose entries were moved.
 func (r Run) migrate(ctx context.Context, step plan.Step) ([]string, error) {
 	for try := 1; ; try++ {
 		live, entries, err := r.Target.Get(ctx, step.ID, step.Object.Version())
@@ -165,14 +165,15 @@ func (r Run) migrate(ctx context.Context, step plan.Step) ([]string, error) {
 			return nil, err
 		}
 		moved, changed := diff.Migrate(entries, r.Manager, step.Takes)
-		if !changed {
+		shed := shedding(live, step.Sheds)
+		if !changed && len(shed) == 0 {
 			return nil, nil
 		}
 		meta, _ := live.Fields["metadata"].(map[string]any)
-		patch, err := json.Marshal([]map[string]any{
+		patch, err := json.Marshal(append([]map[string]any{
 			{"op": "replace", "path": "/metadata/managedFields", "value": moved},
 			{"op": "replace", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]},
-		})
+		}, shed...))
 		if err != nil {
 			return nil, fmt.Errorf("write a patch for %s: %w", step.ID, err)
 		}
@@ -185,6 +186,24 @@ func (r Run) migrate(ctx context.Context, step plan.Step) ([]string, error) {
 		}
 	}
 }
+
+// shedding gives the operations of a JSON patch that take marks off an object, as far as it has them.
+func shedding(live object.Object, marks []plan.ToolMark) []map[string]any {
+	var out []map[string]any
+	for _, m := range marks {
+		of := "annotations"
+		if m.Label {
+			of = "labels"
+		}
+		if _, has := object.Get(live, object.Fields("metadata", of, m.Key)); has {
+			out = append(out, map[string]any{"op": "remove", "path": "/metadata/" + of + "/" + pointerEscape.Replace(m.Key)})
+		}
+	}
+	return out
+}
+
+// pointerEscape writes a key as a part of a JSON pointer (RFC 6901, section 3).
+var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
 
 // takenFrom gives those of the managers that have an entry.
 func takenFrom(entries []metav1.ManagedFieldsEntry, managers []string) []string {

@@ -130,6 +130,38 @@ func (c *Client) ListMetadata(ctx context.Context, kind Kind, namespace string, 
 	return items, list.Continue == "", nil
 }
 
+// HelmKeeps tells in what Helm keeps a release of this name: "secret", or "configmap" where people have configured that
+// (helm.sh/helm, pkg/storage/driver); "" if it knows none. Metadata is asked for alone. A namespace that may not be looked
+// into counts as one that has it, by the default.
+func (c *Client) HelmKeeps(ctx context.Context, namespace, release string) string {
+	selector := "owner=helm,name=" + release
+	for _, kept := range []struct{ kind, word string }{{"Secret", "secret"}, {"ConfigMap", "configmap"}} {
+		found, err := c.exists(ctx, object.ID{Kind: kept.kind, Namespace: namespace}, selector)
+		if err != nil || found {
+			return kept.word
+		}
+	}
+	return ""
+}
+
+// exists tells whether there is any object of a kind of version v1 in a namespace that a label selector chooses.
+func (c *Client) exists(ctx context.Context, id object.ID, selector string) (bool, error) {
+	kind, ok, err := c.mapper.Of(ctx, id, "v1")
+	if err != nil || !ok {
+		return false, err
+	}
+	raw, err := answerOf(c.rest.Verb(http.MethodGet).AbsPath(resourcePath(kind, id.Namespace, "")...).
+		Param("labelSelector", selector).Param("limit", "1").SetHeader("Accept", acceptMetadataList).Do(ctx))
+	if err != nil {
+		return false, c.explain(err, id)
+	}
+	var list metav1.PartialObjectMetadataList
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return false, fmt.Errorf("read the list of %s: %w", kind.Resource.Resource, err)
+	}
+	return len(list.Items) > 0, nil
+}
+
 // Exactly is the precondition of a delete.
 type Exactly struct {
 	UID     string // required

@@ -33,6 +33,11 @@ func (p Person) DryRun(ctx context.Context, o object.Object, manager string) (ob
 	return p.client.DryRun(ctx, o, manager)
 }
 
+// HelmKeeps is Client.HelmKeeps.
+func (p Person) HelmKeeps(ctx context.Context, namespace, release string) string {
+	return p.client.HelmKeeps(ctx, namespace, release)
+}
+
 // DryRun asks what the API server would make of an object: with defaults and what admission changes, as if a field manager
 // had applied it by force. Nothing is stored. Errors are those of Client.Apply.
 func (c *Client) DryRun(ctx context.Context, o object.Object, manager string) (object.Object, error) {

@@ -61,14 +61,15 @@ func movable(e metav1.ManagedFieldsEntry, manager string, from []string, version
 	return set(e)
 }
 
-// Former gives the managers whose entries Migrate should move when an object becomes ours: people's tools and, on an
-// object that Helm labelled, Helm under the name that it had before it named itself; and before-first-apply, under
-// which the first server-side apply keeps the fields of an object without managedFields.
+// Former gives the managers whose entries Migrate should move when an object becomes ours: people's tools; delivery tools,
+// whose marks decide beforehand whether it may become ours at all; on an object that Helm labelled, Helm under the name
+// that it had before it named itself; and before-first-apply, under which the first server-side apply keeps the fields of
+// an object without managedFields.
 func Former(entries []metav1.ManagedFieldsEntry, labels map[string]string) []string {
 	byHelm := labels["app.kubernetes.io/managed-by"] == "Helm"
 	var names []string
 	for _, e := range entries {
-		former := PersonsTool(e.Manager) || e.Manager == "before-first-apply" || byHelm && e.Manager == "Go-http-client"
+		former := PersonsTool(e.Manager) || DeliveredBy(e.Manager) != "" || e.Manager == "before-first-apply" || byHelm && e.Manager == "Go-http-client"
 		if former && e.Subresource == "" && !slices.Contains(names, e.Manager) {
 			names = append(names, e.Manager)
 		}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
@@ -145,16 +146,21 @@ func (m *maker) taken(s Step, live Live, ours bool) (Step, bool) {
 		return refuse(s, fault.New(fault.OwnedByOther, "%s belongs to App %s", s.ID, other.app).
 			At(s.Object.Place).WithNext("take it out of one of the two apps; once %s no longer has it in Git, it is handed over", other.app)), true
 	}
-	if live.Tool != "" && !(ours && live.Owner == m.in.App.Owner()) {
-		return refuse(s, fault.New(fault.OwnedByOther, "%s belongs to %s", s.ID, live.Tool).
-			At(s.Object.Place).WithNext("%s", importCommand(live.Tool))), true
+	if ours && live.Owner == m.in.App.Owner() {
+		return s, false
+	}
+	if tool := ToolOn(live, *s.Object); tool != nil && !slices.Contains(m.in.Policy.Adopt, tool.String()) {
+		return refuse(s, fault.New(fault.OwnedByOther, "%s belongs to %s", s.ID, tool).
+			At(s.Object.Place).WithNext("take it over: plumb import --adopt %s; or take it out of one of the two", m.in.App.Address())), true
 	}
 	return s, false
 }
 
 // firstClaim is the step that makes an existing object ours.
 func (m *maker) firstClaim(w wish, s Step, live Live, ours bool) Step {
-	s.Action, s.First, s.Takes = Apply, true, m.takes(w.id, live)
+	tool := ToolOn(live, w.object)
+	s.Action, s.First, s.Takes, s.Sheds = Apply, true, m.takes(w.id, live), sheds(live, tool, w.object)
+	s.From = formerOf(live, tool, s.Takes)
 	s.HandCount = m.handsCount(w.object, live)
 	previous, was := parseOwner(live.Owner)
 	_, living := m.livingOwner(live)
@@ -165,6 +171,8 @@ func (m *maker) firstClaim(w wish, s Step, live Live, ours bool) Step {
 		s.Why = "ours by its claim, and not confirmed in the inventory"
 	case ours:
 		s.Why, s.Drift = "our claim was taken off", "label"
+	case tool != nil:
+		s.Why, s.Adopts = "taken over from "+tool.String()+", as asked", true
 	case was:
 		s.Why = fmt.Sprintf("taken over: App %s, which owned it, is gone", previous.app)
 	default:

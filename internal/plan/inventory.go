@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"reflect"
 	"slices"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -28,8 +29,8 @@ func Ahead(inventory []v1alpha1.InventoryEntry, p Plan) ([]v1alpha1.InventoryEnt
 		if recorded && e.UID == s.UID && s.UID != "" && s.Action == Apply {
 			continue
 		}
-		ahead := entryAhead(s)
-		changed = changed || !recorded || e != ahead
+		ahead := entryAhead(s, e)
+		changed = changed || !recorded || !reflect.DeepEqual(e, ahead)
 		entries[s.ID] = ahead
 	}
 	return flatten(entries), changed
@@ -44,7 +45,7 @@ func hookAhead(e v1alpha1.InventoryEntry, s Step, revision string) (v1alpha1.Inv
 	run, hook := *s.Run, e.Hook
 	switch {
 	case s.Action == Replace, s.Action == Apply && s.UID == "":
-		e = entryAhead(s)
+		e = entryAhead(s, e)
 		run.State = RunStarting
 	case s.Action == Apply:
 		run.State = RunStarting
@@ -56,11 +57,17 @@ func hookAhead(e v1alpha1.InventoryEntry, s Step, revision string) (v1alpha1.Inv
 	return e, true
 }
 
-func entryAhead(s Step) v1alpha1.InventoryEntry {
-	return v1alpha1.InventoryEntry{
+// entryAhead gives the entry of a step before it is carried out. What is known of whoever had the object before stays, as
+// long as it is not made anew.
+func entryAhead(s Step, before v1alpha1.InventoryEntry) v1alpha1.InventoryEntry {
+	e := v1alpha1.InventoryEntry{
 		Group: s.ID.Group, Version: s.Object.Version(), Kind: s.ID.Kind, Namespace: s.ID.Namespace, Name: s.ID.Name,
-		Created: s.Created, Prune: s.Prune,
+		Created: s.Created, Prune: s.Prune, From: s.From,
 	}
+	if e.From == nil && !s.Created {
+		e.From = before.From
+	}
+	return e
 }
 
 // Done is what the API server answered to one step that was carried out. A Delete is done when the object is gone, not
@@ -88,7 +95,7 @@ func After(inventory []v1alpha1.InventoryEntry, p Plan, done map[object.ID]Done)
 		switch s.Action {
 		case Apply, Replace:
 			if ok {
-				entries[s.ID] = confirmed(s, answer)
+				entries[s.ID] = confirmed(s, e, answer)
 			}
 		case Delete, Release:
 			if ok {
@@ -117,7 +124,7 @@ func hookAfter(e v1alpha1.InventoryEntry, s Step, revision string, answer Done, 
 		return e, false
 	case s.Action == Apply || s.Action == Replace:
 		hook := noted(e.Hook, revision, s.Phase, *s.Run)
-		e = confirmed(s, answer)
+		e = confirmed(s, e, answer)
 		e.Hook = hook
 		return e, true
 	case s.Action == Delete && done:
@@ -129,8 +136,8 @@ func hookAfter(e v1alpha1.InventoryEntry, s Step, revision string, answer Done, 
 	return hookAhead(e, s, revision)
 }
 
-func confirmed(s Step, answer Done) v1alpha1.InventoryEntry {
-	e := entryAhead(s)
+func confirmed(s Step, before v1alpha1.InventoryEntry, answer Done) v1alpha1.InventoryEntry {
+	e := entryAhead(s, before)
 	e.UID, e.Owned, e.Desired = answer.UID, answer.Owned, s.Digest
 	e.Created = (s.Created || s.Action == Replace) && !answer.Taken
 	return e

@@ -33,7 +33,7 @@ func Make(in Input) Plan {
 	p.Steps = m.inOrder(applies, m.removalSteps())
 	slices.SortStableFunc(p.Steps, compareSteps)
 	p.Consumed = m.consumed(p.Steps)
-	p.Warnings = append(warnings, m.copiesWarning()...)
+	p.Warnings = slices.Concat(warnings, m.copiesWarning(), m.releaseWarnings(p.Steps), m.markWarnings())
 	return p
 }
 

@@ -224,14 +224,14 @@ func TestApply(t *testing.T) {
 			plan.Step{Action: plan.Wait, Reason: fault.WaitingForApp}},
 		{"another tool's object is refused", cm,
 			func(in *plan.Input) {
-				in.Picture.Live[cm.ID()] = plan.Live{UID: "x", Tool: "Argo CD application guestbook"}
+				in.Picture.Live[cm.ID()] = plan.Live{UID: "x", Tool: &plan.Tool{Name: "Argo CD", App: "guestbook", Writes: true}}
 			},
 			plan.Step{Action: plan.Refuse, Reason: fault.OwnedByOther}},
 		{"a tool's mark on an object that is ours is not a reason to let go of it", cm,
 			func(in *plan.Input) {
 				have(in, cm)
 				now = liveOf(cm)
-				now.Tool = "Argo CD application x"
+				now.Tool = &plan.Tool{Name: "Argo CD", App: "x", Writes: true}
 				in.Picture.Live[cm.ID()] = now
 			},
 			plan.Step{Action: plan.Unchanged, Created: true}},

@@ -46,15 +46,17 @@ func (a App) Address() string {
 
 // Live is what the API server knew of one object when the Picture was taken.
 type Live struct {
-	UID         string    `json:"uid"`
-	Version     string    `json:"resourceVersion,omitempty"`
-	Owner       string    `json:"owner,omitempty"` // annotation plumb.dev/owner
-	Managed     bool      `json:"managed"`         // bears the label plumb.dev/managed
-	Owned       string    `json:"owned,omitempty"` // digest of our own entry in managedFields; "" if there is none
-	Managers    []Manager `json:"managers,omitempty"`
-	Former      []string  `json:"former,omitempty"` // managers of tools that made it: what they own moves to us at our first claim
-	Tool        string    `json:"tool,omitempty"`   // another tool's tracking mark, for example "Argo CD application guestbook"
-	Terminating bool      `json:"terminating,omitempty"`
+	UID         string       `json:"uid"`
+	Version     string       `json:"resourceVersion,omitempty"`
+	Owner       string       `json:"owner,omitempty"` // annotation plumb.dev/owner
+	Managed     bool         `json:"managed"`         // bears the label plumb.dev/managed
+	Owned       string       `json:"owned,omitempty"` // digest of our own entry in managedFields; "" if there is none
+	Managers    []Manager    `json:"managers,omitempty"`
+	Former      []string     `json:"former,omitempty"`      // managers of tools that made it: what they own moves to us at our first claim
+	Tool        *Tool        `json:"tool,omitempty"`        // another delivery tool that has marked it as its own; ToolOn tells whether that counts
+	Release     *HelmRelease `json:"release,omitempty"`     // the Helm release that made it
+	LastApplied bool         `json:"lastApplied,omitempty"` // bears kubectl's copy of what was applied
+	Terminating bool         `json:"terminating,omitempty"`
 	// Field managers of persons' tools that have added fields to the spec of an object of ours: drift of the kind added.
 	Added []string `json:"added,omitempty"`
 	// Fields that were set in the way in which autoscalers do, by others than us.
@@ -103,6 +105,9 @@ type Picture struct {
 	LivingApps map[string]bool `json:"-"`
 	// Namespaces in which there is nothing but objects of this app's Inventory and what Kubernetes itself puts there.
 	EmptyNamespaces map[string]bool `json:"-"`
+	// Of the Helm releases that made objects of the app (ReleasesOf), those that Helm still knows: by "<namespace>/<name>" the
+	// resource that it keeps them in, secret or configmap. One that could not be looked for is among them.
+	Releases map[string]string `json:"releases,omitempty"`
 	// Autoscalers of the cluster, in the namespaces that ScaledIn names. Those of Desired need not be among them.
 	Autoscalers []Autoscaler `json:"autoscalers,omitempty"`
 	// How objects are, for apps with an order (Ordered): of each ID of which it is known, by the rules of the app. Of an ID
@@ -135,6 +140,8 @@ type Policy struct {
 	Descendant bool `json:"descendant"`
 	Complete   bool `json:"complete"` // the render is complete and of the branch head
 	Removed    bool `json:"removed"`  // the app's folder is gone from Git: everything is to delete
+	// Adopt is the consent of a person to take objects over from other delivery tools, by Tool.String.
+	Adopt []string `json:"adopt,omitempty"`
 }
 
 // Input is everything that Make looks at.
@@ -185,11 +192,16 @@ type Step struct {
 	Order  int            `json:"order"`           // steps of a lower order end before those of a higher one begin
 	First  bool           `json:"first"`           // the first claim: made without force
 	Takes  []string       `json:"takes,omitempty"` // field managers whose managedFields entries move to ours
+	Sheds  []ToolMark     `json:"sheds,omitempty"` // what others left on the object and Git does not have; it goes with the move
 	Fault  *fault.Fault   `json:"fault,omitempty"`
 	Reason fault.Reason   `json:"reason,omitempty"` // of Hold and Wait
 	To     string         `json:"to,omitempty"`     // of Release: the new owner
 	Digest string         `json:"digest,omitempty"` // of Object
 
+	// Adopts: it takes the object over from another delivery tool, as a person has consented.
+	Adopts bool `json:"adopts,omitempty"`
+	// From is what the Inventory entry is to keep of whoever had the object before, for giving it back.
+	From *v1alpha1.Former `json:"from,omitempty"`
 	// Created is what the Inventory entry is to say: the object did not exist when looked at, or it is recorded as made by us.
 	Created bool `json:"created,omitempty"`
 	// Prune is the object's own wish about being deleted, to be kept in its Inventory entry: "", never or consent.

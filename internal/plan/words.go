@@ -28,8 +28,3 @@ func sorted(names []string) []string {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
-
-// importCommand is the next step for an object of another tool.
-func importCommand(tool string) string {
-	return "take it over with plumb import --adopt, or take it out of " + tool
-}

@@ -106,7 +106,7 @@ func (p *Previewer) seeOne(ctx context.Context, s *sight, id object.ID, version 
 			return err
 		}
 		s.live[id], s.fields[id] = live, entries
-		s.picture.Live[id] = plan.LiveOf(meta, s.manager)
+		s.picture.Live[id] = plan.LiveOf(id, meta, s.manager)
 	}
 	return nil
 }
