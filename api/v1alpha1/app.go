@@ -192,7 +192,7 @@ type AppStatus struct {
 	Inventory []string `json:"inventory,omitempty"`
 	// The last ten revisions, newest first.
 	History []HistoryRow `json:"history,omitempty"`
-	Handled Handled      `json:"handled,omitempty"`
+	Handled AppHandled   `json:"handled,omitempty"`
 	// Things accepted that will surprise, at most 10.
 	Warnings   []string           `json:"warnings,omitempty"`
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
@@ -211,6 +211,13 @@ type ChartStatus struct {
 type SourceStatus struct {
 	Name     string `json:"name"`
 	Revision string `json:"revision"`
+}
+
+// AppHandled echoes requests that were carried out, by their tokens.
+type AppHandled struct {
+	Sync     string `json:"sync,omitempty"`
+	Adopt    string `json:"adopt,omitempty"`
+	GiveBack string `json:"giveBack,omitempty"`
 }
 
 // Blocking names an object and what it says.
@@ -285,4 +292,15 @@ type HistoryRow struct {
 	Changed  int          `json:"changed"`
 	// From whom objects or fields were taken, at most 10 entries.
 	Took []string `json:"took,omitempty"`
+}
+
+// AdoptRequest is the value of the annotation plumb.dev/adopt, as JSON: a person's consent to take objects over from other
+// delivery tools, as plumb import --adopt has shown it to them.
+type AdoptRequest struct {
+	// Any new text; status.handled.adopt echoes it when the request is carried out, or refused.
+	Token string `json:"token"`
+	// The commit that was looked at: status.target must still be that one.
+	Commit string `json:"commit"`
+	// Whose objects may be taken, as OwnedByOther names them: "Argo CD application guestbook".
+	From []string `json:"from"`
 }

@@ -45,6 +45,8 @@ const (
 	AnnotationSync     = "plumb.dev/sync"      // on App or Repo: any new token asks for a pass
 	AnnotationDelete   = "plumb.dev/on-delete" // on App or Repo: orphan (default) or prune
 	AnnotationReadOnly = "plumb.dev/read-only" // on the agent's Lease: "true" while the agent only compares
+	AnnotationAdopt    = "plumb.dev/adopt"     // on App: an AdoptRequest, to take objects over from another tool, once
+	AnnotationReturn   = "plumb.dev/give-back" // on App: any new token gives the objects back, while the App is paused
 	AnnotationPrune    = "plumb.dev/prune"     // on an object: never or consent
 	AnnotationWave     = "plumb.dev/wave"      // on an object: an integer, default 0
 	AnnotationHook     = "plumb.dev/hook"      // on an object: PreSync, Sync, PostSync, SyncFail, Skip

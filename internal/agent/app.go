@@ -102,6 +102,10 @@ type app struct {
 	progress  progress
 	times     times
 	synced    string // last sync token carried out
+	adopting  string // token of the request to adopt that is being tried
+	adopted   string // of the last one that was carried out, or refused
+	returned  string // of the last request to give back that was carried out
+	adoptNote string // why a request is not carried out
 	settings  string // as they were taken up, JSON
 
 	course course
@@ -288,9 +292,15 @@ func (ag *Agent) putApp(o *v1alpha1.App) {
 
 // sameWish tells whether nothing that people write differs: the echo of our own status write is no news.
 func sameWish(before, after *v1alpha1.App) bool {
-	return before.UID == after.UID && before.Generation == after.Generation &&
-		before.Annotations[v1alpha1.AnnotationSync] == after.Annotations[v1alpha1.AnnotationSync] &&
-		before.Annotations[v1alpha1.AnnotationDelete] == after.Annotations[v1alpha1.AnnotationDelete]
+	if before.UID != after.UID || before.Generation != after.Generation {
+		return false
+	}
+	for _, key := range []string{v1alpha1.AnnotationSync, v1alpha1.AnnotationDelete, v1alpha1.AnnotationAdopt, v1alpha1.AnnotationReturn} {
+		if before.Annotations[key] != after.Annotations[key] {
+			return false
+		}
+	}
+	return true
 }
 
 // dropApp forgets an App that was deleted. Its workloads stay: deleting our own object never deletes a user's.

@@ -261,7 +261,7 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	if s.Sources = a.status.Sources; a.used != nil && t.complete(f) && a.planned != nil && a.planned.Settled() {
 		s.Sources = a.used // while something is held, what it is held against stays
 	}
-	s.Handled.Sync = a.synced
+	s.Handled = v1alpha1.AppHandled{Sync: a.synced, Adopt: a.adopted, GiveBack: a.returned}
 	s.Inventory = nil
 	for _, n := range slices.Sorted(maps.Keys(a.shelf.written)) {
 		s.Inventory = append(s.Inventory, inventoryName(t.object.Name, n))
@@ -291,12 +291,16 @@ func (t *turn) consentBase(complete bool) string {
 	return before
 }
 
-// unsupported names what people asked for and what is not built yet: it must not be ignored in silence.
+// unsupported names what people asked for and what is not done, or not built yet: it must not be ignored in silence.
 func (t *turn) unsupported() []string {
-	if t.object.Annotations[v1alpha1.AnnotationDelete] != "prune" {
-		return nil
+	var texts []string
+	if t.app.adoptNote != "" {
+		texts = append(texts, t.app.adoptNote)
 	}
-	return []string{v1alpha1.AnnotationDelete + ": prune is not supported yet: deleting this App leaves its objects in place"}
+	if t.object.Annotations[v1alpha1.AnnotationDelete] == "prune" {
+		texts = append(texts, v1alpha1.AnnotationDelete+": prune is not supported yet: deleting this App leaves its objects in place")
+	}
+	return texts
 }
 
 // complete tells whether the target is applied with nothing left to do.

@@ -31,24 +31,26 @@ type turn struct {
 	client *cluster.Client
 	log    *slog.Logger
 
-	fresh     *render.Recorded // of this turn's render
-	objects   []object.Object  // desired, with our marks; loaded only when something is to be planned
-	loaded    bool
-	plan      *plan.Plan
-	outcomes  []apply.Outcome
-	fault     *fault.Fault      // stops the app
-	unread    *fault.Fault      // why no newer commit can be read: what was offered holds
-	asked     bool              // plumb sync asked for this pass
-	applied   bool              // a plan was carried out completely
-	needsSync bool              // sync: manual, and somebody must ask
-	readOnly  bool              // something would be done, and the agent is read-only
-	pending   *v1alpha1.Pending // what would be done and is not
-	after     []state.Peer      // apps that must be ok first
-	cycle     *fault.Fault      // apps wait for each other, and this is one of them
-	hidden    []plan.Step       // drift that is shown and not undone
-	rules     *plan.Policy
-	exams     map[object.ID]exam
-	seen      map[object.ID]awaited // how the objects of an app with an order were when the plan was made
+	fresh         *render.Recorded // of this turn's render
+	objects       []object.Object  // desired, with our marks; loaded only when something is to be planned
+	loaded        bool
+	plan          *plan.Plan
+	outcomes      []apply.Outcome
+	fault         *fault.Fault           // stops the app
+	unread        *fault.Fault           // why no newer commit can be read: what was offered holds
+	asked         bool                   // plumb sync asked for this pass
+	adopt         *v1alpha1.AdoptRequest // plumb import asks to take objects over
+	giveBackAsked string                 // token of a request to give them back
+	applied       bool                   // a plan was carried out completely
+	needsSync     bool                   // sync: manual, and somebody must ask
+	readOnly      bool                   // something would be done, and the agent is read-only
+	pending       *v1alpha1.Pending      // what would be done and is not
+	after         []state.Peer           // apps that must be ok first
+	cycle         *fault.Fault           // apps wait for each other, and this is one of them
+	hidden        []plan.Step            // drift that is shown and not undone
+	rules         *plan.Policy
+	exams         map[object.ID]exam
+	seen          map[object.ID]awaited // how the objects of an app with an order were when the plan was made
 }
 
 // pass takes one app through the stages: render, look, plan, apply, observe, record.
@@ -70,7 +72,10 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 		t.withoutOffer(ctx)
 		return
 	}
-	if t.prepare(ctx) {
+	switch {
+	case t.giveBackAsked != "":
+		t.giveBack(ctx)
+	case t.prepare(ctx):
 		t.act(ctx)
 	}
 	if t.asked {
@@ -108,7 +113,7 @@ func (t *turn) begin() {
 	if !a.begun {
 		a.begun = true
 		a.status = *t.object.Status.DeepCopy()
-		a.synced = a.status.Handled.Sync
+		a.synced, a.adopted, a.returned = a.status.Handled.Sync, a.status.Handled.Adopt, a.status.Handled.GiveBack
 		a.target, a.changedBy = a.status.Target, a.status.ChangedBy
 		a.inventory, a.shelf = t.agent.takeInventory(t.object)
 		a.rebase, a.told = a.status.HeldCount > 0, a.status.Target
@@ -121,6 +126,7 @@ func (t *turn) begin() {
 		t.asked = true
 		a.attempts, a.retryAt = 0, time.Time{}
 	}
+	t.takeRequests()
 }
 
 // prepare brings the wishes up to the offered commit. It tells whether there is something to act on.
@@ -206,7 +212,7 @@ func (t *turn) act(ctx context.Context) {
 		a.shown = nil // what differed is as in Git again
 		t.arrive()
 	}
-	if quiet && !t.asked {
+	if quiet && !t.asked && t.adopt == nil {
 		return
 	}
 	t.log.Debug("a pass plans", "because", moved, "asked", t.asked)
@@ -503,6 +509,9 @@ func (t *turn) conclude() {
 	t.agent.noteWaiting(a, a.deleting || blockedByOther(a.planned), asksForUnserved(a.planned))
 	if superseded {
 		return
+	}
+	if !gated {
+		t.concludeAdoption() // what comes in a later wave is still to be taken over
 	}
 	t.applied = len(a.faults) == 0 && !retry && !gated
 	if t.agent.claims.done(a.key, wishesApplied(t.outcomes)) {

@@ -327,7 +327,7 @@ func (t *turn) policy(ctx context.Context) plan.Policy {
 	settings := t.offer.placement.Settings
 	p := plan.Policy{
 		Prune: settings.Prune == nil || *settings.Prune, Replace: settings.Replace, Complete: !t.offer.stale, Descendant: true,
-		Removed: t.offer.removed,
+		Removed: t.offer.removed, Adopt: t.consentToAdopt(),
 	}
 	if t.offer.limits.Deletions != nil {
 		p.Limit = *t.offer.limits.Deletions

@@ -20,7 +20,7 @@ func (t *turn) withholding() fault.Reason {
 		return fault.ReadOnly
 	case t.plan.Quiet():
 		return ""
-	case t.manual() && !t.asked && !t.goesOn():
+	case t.manual() && !t.asked && !t.goesOn() && t.adopt == nil:
 		return fault.NeedsSync
 	case plan.Writes(*t.plan) > 0 && t.awaits():
 		return fault.WaitingForApp

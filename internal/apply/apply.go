@@ -182,6 +182,8 @@ func (r Run) step(ctx context.Context, out *Outcome) error {
 		return r.remove(ctx, out)
 	case plan.Release:
 		return r.surrender(ctx, out.Step)
+	case plan.Return:
+		return r.giveBack(ctx, out.Step)
 	}
 	return nil
 }
@@ -265,7 +267,7 @@ func (r Run) stopped(ctx context.Context) bool {
 }
 
 func sends(a plan.Action) bool {
-	return a == plan.Apply || a == plan.Replace || a == plan.Delete || a == plan.Release
+	return a == plan.Apply || a == plan.Replace || a == plan.Delete || a == plan.Release || a == plan.Return
 }
 
 func anyFailed(outcomes []Outcome) bool {

@@ -195,7 +195,7 @@ func shedding(live object.Object, marks []plan.ToolMark) []map[string]any {
 		if m.Label {
 			of = "labels"
 		}
-		if _, has := object.Get(live, object.Fields("metadata", of, m.Key)); has {
+		if _, has := object.Get(live, m.Path()); has {
 			out = append(out, map[string]any{"op": "remove", "path": "/metadata/" + of + "/" + pointerEscape.Replace(m.Key)})
 		}
 	}

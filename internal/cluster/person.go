@@ -7,12 +7,13 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"plumb.dev/plumb/internal/object"
 )
 
-// Person looks with the eyes of whoever the client configuration is of: a person who runs a command. It cannot write: its
-// one request that is not a read is a dry run.
+// Person looks with the eyes of whoever the client configuration is of: a person who runs a command. It cannot write: what
+// is not a read is a dry run.
 type Person struct{ client Client }
 
 // Person gives a person's eyes.
@@ -38,19 +39,31 @@ func (p Person) HelmKeeps(ctx context.Context, namespace, release string) string
 	return p.client.HelmKeeps(ctx, namespace, release)
 }
 
-// DryRun asks what the API server would make of an object: with defaults and what admission changes, as if a field manager
-// had applied it by force. Nothing is stored. Errors are those of Client.Apply.
-func (c *Client) DryRun(ctx context.Context, o object.Object, manager string) (object.Object, error) {
-	id := o.ID()
-	req, err := c.on(ctx, http.MethodPatch, id, o.Version())
+// DryReplace asks what the API server would make of a live object if all of it were replaced by this. Nothing is stored.
+func (p Person) DryReplace(ctx context.Context, o object.Object, manager string) (object.Object, error) {
+	req, err := p.client.on(ctx, http.MethodPut, o.ID(), o.Version())
 	if err != nil {
 		return object.Object{}, err
 	}
-	raw, err := answerOf(req.Param("dryRun", metav1.DryRunAll).Param("fieldManager", manager).Param("force", "true").
-		Param("fieldValidation", "Strict").SetHeader("Content-Type", string(types.ApplyPatchType)).
+	return p.client.rehearse(ctx, req.SetHeader("Content-Type", "application/json"), o, manager)
+}
+
+// DryRun asks what the API server would make of an object: with defaults and what admission changes, as if a field manager
+// had applied it by force. Nothing is stored. Errors are those of Client.Apply.
+func (c *Client) DryRun(ctx context.Context, o object.Object, manager string) (object.Object, error) {
+	req, err := c.on(ctx, http.MethodPatch, o.ID(), o.Version())
+	if err != nil {
+		return object.Object{}, err
+	}
+	return c.rehearse(ctx, req.Param("force", "true").SetHeader("Content-Type", string(types.ApplyPatchType)), o, manager)
+}
+
+// rehearse sends a request as a dry run.
+func (c *Client) rehearse(ctx context.Context, req *rest.Request, o object.Object, manager string) (object.Object, error) {
+	raw, err := answerOf(req.Param("dryRun", metav1.DryRunAll).Param("fieldManager", manager).Param("fieldValidation", "Strict").
 		SetHeader("Accept", "application/json").Body(o.JSON()).Do(ctx))
 	if err != nil {
-		return object.Object{}, c.explain(err, id)
+		return object.Object{}, c.explain(err, o.ID())
 	}
 	fields, err := decode(raw)
 	return object.Object{Fields: fields}, err

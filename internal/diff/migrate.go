@@ -6,6 +6,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"plumb.dev/plumb/api/v1alpha1"
 )
 
 // lastApplied is the annotation in which kubectl's client-side apply keeps what it applied.
@@ -76,4 +78,35 @@ func Former(entries []metav1.ManagedFieldsEntry, labels map[string]string) []str
 	}
 	slices.Sort(names)
 	return names
+}
+
+// ownMarks are the fields of ours on every object: what is given back does not have them.
+var ownMarks = fieldpath.NewSet(
+	fieldpath.MakePathOrDie("metadata", "labels", v1alpha1.LabelManaged), fieldpath.MakePathOrDie("metadata", "annotations", v1alpha1.AnnotationOwner),
+)
+
+// Return hands the fields of our entries to another manager, by an operation (Apply or Update): the reverse of Migrate,
+// as far as there is one, because what several managers owned has become one entry. Our label and claim go to nobody.
+func Return(entries []metav1.ManagedFieldsEntry, manager, to string, operation metav1.ManagedFieldsOperationType) []metav1.ManagedFieldsEntry {
+	theirs := metav1.ManagedFieldsEntry{Manager: to, Operation: operation, FieldsType: "FieldsV1"}
+	fields := fieldpath.NewSet()
+	var kept []metav1.ManagedFieldsEntry
+	for _, e := range entries {
+		s := set(e)
+		ours := e.Manager == manager || e.Manager == to && e.Operation == operation && (theirs.APIVersion == "" || theirs.APIVersion == e.APIVersion)
+		if s == nil || e.Subresource != "" || !ours {
+			kept = append(kept, e)
+			continue
+		}
+		fields = fields.Union(s.Difference(ownMarks))
+		if theirs.APIVersion == "" || e.Manager == manager && e.Operation == metav1.ManagedFieldsOperationApply {
+			theirs.APIVersion, theirs.Time = e.APIVersion, e.Time.DeepCopy()
+		}
+	}
+	raw, err := fields.ToJSON()
+	if theirs.APIVersion == "" || err != nil {
+		return entries
+	}
+	theirs.FieldsV1 = metav1.NewFieldsV1(string(bytes.TrimSpace(raw)))
+	return append([]metav1.ManagedFieldsEntry{theirs}, kept...)
 }

@@ -97,7 +97,7 @@ func After(inventory []v1alpha1.InventoryEntry, p Plan, done map[object.ID]Done)
 			if ok {
 				entries[s.ID] = confirmed(s, e, answer)
 			}
-		case Delete, Release:
+		case Delete, Release, Return:
 			if ok {
 				delete(entries, s.ID)
 			}

@@ -174,6 +174,7 @@ const (
 	Leave     Action = "leave"     // create-only and it exists, or reconcile: disabled
 	Replace   Action = "replace"   // delete and create: an immutable field of a kind that may
 	Delete    Action = "delete"
+	Return    Action = "return"  // given back to the tool from which it was taken: our marks and its own change places
 	Release   Action = "release" // handed over: we take our identity off, the new owner keeps it
 	Forget    Action = "forget"  // gone already: only the Inventory entry goes
 	Hold      Action = "hold"    // a deletion that waits for consent
@@ -195,7 +196,8 @@ type Step struct {
 	Sheds  []ToolMark     `json:"sheds,omitempty"` // what others left on the object and Git does not have; it goes with the move
 	Fault  *fault.Fault   `json:"fault,omitempty"`
 	Reason fault.Reason   `json:"reason,omitempty"` // of Hold and Wait
-	To     string         `json:"to,omitempty"`     // of Release: the new owner
+	To     string         `json:"to,omitempty"`     // of Release: the new owner; of Return: the former one
+	Holder string         `json:"holder,omitempty"` // of Return: the field manager and the operation that get our fields
 	Digest string         `json:"digest,omitempty"` // of Object
 
 	// Adopts: it takes the object over from another delivery tool, as a person has consented.

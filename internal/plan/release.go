@@ -26,6 +26,12 @@ type HelmRelease struct {
 // String gives "<namespace>/<name>".
 func (r HelmRelease) String() string { return r.Namespace + "/" + r.Name }
 
+// Forget gives the command by which Helm forgets the release, and deletes nothing else. kept is secret or configmap: what
+// Helm keeps it in.
+func (r HelmRelease) Forget(kept string) string {
+	return fmt.Sprintf("kubectl -n %s delete %s -l owner=helm,name=%s", r.Namespace, kept, r.Name)
+}
+
 // releaseOf reads which release made an object.
 func releaseOf(meta *metav1.ObjectMeta) *HelmRelease {
 	r := HelmRelease{Namespace: meta.Annotations[helmNamespace], Name: meta.Annotations[helmRelease]}
@@ -80,8 +86,8 @@ func (m *maker) releaseWarnings(steps []Step) []string {
 	for _, name := range slices.Sorted(maps.Keys(objects)) {
 		namespace, release, _ := strings.Cut(name, "/")
 		warnings = append(warnings, fmt.Sprintf(
-			"%s of this app in the Helm release %s, which Helm still knows: helm uninstall would delete what is in it. Let Helm forget the release, which deletes nothing else: kubectl -n %s delete %s -l owner=helm,name=%s",
-			counted(objects[name], "object is", "objects are"), name, namespace, m.in.Picture.Releases[name], release))
+			"%s of this app in the Helm release %s, which Helm still knows: helm uninstall would delete what is in it. Let Helm forget the release, which deletes nothing else: %s",
+			counted(objects[name], "object is", "objects are"), name, HelmRelease{namespace, release}.Forget(m.in.Picture.Releases[name])))
 	}
 	return warnings
 }

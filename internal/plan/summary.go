@@ -15,6 +15,7 @@ type Counts struct {
 	Held      int `json:"held"`
 	Kept      int `json:"kept"`
 	Released  int `json:"released"`
+	Returned  int `json:"returned,omitempty"`
 	Forgotten int `json:"forgotten"`
 	Refused   int `json:"refused"`
 	Waiting   int `json:"waiting"`
@@ -27,7 +28,7 @@ type Counts struct {
 func Summary(p Plan) Counts {
 	c := Counts{Total: len(p.Steps)}
 	fields := map[Action]*int{
-		Apply: &c.Change, Replace: &c.Replace, Delete: &c.Delete, Hold: &c.Held, Keep: &c.Kept, Release: &c.Released,
+		Apply: &c.Change, Replace: &c.Replace, Delete: &c.Delete, Hold: &c.Held, Keep: &c.Kept, Release: &c.Released, Return: &c.Returned,
 		Forget: &c.Forgotten, Refuse: &c.Refused, Wait: &c.Waiting, Leave: &c.Left, Unchanged: &c.Unchanged,
 	}
 	for _, s := range p.Steps {
@@ -48,7 +49,7 @@ func (c Counts) String() string {
 		word string
 	}{
 		{c.Create, "to create"}, {c.Change, "to change"}, {c.Replace, "to replace"}, {c.Delete, "to delete"},
-		{c.Held, "held"}, {c.Kept, "kept"}, {c.Released, "handed over"}, {c.Forgotten, "gone already"},
+		{c.Held, "held"}, {c.Kept, "kept"}, {c.Released, "handed over"}, {c.Returned, "given back"}, {c.Forgotten, "gone already"},
 		{c.Refused, "refused"}, {c.Waiting, "waiting"}, {c.Left, "left alone"}, {c.Unchanged, "unchanged"},
 	} {
 		if part.n > 0 {
@@ -74,7 +75,7 @@ func (p Plan) Outline() *Plan {
 func (p Plan) Quiet() bool {
 	for _, s := range p.Steps {
 		switch s.Action {
-		case Apply, Replace, Delete, Release:
+		case Apply, Replace, Delete, Release, Return:
 			return false
 		}
 	}
@@ -99,7 +100,7 @@ func (p Plan) Settled() bool {
 
 // signs are the first characters of a line of Explain, as in a diff.
 var signs = map[Action]string{
-	Apply: "~", Replace: "!", Delete: "-", Hold: "‖", Keep: "=", Release: ">", Forget: "·", Refuse: "✕", Wait: "◷", Leave: "=",
+	Apply: "~", Replace: "!", Delete: "-", Hold: "‖", Keep: "=", Release: ">", Return: "<", Forget: "·", Refuse: "✕", Wait: "◷", Leave: "=",
 }
 
 // Explain gives one line per step that is not Unchanged, in the order of the plan: "+ ConfigMap/web/a: not in the cluster".

@@ -133,6 +133,14 @@ func fluxMark(meta *metav1.ObjectMeta, prefix, kind string) *Tool {
 	return &t
 }
 
+// Path gives where the mark stands in an object.
+func (m ToolMark) Path() object.Path {
+	if m.Label {
+		return object.Fields("metadata", "labels", m.Key)
+	}
+	return object.Fields("metadata", "annotations", m.Key)
+}
+
 // ToolOn gives the tool that an object of Git belongs to in the cluster, nil if none.
 //
 // A mark that Git has too, with the same value, is Git's: people commit what they have read from a cluster. It proves
@@ -230,3 +238,6 @@ func formerOf(live Live, tool *Tool, takes []string) *v1alpha1.Former {
 	}
 	return &f
 }
+
+// isDeliverer tells whether a field manager is a delivery tool's, or Helm's.
+func isDeliverer(manager string) bool { return diff.DeliveredBy(manager) != "" || manager == "helm" }
