@@ -1,6 +1,6 @@
 // Package cli is the command plumb: one file per verb, one exit code per kind of answer.
 //
-// Every verb reads, writes a request (sync, pause, resume), or asks for a render; none creates, edits or deletes an app:
+// Every verb reads, writes a request (sync, pause, resume, import), or asks for a render; none creates, edits or deletes an app:
 // that is what commits are for. Standard output is the answer, standard error is progress and trouble. What people read
 // is laid out by package report; what machines read is JSON with apiVersion cli.plumb.dev/v1alpha1.
 //
@@ -34,9 +34,11 @@ type Env struct {
 	Getenv func(string) string
 	Dir    string // where plumb was called; relative paths start here
 	IsTTY  bool   // Stdout is a terminal
-	Width  int    // columns of that terminal; 0 is not known
-	Height int    // lines of that terminal; 0 is not known
-	Now    func() time.Time
+	// Interactive: somebody can be asked, because standard input and error are a terminal.
+	Interactive bool
+	Width       int // columns of that terminal; 0 is not known
+	Height      int // lines of that terminal; 0 is not known
+	Now         func() time.Time
 }
 
 // OS gives the Env of the running process.
@@ -50,6 +52,7 @@ func OS() Env {
 	if env.IsTTY = term.IsTerminal(fd); env.IsTTY {
 		env.Width, env.Height, _ = term.GetSize(fd)
 	}
+	env.Interactive = term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
 	return env
 }
 
@@ -125,6 +128,7 @@ func verbs(env Env) []*cobra.Command {
 		newWaitCommand(env),
 		newPauseCommand(env),
 		newResumeCommand(env),
+		newImportCommand(env),
 		newUpCommand(env),
 		newVersionCommand(env),
 		newCompletionCommand(env),

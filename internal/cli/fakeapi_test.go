@@ -24,10 +24,12 @@ type fakeAPI struct {
 	watchers map[chan map[string]any]string
 	forbid   map[string]bool // resources that nobody may touch
 	leaseAge time.Duration   // negative: there is no Lease
-	echo     bool            // answer a sync request as the agent does
+	echo     bool            // answer requests to sync and to give back as the agent does
 	requests []string
 	agent    http.Handler // what the agent itself answers below /agent
 }
+
+var plurals = map[string]string{"App": "apps", "Repo": "repos", "Inventory": "inventories"}
 
 func newFakeAPI() *fakeAPI {
 	return &fakeAPI{objects: map[string]map[string]any{}, watchers: map[chan map[string]any]string{}, forbid: map[string]bool{}}
@@ -58,7 +60,7 @@ func (f *fakeAPI) store(o map[string]any) {
 	}
 	meta["resourceVersion"] = strconv.Itoa(f.version)
 	o["apiVersion"] = "plumb.dev/v1alpha1"
-	resource := strings.ToLower(o["kind"].(string)) + "s"
+	resource := plurals[o["kind"].(string)]
 	key := fmt.Sprintf("%s/%s/%s", resource, meta["namespace"], meta["name"])
 	kind := "MODIFIED"
 	if f.objects[key] == nil {
@@ -119,7 +121,7 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request, resource, namesp
 			user = "lena@acme.io"
 		}
 		reply(w, 201, map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "status": map[string]any{"userInfo": map[string]any{"username": user}}})
-	case resource != "apps" && resource != "repos":
+	case resource != "apps" && resource != "repos" && resource != "inventories":
 		status(w, 404, "NotFound", "the server could not find the requested resource")
 	case r.Method == http.MethodPatch:
 		f.patch(w, r, resource+"/"+namespace+"/"+name)
@@ -153,7 +155,7 @@ func (f *fakeAPI) list(w http.ResponseWriter, resource, namespace string) {
 			items = append(items, f.objects[key])
 		}
 	}
-	kind := map[string]string{"apps": "AppList", "repos": "RepoList"}[resource]
+	kind := map[string]string{"apps": "AppList", "repos": "RepoList", "inventories": "InventoryList"}[resource]
 	reply(w, 200, map[string]any{"apiVersion": "plumb.dev/v1alpha1", "kind": kind, "metadata": map[string]any{"resourceVersion": strconv.Itoa(f.version)}, "items": items})
 }
 
@@ -214,7 +216,9 @@ func (f *fakeAPI) patch(w http.ResponseWriter, r *http.Request, key string) {
 	mergePatch(fresh, patch)
 	if f.echo {
 		annotations, _ := fresh["metadata"].(map[string]any)["annotations"].(map[string]any)
-		mergePatch(fresh, map[string]any{"status": map[string]any{"handled": map[string]any{"sync": annotations["plumb.dev/sync"]}}})
+		mergePatch(fresh, map[string]any{"status": map[string]any{"handled": map[string]any{
+			"sync": annotations["plumb.dev/sync"], "giveBack": annotations["plumb.dev/give-back"],
+		}}})
 	}
 	f.store(fresh)
 	reply(w, 200, fresh)

@@ -18,7 +18,7 @@ func Ahead(inventory []v1alpha1.InventoryEntry, p Plan) ([]v1alpha1.InventoryEnt
 		e, recorded := entries[s.ID]
 		if s.Run != nil {
 			next, ok := hookAhead(e, s, p.Revision)
-			if ok && next != e {
+			if ok && !reflect.DeepEqual(next, e) {
 				entries[s.ID], changed = next, true
 			}
 			continue

@@ -1,6 +1,7 @@
 package preview
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/diff"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
@@ -25,7 +27,7 @@ func (p *Previewer) predict(ctx context.Context, s *sight, sides [3]side) error 
 		for id, o := range side.objects {
 			if key := question(o); !asked[key] && (side.steps[id].Action != plan.Refuse || s.hidden[id]) {
 				asked[key] = true
-				group.Go(func() error { return p.ask(ctx, s, id, o) })
+				group.Go(func() error { return p.ask(ctx, s, side.steps[id], o) })
 			}
 		}
 	}
@@ -35,11 +37,14 @@ func (p *Previewer) predict(ctx context.Context, s *sight, sides [3]side) error 
 // question names what is asked about an object.
 func question(o object.Object) string { return o.ID().String() + " " + o.ID().Group + " " + o.Digest() }
 
-func (p *Previewer) ask(ctx context.Context, s *sight, id object.ID, o object.Object) error {
-	if s.hidden[id] {
+func (p *Previewer) ask(ctx context.Context, s *sight, step plan.Step, o object.Object) error {
+	if s.hidden[o.ID()] {
 		return s.put(o, answer{object: o, local: true}, "you have no right to read")
 	}
 	made, err := p.Eyes.DryRun(ctx, o, s.manager)
+	if err == nil && step.First {
+		made, err = p.without(ctx, s, step, made)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -49,7 +54,7 @@ func (p *Previewer) ask(ctx context.Context, s *sight, id object.ID, o object.Ob
 		return s.put(o, answer{object: o, local: true}, "you have no right to patch")
 	case cluster.IsNoDryRun(err):
 		return s.put(o, answer{object: o, local: true}, "an admission webhook refuses dry runs")
-	case cluster.IsNoNamespace(err, id):
+	case cluster.IsNoNamespace(err, o.ID()):
 		return s.put(o, answer{object: o, local: true}, "the namespace does not exist yet")
 	case cluster.IsUnserved(err):
 		return s.put(o, answer{object: o, local: true}, "the kind is not served yet")
@@ -57,6 +62,36 @@ func (p *Previewer) ask(ctx context.Context, s *sight, id object.ID, o object.Ob
 		return s.put(o, answer{object: o, local: true, err: err}, "")
 	}
 	return err
+}
+
+// without takes out of an answer what an apply would leave and the takeover takes along: fields of those from whom the
+// object is taken that Git does not have, and their marks. What then takes its default is asked for once more; whoever may
+// not ask sees it without.
+func (p *Previewer) without(ctx context.Context, s *sight, step plan.Step, made object.Object) (object.Object, error) {
+	answer, err := metadataOf(made)
+	if err != nil {
+		return made, err
+	}
+	moved, _ := diff.Migrate(s.fields[step.ID], s.manager, step.Takes)
+	paths := diff.Dropped(moved, answer.ManagedFields, s.manager, step.Takes)
+	for _, m := range step.Sheds {
+		paths = append(paths, m.Path())
+	}
+	less := made
+	for _, path := range paths {
+		if step.HandCount && path.String() == "spec.replicas" {
+			continue // the number that runs is handed over
+		}
+		less = object.Remove(less, path)
+	}
+	if bytes.Equal(less.JSON(), made.JSON()) {
+		return made, nil
+	}
+	asked, err := p.Eyes.DryReplace(ctx, less, s.manager)
+	if err != nil {
+		return less, ctx.Err()
+	}
+	return asked, nil
 }
 
 // answered tells whether it was the API server that said no: it would say so to the agent too.

@@ -4,8 +4,11 @@
 //
 // It splits what differs in three, because mixing them is why people distrust such answers: what is yours (the tree
 // against the base), what is already waiting (the base against what was applied last), and drift (what was applied last
-// against the cluster). It never writes: no package that does is in its import graph, and its one request that is not a
-// read is a dry run.
+// against the cluster). It never writes: no package that does is in its import graph, and what is not a read is
+// a dry run.
+//
+// It also works out what it means that an app takes its objects over from another delivery tool, and whether that tool
+// lets go (Adopt).
 //
 // Start at App and Previewer.Compare.
 package preview
@@ -27,6 +30,8 @@ type Eyes interface {
 	Get(ctx context.Context, id object.ID, version string) (object.Object, []metav1.ManagedFieldsEntry, error)
 	List(ctx context.Context, id object.ID, version, selector string, limit int64) ([]object.Object, error)
 	DryRun(ctx context.Context, o object.Object, manager string) (object.Object, error)
+	DryReplace(ctx context.Context, o object.Object, manager string) (object.Object, error)
+	HelmKeeps(ctx context.Context, namespace, release string) string
 }
 
 // App is one app with what it was, is about to be, and would be.
