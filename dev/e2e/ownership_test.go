@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -340,8 +341,8 @@ func TestObjectsOfAReleaseAreTakenOver(t *testing.T) {
 	first := s.commit("ours", files{"apps/release/a.yaml": deployment("web", 1, "registry.example/web:1")})
 	warning := strings.Join(s.ok("release", first).Warnings, "\n")
 	s.says(warning, "Helm release release/shop", "helm uninstall would delete", "kubectl -n release delete secret -l owner=helm,name=shop")
-	if s.same(web).GetGeneration() != web.GetGeneration() {
-		t.Error("the spec of the Deployment was changed")
+	if now := s.same(web); !equality.Semantic.DeepEqual(field(now, "spec"), field(web, "spec")) {
+		t.Errorf("the spec of the Deployment was %v, and is %v", field(web, "spec"), field(now, "spec"))
 	}
 	second := s.commit("more", files{"apps/release/b.yaml": configMap("settings", "a", "1")})
 	s.says(strings.Join(s.ok("release", second).Warnings, "\n"), "Helm release release/shop") // also when the objects do not say it any more

@@ -17,12 +17,12 @@ func (s *scenario) written(since mark) (writes []request, dryRuns int) {
 	}
 	for line := range bytes.Lines(data[since:]) {
 		var r request
-		if json.Unmarshal(line, &r) != nil || r.Stage != "ResponseComplete" || !strings.HasPrefix(r.UserAgent, "plumb-cli") {
+		if json.Unmarshal(line, &r) != nil || r.Stage != "ResponseComplete" || !strings.HasPrefix(r.UserAgent, "plumb-cli") || r.Status.Code >= 400 {
 			continue
 		}
 		switch r.Verb {
 		case "get", "list", "watch":
-		case "patch":
+		case "patch", "update":
 			if strings.Contains(r.RequestURI, "dryRun=All") {
 				dryRuns++
 				continue
@@ -42,7 +42,7 @@ func (s *scenario) diff(code int, arguments ...string) string {
 	out := s.plumbs(code, append([]string{"diff"}, arguments...)...)
 	writes, _ := s.written(since)
 	for _, r := range writes {
-		if strings.Contains(r.Object.Namespace, s.name) || r.Object.Namespace == system {
+		if strings.Contains(r.Object.Namespace, s.name) || r.Object.Namespace == system && strings.Contains(r.Object.Name, s.name) {
 			s.Errorf("plumb diff wrote: %s", r)
 		}
 	}
