@@ -354,7 +354,7 @@ func TestWhoseIsTheHook(t *testing.T) {
 	}{
 		{"nobody's", plan.Live{UID: "u"}, nil, plan.Refuse},
 		{"another App's", plan.Live{UID: "u", Owner: other.Owner(), Run: "old/PreSync"}, nil, plan.Refuse},
-		{"another tool's", plan.Live{UID: "u", Tool: "Argo CD application web"}, nil, plan.Refuse},
+		{"another tool's", plan.Live{UID: "u", Tool: &plan.Tool{Name: "Argo CD", App: "web", Writes: true}}, nil, plan.Refuse},
 		{"of an App that is gone, and made for a hook", dead, nil, plan.Replace},
 		{"of an App that is gone, and not made for a hook", plan.Live{UID: "u", Owner: gone.Owner()}, nil, plan.Refuse},
 		{"ours, made for a hook, and not recorded", plan.Live{UID: "u", Owner: web.Owner(), Run: "old/PreSync"}, nil, plan.Replace},
