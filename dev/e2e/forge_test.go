@@ -146,6 +146,7 @@ func TestForgeWebhooks(t *testing.T) {
 			s.ok(name, second)
 			t.Logf("%s: %d ms from the delivery to ok", f.kind, time.Since(begun).Milliseconds())
 			expect("the same again", f.header(f, f.event, "4", body), body, http.StatusOK, "delivered before")
+			s.decided(second)
 			if by := field(s.live("Repo/plumb-system/"+name), "status.observed.by"); by != "webhook" {
 				t.Errorf("the commit was seen by %v", by)
 			}
