@@ -60,7 +60,7 @@ bench: build playground ## Measure: make bench APPS=200 OUT=bench.json
 	go -C dev run ./bench -apps $(or $(APPS),200) $(if $(OUT),-out $(abspath $(OUT)))
 
 generate: ## Write the deep copies and the resource definitions anew
-	go generate ./api/...
+	go generate ./api/... ./deploy/...
 
 recording: build playground ## Draw docs/images/up.svg from a real run of plumb up
 	go run ./scripts/recording -out docs/images/up.svg

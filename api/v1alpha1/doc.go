@@ -54,6 +54,13 @@ const (
 	AnnotationApply    = "plumb.dev/apply"     // on an object: create-only
 )
 
+// What the active agent says of itself, as annotations of its Lease.
+const (
+	AnnotationAddress = "plumb.dev/address" // where it takes hooks: host:port
+	AnnotationVersion = "plumb.dev/version" // of the program
+	AnnotationSandbox = "plumb.dev/sandbox" // "complete", or what the sandbox of its renders lacks
+)
+
 // Field managers (resources.md §7.1). An app's own manager is "plumb:<namespace>/<App>".
 const (
 	ManagerAgent = "plumb-agent" // bookkeeping

@@ -22,18 +22,28 @@ const token = "e2e-token"
 // agent is the product's agent as a process of its own.
 type agent struct {
 	plumb      string
-	kubeconfig string
+	kubeconfig string // of the people who run commands
+	account    string // the agent's own
 	dir        string
 	env        []string // beside that of the tests
 	root       string   // of the file system that the agent sees; "" is that of the machine
 
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
+	out    *bufio.Reader
 	listen string
 }
 
-// start starts the agent with the cache that is there, and waits until it runs.
+// start starts the agent with the cache that is there, and waits until it is the active one.
 func (a *agent) start(flags ...string) error {
+	if err := a.launch(flags...); err != nil {
+		return err
+	}
+	return a.active()
+}
+
+// launch starts the agent's process. It may have to stand by.
+func (a *agent) launch(flags ...string) error {
 	if err := os.MkdirAll(a.dir, 0o755); err != nil {
 		return err
 	}
@@ -46,7 +56,7 @@ func (a *agent) start(flags ...string) error {
 		return err
 	}
 	defer log.Close()
-	a.cmd = exec.Command(a.plumb, append([]string{"agent", "--kubeconfig", a.kubeconfig, "--cache-dir", a.cache(),
+	a.cmd = exec.Command(a.plumb, append([]string{"agent", "--kubeconfig", a.account, "--cache-dir", a.cache(),
 		"--listen", "127.0.0.1:0", "--token-file", file, "--announce", "--verbose"}, flags...)...)
 	a.cmd.Stderr = log
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -63,10 +73,13 @@ func (a *agent) start(flags ...string) error {
 	if a.stdin, err = a.cmd.StdinPipe(); err != nil {
 		return err
 	}
-	if err := a.cmd.Start(); err != nil {
-		return err
-	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
+	a.out = bufio.NewReader(out)
+	return a.cmd.Start()
+}
+
+// active waits until the agent says that it is the active one.
+func (a *agent) active() error {
+	line, err := a.out.ReadBytes('\n')
 	if err != nil {
 		a.kill()
 		return fmt.Errorf("the agent ended before it ran: %w\n%s", err, a.said("", 20))
@@ -77,6 +90,33 @@ func (a *agent) start(flags ...string) error {
 	}
 	a.listen = ready.Listen
 	return nil
+}
+
+// standing waits until the agent says that it stands by.
+func (a *agent) standing() error {
+	return eventually(limit, func() error {
+		resp, err := http.Get("http://" + a.listen + "/readyz")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err == nil && (resp.StatusCode != http.StatusOK || !strings.Contains(string(text), "standing by")) {
+			err = fmt.Errorf("it says %s", text)
+		}
+		return err
+	})
+}
+
+// end is what a kubelet does with a pod.
+func (a *agent) end(t *testing.T) {
+	t.Helper()
+	_ = a.cmd.Process.Signal(syscall.SIGTERM)
+	if err := a.cmd.Wait(); err != nil {
+		t.Errorf("the agent ended with %v:\n%s", err, a.said("", 5))
+	}
+	a.stdin.Close()
+	a.cmd = nil
 }
 
 func (a *agent) log() string   { return filepath.Join(a.dir, "agent.log") }

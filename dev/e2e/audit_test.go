@@ -21,6 +21,7 @@ type request struct {
 		Resource, Subresource, Namespace, Name, APIGroup string
 	} `json:"objectRef"`
 	Status struct{ Code int }        `json:"responseStatus"`
+	User   struct{ Username string } `json:"user"`
 	As     struct{ Username string } `json:"impersonatedUser"`
 }
 

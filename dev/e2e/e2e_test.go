@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 		_ = flag.Set("test.parallel", "8") // tests wait more than they work
 	}
 	code := m.Run()
+	if !allAllowed() {
+		code = max(code, 1)
+	}
 	endWorlds()
 	os.Exit(code)
 }
@@ -58,7 +61,8 @@ type world struct {
 // worlds are the worlds that were started, to be ended with the tests.
 var worlds struct {
 	sync.Mutex
-	ends []func()
+	planes []*plane
+	ends   []func()
 }
 
 func endWorlds() {
@@ -123,10 +127,13 @@ func newWorld(name string) (*world, error) {
 		worlds.ends = append(worlds.ends, end)
 	}()
 	w := &world{}
-	if w.plane, err = startPlane(playground, dir); err != nil {
+	if w.plane, err = startPlane(playground, plumb, dir); err != nil {
 		return nil, err
 	}
 	end = func() { w.plane.stop(); forget() }
+	worlds.Lock()
+	worlds.planes = append(worlds.planes, w.plane)
+	worlds.Unlock()
 	if err := w.install(); err != nil {
 		return nil, fmt.Errorf("install Plumb: %w", err)
 	}
@@ -134,7 +141,7 @@ func newWorld(name string) (*world, error) {
 		return nil, err
 	}
 	end = func() { w.gitHost.stop(); w.plane.stop(); forget() }
-	w.agent = &agent{plumb: plumb, kubeconfig: w.config, dir: filepath.Join(dir, "agent")}
+	w.agent = &agent{plumb: plumb, kubeconfig: w.config, account: w.plane.account, dir: filepath.Join(dir, "agent")}
 	if err := w.agent.start(); err != nil {
 		return nil, err
 	}

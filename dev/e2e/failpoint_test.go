@@ -83,7 +83,7 @@ func TestFailpoints(t *testing.T) {
 			seen := s.counts(app)
 			before := s.now(t)
 
-			s.agent.plumb = program
+			s.plumb = program
 			t.Setenv("PLUMB_FAILPOINT", point.name)
 			s.kill()
 			s.write(files{"apps/" + app + "/a.yaml": documentsOf(
@@ -93,11 +93,11 @@ func TestFailpoints(t *testing.T) {
 			s.git("push", "-q", "origin", "HEAD:main")
 			second := s.git("rev-parse", "HEAD")
 			if err := s.agent.start(); err != nil {
-				s.agent.plumb = plain
+				s.plumb = plain
 				t.Fatal(err)
 			}
 			s.dies()
-			s.agent.plumb = plain
+			s.plumb = plain
 			t.Setenv("PLUMB_FAILPOINT", "")
 			s.restarted()
 

@@ -26,7 +26,7 @@ const inImage = 65532
 
 // lockIn has the agent run in another root, as the image's user, with what a pod would mount: its kubeconfig and its token.
 func (a *agent) lockIn(cmd *exec.Cmd) error {
-	for name, from := range map[string]string{"kubeconfig": a.kubeconfig, "token": filepath.Join(a.dir, "token")} {
+	for name, from := range map[string]string{"kubeconfig": a.account, "token": filepath.Join(a.dir, "token")} {
 		data, err := os.ReadFile(from)
 		if err != nil {
 			return err

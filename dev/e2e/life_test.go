@@ -334,9 +334,9 @@ func (s *scenario) states() string {
 // Two agents at once are harmless: everything is delivered and healed, nothing is deleted, and they do not fight.
 func TestTwoAgents(t *testing.T) {
 	s := newScenario(t, lives(t), "two")
-	s.restarted()
-	other := &agent{plumb: s.plumb, kubeconfig: s.kubeconfig, dir: filepath.Join(t.TempDir(), "agent")}
-	if err := other.start(); err != nil {
+	s.restarted("--leader-elect=false")
+	other := &agent{plumb: s.plumb, kubeconfig: s.kubeconfig, account: s.agent.account, dir: filepath.Join(t.TempDir(), "agent")}
+	if err := other.start("--leader-elect=false"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(other.kill)

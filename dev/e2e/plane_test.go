@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
 )
 
@@ -37,13 +37,18 @@ type plane struct {
 	dir     string
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
-	config  string // the kubeconfig
+	product string // plumb, which installs itself
+	config  string // an administrator's kubeconfig
+	account string // a kubeconfig with the token of the ServiceAccount that the agent has in a cluster
 	audit   string
 	admin   dynamic.Interface
 }
 
-func startPlane(program, dir string) (*plane, error) {
-	p := &plane{program: program, dir: filepath.Join(dir, "plane"), audit: filepath.Join(dir, "audit.log")}
+func startPlane(program, plumb, dir string) (*plane, error) {
+	p := &plane{
+		program: program, product: plumb, dir: filepath.Join(dir, "plane"),
+		account: filepath.Join(dir, "agent.kubeconfig"), audit: filepath.Join(dir, "audit.log"),
+	}
 	if err := p.begin(); err != nil {
 		return nil, err
 	}
@@ -91,42 +96,21 @@ func (p *plane) stop() {
 	_ = p.cmd.Wait()
 }
 
-// install makes what an installation has: the definitions, the namespace, the ServiceAccount of the apps, and the secret of
-// the hooks.
+// install installs Plumb, but for the agent's Deployment: pods are simulated, so the agent is a process with the rights of
+// the installed ServiceAccount and no others. It makes the secret of the hooks too.
 func (p *plane) install() error {
-	files, err := filepath.Glob("../../api/v1alpha1/crds/*.yaml")
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("no definitions found: %w", err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if err := p.makeYAML(string(data)); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
+	if text, err := exec.Command(p.product, "install", "--kubeconfig", p.config, "--only", "crds,access,policies").CombinedOutput(); err != nil {
+		return fmt.Errorf("plumb install: %w: %s", err, text)
 	}
 	if err := p.makeYAML(`
-apiVersion: v1
-kind: Namespace
-metadata: {name: plumb-system}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: plumb-deployer, namespace: plumb-system}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: plumb-deployer}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
-subjects: [{kind: ServiceAccount, name: plumb-deployer, namespace: plumb-system}]
----
 apiVersion: v1
 kind: Secret
 metadata: {name: hook, namespace: plumb-system}
 stringData: {secret: ` + hookSecret + `}
 `); err != nil {
+		return err
+	}
+	if err := p.writeAccount(); err != nil {
 		return err
 	}
 	return eventually(30*time.Second, func() error {
@@ -137,6 +121,29 @@ stringData: {secret: ` + hookSecret + `}
 		}
 		return nil
 	})
+}
+
+// writeAccount asks for a token of the agent's ServiceAccount and writes a kubeconfig with it.
+func (p *plane) writeAccount() error {
+	hours := int64(24 * 3600)
+	body := &unstructured.Unstructured{}
+	body.SetAPIVersion("authentication.k8s.io/v1")
+	body.SetKind("TokenRequest")
+	body.Object["spec"] = map[string]any{"expirationSeconds": hours}
+	body.SetName("plumb-agent")
+	answer, err := p.admin.Resource(kinds["ServiceAccount"]).Namespace(system).Create(context.Background(), body, metav1.CreateOptions{}, "token")
+	if err != nil {
+		return fmt.Errorf("ask for a token: %w", err)
+	}
+	token, _, _ := unstructured.NestedString(answer.Object, "status", "token")
+	config, err := clientcmd.LoadFromFile(p.config)
+	if err != nil {
+		return err
+	}
+	for name := range config.AuthInfos {
+		config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: token}
+	}
+	return clientcmd.WriteToFile(*config, p.account)
 }
 
 // kinds are the resources that tests speak of.
@@ -160,6 +167,9 @@ var kinds = map[string]schema.GroupVersionResource{
 	"ClusterRoleBinding": {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"},
 	"Role":               {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},
 	"RoleBinding":        {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
+
+	"ValidatingAdmissionPolicy":        {Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicies"},
+	"ValidatingAdmissionPolicyBinding": {Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicybindings"},
 
 	"CustomResourceDefinition":       {Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
 	"MutatingAdmissionPolicy":        {Group: "admissionregistration.k8s.io", Version: "v1", Resource: "mutatingadmissionpolicies"},

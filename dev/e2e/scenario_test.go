@@ -142,10 +142,8 @@ func (s *scenario) makeRepo() {
 func (s *scenario) tell() {
 	s.Helper()
 	body := `{"ref":"refs/heads/main"}`
-	mac := hmac.New(sha256.New, []byte(hookSecret))
-	mac.Write([]byte(body))
 	err := eventually(limit, func() error {
-		code, err := s.hook(s.name, body, hex.EncodeToString(mac.Sum(nil)))
+		code, err := s.hook(s.name, body, signature(body))
 		if err == nil && code != http.StatusAccepted {
 			err = fmt.Errorf("the webhook was answered with %d", code)
 		}
@@ -154,6 +152,13 @@ func (s *scenario) tell() {
 	if err != nil {
 		s.Fatal(err)
 	}
+}
+
+// signature signs the body of a hook as its sender does.
+func signature(body string) string {
+	mac := hmac.New(sha256.New, []byte(hookSecret))
+	mac.Write([]byte(body))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // create makes an object as somebody, by field manager.

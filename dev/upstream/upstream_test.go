@@ -139,6 +139,55 @@ func TestUpstreamHelm(t *testing.T) {
 }
 
 // corpus gives the folder of other people's repositories, beside the checkout.
+// The chart of an installation gives the objects of `plumb install`: the upstream program says so, and Plumb's own renders.
+func TestUpstreamChartOfPlumb(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := product(t)
+	installed, err := run(program, root, "install", "-o", "yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := objectsOf(t, installed)
+	for id := range want {
+		if strings.Contains(id, "Namespace") {
+			delete(want, id) // Helm makes it
+		}
+	}
+	chart := filepath.Join(root, "deploy", "chart")
+	upstream, err := run(tool(t, "helm"), root, "template", "plumb", chart, "--namespace", "plumb-system", "--kube-version", kubeVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := run(program, root, "render", chart, "-n", "plumb-system", "--release", "plumb", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, text := range map[string][]byte{"helm": upstream, "plumb render": own} {
+		got := objectsOf(t, text)
+		if len(got) < 20 {
+			t.Fatalf("%s gives %d objects", who, len(got))
+		}
+		for _, fields := range got { // the chart keeps its definitions when it is uninstalled
+			metadata := fields.(map[string]any)["metadata"].(map[string]any)
+			if annotations, ok := metadata["annotations"].(map[string]any); ok {
+				delete(annotations, "helm.sh/resource-policy")
+			}
+		}
+		compare(t, want, got, nil)
+	}
+	if _, err := run(tool(t, "helm"), root, "template", "plumb", chart, "--namespace", "default"); err == nil || !strings.Contains(err.Error(), "plumb-system") {
+		t.Errorf("in another namespace: %v", err)
+	}
+	kustomized, err := run(tool(t, "kustomize"), root, "build", filepath.Join(root, "deploy", "manifests"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, objectsOf(t, installed), objectsOf(t, kustomized), nil)
+}
+
 func corpus(t *testing.T) string {
 	t.Helper()
 	root, err := filepath.Abs("../../../shared/corpus")

@@ -25,7 +25,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -43,9 +42,6 @@ import (
 // Lease names the Lease whose renewTime says that the states still hold.
 const Lease = "plumb-agent"
 
-// beat is how often the Lease is renewed: readers call an agent silent after two minutes (resources.md §2).
-const beat = 20 * time.Second
-
 // Options say how the agent runs. Zero values mean the defaults named.
 type Options struct {
 	Config     *rest.Config
@@ -57,6 +53,7 @@ type Options struct {
 	Traces     *traces.Traces // nil: none
 	Workers    int            // apps in work at once; default 24
 	Slots      int            // requests in flight for users' objects; default 40
+	Election   Election
 }
 
 // Agent is a running agent.
@@ -71,6 +68,7 @@ type Agent struct {
 	cache      *render.Cache
 	charts     *chart.Store
 	sandbox    render.Sandbox
+	tested     atomic.Bool // sandbox is known
 	slots      chan struct{}
 	precedence *precedence
 	queue      workqueue.TypedRateLimitingInterface[types.NamespacedName]
@@ -78,7 +76,8 @@ type Agent struct {
 	order      *order
 	metrics    *metrics
 	hooks      hooks
-	identity   string
+	tenure     *tenure
+	unlock     func() // the cache folder
 	workers    sync.WaitGroup
 	end        context.CancelFunc // ends life
 	uid        string             // of the namespace kube-system: which cluster this is
@@ -95,20 +94,27 @@ type Agent struct {
 	namespaces   map[string]time.Time                          // namespaces that were seen not to be terminating
 	accounts     map[string]time.Time                          // ServiceAccounts that were seen
 	beatAt       time.Time                                     // when the Lease was last renewed
+	lost         chan struct{}                                 // closed when another agent has the Lease
 	ready        bool
 
 	pulse atomic.Int64 // when the heart has beaten last, in nanoseconds of Unix time
 }
 
-// Run works until ctx ends or the agent is closed. It returns an error only if it cannot begin.
+// Run waits until the agent is the active one, and then works until ctx ends, another agent is active (Lost), or it is closed.
+// It returns an error only if it cannot begin.
 func Run(ctx context.Context, options Options) (*Agent, error) {
 	ag, err := newAgent(options)
 	if err != nil {
 		return nil, err
 	}
 	ag.life, ag.end = context.WithCancel(ctx)
-	if err := ag.begin(ag.life); err != nil {
+	err = ag.stand(ag.life)
+	if err == nil {
+		err = ag.begin(ag.life)
+	}
+	if err != nil {
 		ag.end()
+		ag.unlock()
 		return nil, err
 	}
 	return ag, nil
@@ -124,7 +130,6 @@ func newAgent(options Options) (*Agent, error) {
 	if options.Log == nil {
 		options.Log = slog.Default()
 	}
-	host, _ := os.Hostname()
 	a := &Agent{
 		options: options, log: options.Log,
 		slots:        make(chan struct{}, options.Slots),
@@ -133,7 +138,7 @@ func newAgent(options Options) (*Agent, error) {
 		order:        newOrder(),
 		namespaces:   map[string]time.Time{},
 		accounts:     map[string]time.Time{},
-		identity:     fmt.Sprintf("%s_%d", host, os.Getpid()),
+		lost:         make(chan struct{}),
 		apps:         map[types.NamespacedName]*app{},
 		repos:        map[types.NamespacedName]*repo{},
 		repositories: map[repositoryKey]*repository{},
@@ -149,26 +154,42 @@ func newAgent(options Options) (*Agent, error) {
 		return nil, fmt.Errorf("the cache folder %s cannot be used: %w", options.CacheDir, err)
 	}
 	var err error
+	if a.unlock, err = lockFolder(options.CacheDir); err != nil {
+		return nil, err
+	}
+	if err := a.connect(); err != nil {
+		a.unlock()
+		return nil, err
+	}
+	return a, nil
+}
+
+// connect makes the hands of the agent. It makes no request.
+func (ag *Agent) connect() (err error) {
+	options := ag.options
+	if ag.tenure, err = newTenure(options); err != nil {
+		return err
+	}
 	connect := cluster.New
 	if options.ReadOnly {
 		connect = cluster.NewReadOnly
 	}
-	if a.cluster, err = connect(counted(options.Config, a.metrics), "plumb-agent/"+options.Version); err != nil {
-		return nil, err
+	if ag.cluster, err = connect(counted(options.Config, ag.metrics), "plumb-agent/"+options.Version); err != nil {
+		return err
 	}
-	if a.ledger, err = ledger.New(a.cluster.Config()); err != nil {
-		return nil, err
+	if ag.ledger, err = ledger.New(ag.cluster.Config()); err != nil {
+		return err
 	}
-	if a.facts, err = cluster.NewFacts(a.cluster, a.healthRules, a.objectChanged); err != nil {
-		return nil, err
+	if ag.facts, err = cluster.NewFacts(ag.cluster, ag.healthRules, ag.objectChanged); err != nil {
+		return err
 	}
-	if a.cache, err = render.OpenCache(filepath.Join(options.CacheDir, "render")); err != nil {
-		return nil, err
+	if ag.cache, err = render.OpenCache(filepath.Join(options.CacheDir, "render")); err != nil {
+		return err
 	}
-	if a.charts, err = chart.Open(filepath.Join(options.CacheDir, "charts"), chart.Options{}); err != nil {
-		return nil, err
+	if ag.charts, err = chart.Open(filepath.Join(options.CacheDir, "charts"), chart.Options{}); err != nil {
+		return err
 	}
-	return a, nil
+	return nil
 }
 
 // begin reads what there is, then starts the watches, the workers and the heartbeat.
@@ -191,7 +212,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 		return err
 	}
 	ag.feel()
-	go ag.heartbeat(ctx)
+	ag.workers.Go(func() { ag.heartbeat(ctx) })
 	for range ag.options.Workers + maxBehind {
 		ag.workers.Go(func() { ag.work(ctx) })
 	}
@@ -205,6 +226,7 @@ func (ag *Agent) testSandbox(ctx context.Context) (err error) {
 	if ag.sandbox, err = ag.renderer.Sandbox(ctx); err != nil {
 		return err
 	}
+	ag.tested.Store(true)
 	if ag.sandbox.Weakness != "" {
 		ag.log.Warn("the sandbox of renders is weak", "weakness", ag.sandbox.Weakness)
 	}
@@ -243,6 +265,8 @@ func (ag *Agent) readInventories(ctx context.Context) error {
 func (ag *Agent) Close() error {
 	ag.end()
 	ag.workers.Wait()
+	ag.release()
+	defer ag.unlock()
 	ag.mu.Lock()
 	defer ag.mu.Unlock()
 	var errs []error
@@ -278,46 +302,11 @@ func (ag *Agent) guarded(ctx context.Context, key types.NamespacedName) {
 	ag.pass(ctx, key)
 }
 
-func (ag *Agent) heartbeat(ctx context.Context) {
-	tick := time.NewTicker(beat)
-	defer tick.Stop()
-	for {
-		ag.renew(ctx)
-		ag.feel()
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
 // feel notes that the heart beats, and that nobody keeps the lock.
 func (ag *Agent) feel() {
 	ag.mu.Lock()
 	defer ag.mu.Unlock()
 	ag.pulse.Store(time.Now().UnixNano())
-}
-
-func (ag *Agent) renew(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, beat/2)
-	defer cancel()
-	now := metav1.NowMicro()
-	seconds := int32((2 * time.Minute).Seconds())
-	lease := &coordinationv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.Namespace, Name: Lease},
-		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &ag.identity, RenewTime: &now, LeaseDurationSeconds: &seconds},
-	}
-	if ag.options.ReadOnly {
-		lease.Annotations = map[string]string{v1alpha1.AnnotationReadOnly: "true"}
-	}
-	if err := ag.ledger.Heartbeat(ctx, lease); err != nil {
-		ag.log.Warn("the Lease was not renewed", "error", err)
-		return
-	}
-	ag.mu.Lock()
-	ag.beatAt = now.Time
-	ag.mu.Unlock()
 }
 
 // objectChanged sends the news about an object to the app that has it. It runs on the goroutine of a watch.

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -33,11 +32,6 @@ func (ag *Agent) Handler(token string, simulated bool) http.Handler {
 		Weak:      ag.sandbox.Weakness,
 		Simulated: simulated,
 	})
-}
-
-// Serve answers on l until ctx ends.
-func (ag *Agent) Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
-	return server.Serve(ctx, l, handler)
 }
 
 // Repos gives the Repos as they are known now, in name order.

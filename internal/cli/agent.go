@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -27,6 +29,8 @@ type agentFlags struct {
 	kubeconfig, context string
 	cacheDir            string
 	listen              string
+	expose              bool
+	lead                bool
 	tokenFile           string
 	allowLocal          bool
 	simulated           bool
@@ -55,6 +59,8 @@ func newAgentCommand(env Env) *cobra.Command {
 	flags.StringVar(&f.context, "context", "", "context of the kubeconfig")
 	flags.StringVar(&f.cacheDir, "cache-dir", "", "folder for mirrors and renders, private to this agent; default: plumb/agent in the user's cache folder")
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:0", "address of the page, the hooks and the metrics, on loopback")
+	flags.BoolVar(&f.expose, "expose", false, "allow an address beyond loopback: in a cluster, for probes, hooks and metrics")
+	flags.BoolVar(&f.lead, "leader-elect", true, "stand by while another agent is active; without it two may be, which costs work and harms nothing")
 	flags.StringVar(&f.tokenFile, "token-file", "", "file that holds the token for page, API and metrics; without it they are closed")
 	flags.BoolVar(&f.allowLocal, "allow-local", false, "allow repositories at file:///")
 	flags.BoolVar(&f.readOnly, "read-only", false, "only compare and show: write no object of a user and no inventory")
@@ -86,7 +92,7 @@ func runAgent(ctx context.Context, env Env, f agentFlags) error {
 	if err != nil {
 		return err
 	}
-	listener, err := server.Listen(f.listen)
+	listener, err := server.Listen(f.listen, f.expose)
 	if err != nil {
 		return err
 	}
@@ -104,19 +110,55 @@ func runAgent(ctx context.Context, env Env, f agentFlags) error {
 		log.Warn("there are no traces", "error", err)
 	}
 	defer closeTraces(ctx, sent)
-	a, err := agent.Run(ctx, agent.Options{
+	var answers server.Switch
+	options := agent.Options{
 		Config: config, Traces: sent, CacheDir: cache, AllowLocal: f.allowLocal, ReadOnly: f.readOnly, Version: versionOf().Version, Log: log,
 		Workers: f.workers, Slots: f.slots,
-	})
+		Election: agent.Election{Off: !f.lead, Address: reachable(env, f, listener), Standby: answers.Standby},
+	}
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return server.Serve(ctx, listener, &answers) })
+	both.Go(func() error { return f.terms(ctx, env, options, &answers, token) })
+	return both.Wait()
+}
+
+// terms runs the agent each time that it is its turn, until ctx ends.
+func (f agentFlags) terms(ctx context.Context, env Env, options agent.Options, answers *server.Switch, token string) error {
+	for {
+		a, err := agent.Run(ctx, options)
+		if err != nil && ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fault.New(fault.Unreachable, "the agent cannot begin: %w", err).WithNext("see that the API server answers and that Plumb's definitions are installed")
+		}
+		answers.Active(a.Handler(token, f.simulated))
+		if f.announce {
+			line, _ := json.Marshal(map[string]any{"listen": options.Election.Address, "pid": os.Getpid(), "readOnly": f.readOnly})
+			fmt.Fprintln(env.Stdout, string(line))
+		}
+		select {
+		case <-ctx.Done():
+			return a.Close()
+		case <-a.Lost():
+		}
+		answers.Standby("", "")
+		if err := a.Close(); err != nil {
+			return err
+		}
+	}
+}
+
+// reachable gives the address at which other agents reach this one: that of its pod.
+func reachable(env Env, f agentFlags, listener net.Listener) string {
+	host, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
-		return fault.New(fault.Unreachable, "the agent cannot begin: %w", err).WithNext("see that the API server answers and that Plumb's definitions are installed")
+		return ""
 	}
-	defer a.Close()
-	if f.announce {
-		line, _ := json.Marshal(map[string]any{"listen": listener.Addr().String(), "pid": os.Getpid(), "readOnly": f.readOnly})
-		fmt.Fprintln(env.Stdout, string(line))
+	if ip := env.Getenv("POD_IP"); f.expose && ip != "" {
+		host = ip
 	}
-	return a.Serve(ctx, listener, a.Handler(token, f.simulated))
+	return net.JoinHostPort(host, port)
 }
 
 // closeTraces sends what is left of the traces, for a short while.

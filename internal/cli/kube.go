@@ -42,9 +42,14 @@ type kubeFlags struct {
 }
 
 func (k *kubeFlags) add(flags *pflag.FlagSet) {
+	k.addConnection(flags)
+	flags.StringVarP(&k.namespace, "namespace", "n", "", "look only at the App and Repo objects of this namespace (default: all)")
+}
+
+// addConnection adds those of verbs that are about the cluster as a whole.
+func (k *kubeFlags) addConnection(flags *pflag.FlagSet) {
 	flags.StringVar(&k.kubeconfig, "kubeconfig", "", "path of the kubeconfig (default: KUBECONFIG, else ~/.kube/config)")
 	flags.StringVar(&k.context, "context", "", "context of the kubeconfig")
-	flags.StringVarP(&k.namespace, "namespace", "n", "", "look only at the App and Repo objects of this namespace (default: all)")
 	flags.StringVar(&k.as, "as", "", "act as this user")
 	flags.StringArrayVar(&k.asGroups, "as-group", nil, "act as a member of this group; may be repeated")
 	flags.StringVar(&k.timeout, "request-timeout", "0", "how long one request to the API server may take, for example 10s; 0 is no limit")
@@ -52,6 +57,15 @@ func (k *kubeFlags) add(flags *pflag.FlagSet) {
 
 // connect reads the kubeconfig as kubectl does. It asks no server.
 func (k *kubeFlags) connect(env Env) (*kube, error) {
+	config, own, err := k.load(env)
+	if err != nil {
+		return nil, err
+	}
+	return newKube(config, k.namespace, own)
+}
+
+// load gives the client configuration of the person, and the namespace where people look who may not look everywhere.
+func (k *kubeFlags) load(env Env) (config *rest.Config, own string, err error) {
 	rules := &clientcmd.ClientConfigLoadingRules{ExplicitPath: k.kubeconfig, Precedence: kubeconfigs(env)}
 	if k.kubeconfig != "" {
 		rules.ExplicitPath = absolute(env, k.kubeconfig)
@@ -62,16 +76,15 @@ func (k *kubeFlags) connect(env Env) (*kube, error) {
 		AuthInfo:       api.AuthInfo{Impersonate: k.as, ImpersonateGroups: k.asGroups},
 	}
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
-	config, err := loader.ClientConfig()
-	if err != nil {
-		return nil, fault.New(fault.Unreachable, "no cluster can be chosen: %w", err).
+	if config, err = loader.ClientConfig(); err != nil {
+		return nil, "", fault.New(fault.Unreachable, "no cluster can be chosen: %w", err).
 			WithNext("set KUBECONFIG, or pass --kubeconfig FILE or --context NAME; plumb up starts a playground")
 	}
-	own, _, err := loader.Namespace()
+	own, _, err = loader.Namespace()
 	if err != nil || own == metav1.NamespaceDefault {
 		own = v1alpha1.Namespace
 	}
-	return newKube(config, k.namespace, own)
+	return config, own, nil
 }
 
 // kubeconfigs lists the files that KUBECONFIG names, else the one in the home folder.

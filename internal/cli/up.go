@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/playground"
 )
@@ -31,7 +30,7 @@ func newUpCommand(env Env) *cobra.Command {
 			if o.Dir != "" {
 				o.Dir = absolute(env, o.Dir)
 			}
-			o.JSON, o.CRDs = format == "json", v1alpha1.CRDs()
+			o.JSON = format == "json"
 			return upError(playground.Run(cmd.Context(), o, env.Stdout))
 		},
 	}

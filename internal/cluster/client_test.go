@@ -213,7 +213,7 @@ func TestEveryRequestIsImpersonated(t *testing.T) {
 		if got := req.Header.Get("Impersonate-User"); got != "system:serviceaccount:plumb-system:deployer" {
 			t.Errorf("%s %s was sent as %q", req.Method, req.URL, got)
 		}
-		if groups := req.Header.Values("Impersonate-Group"); len(groups) != 3 {
+		if groups := req.Header.Values("Impersonate-Group"); len(groups) != 0 { // they would need the right to impersonate groups
 			t.Errorf("%s %s was sent with the groups %v", req.Method, req.URL, groups)
 		}
 	}

@@ -110,10 +110,8 @@ func (c *Cluster) As(namespace, serviceAccount string) (*Client, error) {
 		return client, nil
 	}
 	config := rest.CopyConfig(c.config)
-	config.Impersonate = rest.ImpersonationConfig{
-		UserName: user,
-		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
-	}
+	// No groups: the API server adds those of a ServiceAccount itself, and to name them would need the right to impersonate groups.
+	config.Impersonate = rest.ImpersonationConfig{UserName: user}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return mustImpersonate{user: user, next: next} })
 	restClient, err := c.rest(config)
 	if err != nil {

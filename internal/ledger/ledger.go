@@ -209,21 +209,51 @@ func (l *Ledger) putStatus(ctx context.Context, to target, status any) error {
 	return l.apply(ctx, to, body)
 }
 
-// Heartbeat renews the agent's Lease: its renewTime is what tells every reader that the states still hold.
-func (l *Ledger) Heartbeat(ctx context.Context, lease *coordinationv1.Lease) error {
+// Lease reads a Lease; nil if there is none.
+func (l *Ledger) Lease(ctx context.Context, namespace, name string) (*coordinationv1.Lease, error) {
+	data, err := l.rest.Get().AbsPath(leasePath(namespace, name)...).SetHeader("Accept", "application/json").Do(ctx).Raw()
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	lease := &coordinationv1.Lease{}
+	if err == nil {
+		err = json.Unmarshal(data, lease)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the Lease %s/%s: %w", namespace, name, err)
+	}
+	return lease, nil
+}
+
+// PutLease writes a Lease that is as it was read, or that was not there. It gives the Lease as stored; taken is true if
+// somebody else has written it meanwhile.
+func (l *Ledger) PutLease(ctx context.Context, lease *coordinationv1.Lease) (stored *coordinationv1.Lease, taken bool, err error) {
 	lease.TypeMeta = metav1.TypeMeta{APIVersion: "coordination.k8s.io/v1", Kind: "Lease"}
-	data, err := json.Marshal(lease)
+	body, err := json.Marshal(lease)
 	if err != nil {
-		return fmt.Errorf("write the Lease: %w", err)
+		return nil, false, fmt.Errorf("write the Lease: %w", err)
 	}
-	err = l.rest.Patch(types.ApplyPatchType).
-		AbsPath("/apis/coordination.k8s.io/v1", "namespaces", lease.Namespace, "leases", lease.Name).
-		Param("fieldManager", v1alpha1.ManagerAgent).Param("force", "true").
-		Body(data).Do(ctx).Error()
+	req := l.rest.Put().AbsPath(leasePath(lease.Namespace, lease.Name)...)
+	if lease.ResourceVersion == "" {
+		req = l.rest.Post().AbsPath(leasePath(lease.Namespace)...)
+	}
+	data, err := req.Param("fieldManager", v1alpha1.ManagerAgent).SetHeader("Content-Type", "application/json").
+		SetHeader("Accept", "application/json").Body(body).Do(ctx).Raw()
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && lease.ResourceVersion != "" {
+		return nil, true, nil
+	}
+	stored = &coordinationv1.Lease{}
+	if err == nil {
+		err = json.Unmarshal(data, stored)
+	}
 	if err != nil {
-		return fmt.Errorf("renew the Lease %s/%s: %w", lease.Namespace, lease.Name, err)
+		return nil, false, fmt.Errorf("write the Lease %s/%s: %w", lease.Namespace, lease.Name, err)
 	}
-	return nil
+	return stored, false, nil
+}
+
+func leasePath(namespace string, name ...string) []string {
+	return append([]string{"/apis/coordination.k8s.io/v1", "namespaces", namespace, "leases"}, name...)
 }
 
 func (l *Ledger) apply(ctx context.Context, to target, body any) error {

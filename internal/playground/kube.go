@@ -3,7 +3,6 @@ package playground
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -14,9 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"sigs.k8s.io/yaml"
+
+	"plumb.dev/plumb/deploy"
+	"plumb.dev/plumb/internal/install"
 )
 
 // The names of what is written into the cluster.
@@ -25,21 +27,19 @@ const (
 	repoName   = "fleet"
 	hookSecret = "fleet-hook"
 	deployer   = "plumb-deployer"
-	manager    = "plumb-up" // field manager
+	manager    = "plumb-up" // user agent
 )
 
 var (
-	crdResource       = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	namespaceResource = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-	accountResource   = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
-	secretResource    = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
-	bindingResource   = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"}
-	repoResource      = schema.GroupVersionResource{Group: "plumb.dev", Version: "v1alpha1", Resource: "repos"}
-	appResource       = schema.GroupVersionResource{Group: "plumb.dev", Version: "v1alpha1", Resource: "apps"}
+	repoResource = schema.GroupVersionResource{Group: "plumb.dev", Version: "v1alpha1", Resource: "repos"}
+	appResource  = schema.GroupVersionResource{Group: "plumb.dev", Version: "v1alpha1", Resource: "apps"}
 )
 
 // kube writes Plumb's own objects and reads the states of apps.
-type kube struct{ client dynamic.Interface }
+type kube struct {
+	client dynamic.Interface
+	config *rest.Config
+}
 
 func connect(kubeconfig string) (*kube, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
@@ -49,7 +49,7 @@ func connect(kubeconfig string) (*kube, error) {
 	config.QPS = -1 // a few dozen requests
 	config.UserAgent = manager
 	client, err := dynamic.NewForConfig(config)
-	return &kube{client}, err
+	return &kube{client: client, config: config}, err
 }
 
 // useContext writes a kubeconfig with the named context of the user's alone. The user's file is only read.
@@ -94,36 +94,27 @@ func (k *kube) mayTake(ctx context.Context) error {
 
 type fields = map[string]any
 
-// install writes the CRDs, the account that deploys, the webhook's secret and the Repo. It may be repeated.
-func (k *kube) install(ctx context.Context, crds [][]byte, repo fields, secret string) error {
-	names, err := k.installCRDs(ctx, crds)
+// install writes what an installation has but the agent, which runs here, the webhook's secret and the Repo. It may be
+// repeated.
+func (k *kube) install(ctx context.Context, repo fields, secret string) error {
+	objects, err := install.Objects(install.Options{Parts: []string{deploy.CRDs, deploy.Access, deploy.Policies}})
 	if err != nil {
 		return err
 	}
-	for _, o := range []struct {
-		resource schema.GroupVersionResource
-		object   fields
-	}{
-		{namespaceResource, object("v1", "Namespace", "", namespace, nil)},
-		{accountResource, object("v1", "ServiceAccount", namespace, deployer, nil)},
-		{bindingResource, object("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "", deployer, fields{
-			"roleRef":  fields{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-			"subjects": []any{fields{"kind": "ServiceAccount", "namespace": namespace, "name": deployer}},
-		})},
-		{secretResource, object("v1", "Secret", namespace, hookSecret, fields{
+	for _, o := range []fields{
+		object("v1", "Secret", namespace, hookSecret, fields{
 			"data": fields{"secret": base64.StdEncoding.EncodeToString([]byte(secret))},
-		})},
+		}),
+		object("plumb.dev/v1alpha1", "Repo", namespace, repoName, fields{"spec": repo}),
 	} {
-		if err := k.apply(ctx, o.resource, o.object); err != nil {
-			return err
-		}
+		objects = append(objects, &unstructured.Unstructured{Object: o})
 	}
-	for _, name := range names {
-		if err := k.waitEstablished(ctx, name); err != nil {
-			return err
-		}
+	installer, err := install.New(k.config, manager)
+	if err != nil {
+		return err
 	}
-	return k.apply(ctx, repoResource, object("plumb.dev/v1alpha1", "Repo", namespace, repoName, fields{"spec": repo}))
+	_, err = installer.Apply(ctx, objects)
+	return err
 }
 
 // repo is the Repo's spec.
@@ -145,57 +136,6 @@ func object(apiVersion, kind, namespace, name string, rest fields) fields {
 		o[key] = value
 	}
 	return o
-}
-
-func (k *kube) apply(ctx context.Context, resource schema.GroupVersionResource, o fields) error {
-	u := &unstructured.Unstructured{Object: o}
-	var client dynamic.ResourceInterface = k.client.Resource(resource)
-	if u.GetNamespace() != "" {
-		client = k.client.Resource(resource).Namespace(u.GetNamespace())
-	}
-	if _, err := client.Apply(ctx, u.GetName(), u, metav1.ApplyOptions{FieldManager: manager, Force: true}); err != nil {
-		return fmt.Errorf("%s %s: %w", u.GetKind(), u.GetName(), err)
-	}
-	return nil
-}
-
-func (k *kube) installCRDs(ctx context.Context, crds [][]byte) ([]string, error) {
-	var names []string
-	for _, text := range crds {
-		var o fields
-		if err := yaml.Unmarshal(text, &o); err != nil {
-			return nil, fmt.Errorf("a custom resource definition: %w", err)
-		}
-		if len(o) == 0 {
-			continue
-		}
-		if err := k.apply(ctx, crdResource, o); err != nil {
-			return nil, err
-		}
-		names = append(names, (&unstructured.Unstructured{Object: o}).GetName())
-	}
-	return names, nil
-}
-
-// establishLimit bounds the wait for a CRD; tens of milliseconds are usual.
-const establishLimit = 30 * time.Second
-
-func (k *kube) waitEstablished(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, establishLimit, errors.New("it was not established in time"))
-	defer cancel()
-	return poll(ctx, func() (bool, error) {
-		crd, err := k.client.Resource(crdResource).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return false, err
-		}
-		conditions, _, _ := unstructured.NestedSlice(crd.Object, "status", "conditions")
-		for _, c := range conditions {
-			if c, ok := c.(fields); ok && c["type"] == "Established" && c["status"] == "True" {
-				return true, nil
-			}
-		}
-		return false, nil
-	})
 }
 
 // look is how often a condition is asked for while a person waits for it.

@@ -21,15 +21,14 @@ import (
 
 // Options say what to run. The zero value runs the example fleet in the user's state directory.
 type Options struct {
-	Dir       string   // state; default $XDG_STATE_HOME/plumb/playground
-	Path      string   // serve the user's repository at this path, read-only; default: a repository of our own with a working clone
-	Empty     bool     // no apps in the repository of our own
-	Fresh     bool     // forget the state first
-	Context   string   // deliver to this context of the user's kubeconfig instead of a control plane of our own
-	Port      int      // of the status page and API; 0 is any
-	NoBrowser bool     // do not open the page
-	JSON      bool     // print one JSON object when ready, instead of texts
-	CRDs      [][]byte // the custom resource definitions, YAML or JSON
+	Dir       string // state; default $XDG_STATE_HOME/plumb/playground
+	Path      string // serve the user's repository at this path, read-only; default: a repository of our own with a working clone
+	Empty     bool   // no apps in the repository of our own
+	Fresh     bool   // forget the state first
+	Context   string // deliver to this context of the user's kubeconfig instead of a control plane of our own
+	Port      int    // of the status page and API; 0 is any
+	NoBrowser bool   // do not open the page
+	JSON      bool   // print one JSON object when ready, instead of texts
 
 	Plumb        string              // the plumb binary that becomes the agent; default: this executable
 	ControlPlane string              // the plumb-playground binary; default: the one beside this executable
@@ -113,7 +112,7 @@ func (p *playground) bringUp(ctx context.Context) error {
 	}
 	p.git = git
 	p.screen.repository(p)
-	if err := p.kube.install(ctx, p.CRDs, p.git.repo(), p.state.Secret); err != nil {
+	if err := p.kube.install(ctx, p.git.repo(), p.state.Secret); err != nil {
 		return fmt.Errorf("write Plumb's own objects: %w", err)
 	}
 	if err := p.startAgent(ctx); err != nil {

@@ -22,8 +22,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"plumb.dev/plumb/api/v1alpha1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // TestMain lets the test's binary become the two processes of which a test of processes is made: `up`, and an agent that
@@ -69,7 +69,7 @@ func upFromEnvironment() int {
 	if err := json.Unmarshal([]byte(os.Getenv("UP_OPTIONS")), &o); err != nil {
 		panic(err)
 	}
-	o.CRDs, o.Progress = v1alpha1.CRDs(), os.Stderr
+	o.Progress = os.Stderr
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	if err := Run(ctx, o, os.Stdout); err != nil {
@@ -274,7 +274,8 @@ func checkFirstStart(t *testing.T, u *up) {
 	if remote != u.Remote || secret != hookSecret {
 		t.Errorf("the Repo follows %s with the webhook secret %s", remote, secret)
 	}
-	if _, err := k.client.Resource(accountResource).Namespace(namespace).Get(t.Context(), deployer, metav1.GetOptions{}); err != nil {
+	accounts := schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
+	if _, err := k.client.Resource(accounts).Namespace(namespace).Get(t.Context(), "plumb-deployer", metav1.GetOptions{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -285,7 +286,7 @@ func checkSigned(t *testing.T, u *up) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	object, err := k.client.Resource(secretResource).Namespace(namespace).Get(t.Context(), hookSecret, metav1.GetOptions{})
+	object, err := k.client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}).Namespace(namespace).Get(t.Context(), hookSecret, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		t.Fatal("the webhook's secret is not in the cluster")
 	}
@@ -358,8 +359,8 @@ func TestUpContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := object("plumb.dev/v1alpha1", "Repo", namespace, repoName, fields{"spec": fields{"url": "https://git.example.com/fleet.git"}})
-	if err := k.apply(t.Context(), repoResource, real); err != nil {
+	real := []byte(`{"spec": {"url": "https://git.example.com/fleet.git"}}`)
+	if _, err := k.client.Resource(repoResource).Namespace(namespace).Patch(t.Context(), repoName, types.MergePatchType, real, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := command(t, map[string]any{"Dir": t.TempDir(), "Context": "plumb-playground"}).CombinedOutput()

@@ -83,3 +83,30 @@ func (s Style) Trouble(f *fault.Fault) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// Sign is how good a finding is.
+type Sign int
+
+// The signs.
+const (
+	SignUnknown Sign = iota
+	SignFine
+	SignWarning
+	SignWrong
+)
+
+// Mark gives the sign of a finding, one column wide, in colour where there is some.
+func (s Style) Mark(sign Sign) string {
+	switch sign {
+	case SignFine:
+		if s.ASCII {
+			return s.paint(v1alpha1.StateOK, "+")
+		}
+		return s.paint(v1alpha1.StateOK, s.Glyph(v1alpha1.StateOK))
+	case SignWarning:
+		return s.paint(v1alpha1.StateDrifted, "!")
+	case SignWrong:
+		return s.paint(v1alpha1.StateFailed, s.Glyph(v1alpha1.StateFailed))
+	}
+	return s.paint(v1alpha1.StateUnknown, "?")
+}

@@ -86,14 +86,15 @@ const (
 	maxHookBody   = 5 << 20 // resources.md §9
 )
 
-// Listen opens an address of the loopback interface, and refuses any other: nothing here is meant for a network.
-func Listen(address string) (net.Listener, error) {
+// Listen opens an address. One beyond the loopback interface is refused unless it is exposed on purpose: in a cluster probes,
+// hooks and metrics come from elsewhere.
+func Listen(address string, exposed bool) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fault.New(fault.Unsupported, "the address %q is not HOST:PORT: %w", address, err).WithNext("use 127.0.0.1:7420, or 127.0.0.1:0 for any port")
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fault.New(fault.Unsupported, "the server listens on loopback only, not on %q", host).WithNext("use 127.0.0.1:PORT; a proxy in front of it may do more")
+	if ip := net.ParseIP(host); !exposed && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fault.New(fault.Unsupported, "the server listens on loopback only, not on %q", host).WithNext("use 127.0.0.1:PORT, or say that it is meant: --expose")
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {

@@ -459,7 +459,7 @@ func TestHealthz(t *testing.T) {
 
 func TestListensOnLoopbackOnly(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.com:80", "127.0.0.1"} {
-		if l, err := Listen(address); !fault.Is(err, fault.Unsupported) {
+		if l, err := Listen(address, false); !fault.Is(err, fault.Unsupported) {
 			t.Errorf("%s: %v", address, err)
 			if l != nil {
 				_ = l.Close()
@@ -469,7 +469,7 @@ func TestListensOnLoopbackOnly(t *testing.T) {
 }
 
 func TestServeEndsWithItsContext(t *testing.T) {
-	l, err := Listen("127.0.0.1:0")
+	l, err := Listen("127.0.0.1:0", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -493,7 +493,7 @@ func TestSample(t *testing.T) {
 	if address == "" {
 		t.Skip("set SERVE=127.0.0.1:PORT to look at the page")
 	}
-	l, err := Listen(address)
+	l, err := Listen(address, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,6 +135,16 @@ func Usable() error {
 	return err
 }
 
+// GitVersion gives what the git on this machine says of itself, if it is new enough.
+func GitVersion(ctx context.Context) (string, error) {
+	path, err := findGit("git")
+	if err != nil {
+		return "", err
+	}
+	said, err := repo{dir: "/", git: path}.exec(ctx, run{args: []string{"version"}, maxStdout: maxStderr})
+	return clip(clean(strings.TrimSpace(string(said)))), err
+}
+
 // findGit gives the full path of git, if it is new enough. Each is asked for its version once in the life of the process.
 func findGit(name string) (string, error) {
 	const next = "install git 2.39 or newer"

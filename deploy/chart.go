@@ -1,0 +1,110 @@
+package deploy
+
+import (
+	"fmt"
+	"strings"
+)
+
+const generated = "# Written by make generate from deploy/manifests and api/v1alpha1. Do not edit.\n"
+
+// Files gives what is generated, by path below this folder: the definitions for kubectl, and the templates of the chart.
+func Files() (map[string]string, error) {
+	files := map[string]string{"manifests/crds.yaml": generated + definitions()}
+	crds, err := chartDefinitions()
+	if err != nil {
+		return nil, err
+	}
+	files["chart/templates/crds.yaml"] = generated + crds
+	for _, part := range []string{Access, Policies, Agent} {
+		data, err := Part(part)
+		if err != nil {
+			return nil, err
+		}
+		text, err := template(part, string(data))
+		if err != nil {
+			return nil, err
+		}
+		files["chart/templates/"+part+".yaml"] = generated + text
+	}
+	return files, nil
+}
+
+// chartDefinitions keeps the definitions when a release is uninstalled: with them all Repos and Apps would go. They are
+// templates and not in the chart's crds folder because Helm never upgrades what is in there.
+func chartDefinitions() (string, error) {
+	const annotations = "\nmetadata:\n  annotations:\n"
+	text := definitions()
+	if strings.Contains(text, "{{") {
+		return "", fmt.Errorf("a definition holds {{, which a chart would take for a template")
+	}
+	if n := strings.Count(text, annotations); n != strings.Count(text, "\nkind: CustomResourceDefinition\n") {
+		return "", fmt.Errorf("%d of the definitions have annotations where they were expected", n)
+	}
+	text = strings.ReplaceAll(text, annotations, annotations+"    helm.sh/resource-policy: keep\n")
+	return "{{- if .Values.crds }}\n" + text + "{{- end }}\n", nil
+}
+
+// change puts a value of the chart in the place of a text, which must be there exactly once.
+type change struct{ from, to string }
+
+var changes = map[string][]change{
+	Access: {
+		// The chart is installed into this namespace, which Helm makes if it is told to; another one would have no agent.
+		{namespaceDocument, `{{- if ne .Release.Namespace "plumb-system" }}{{ fail "Plumb lives in the namespace plumb-system: helm install --namespace plumb-system --create-namespace" }}{{ end }}` + "\n"},
+		{deployerBinding, "{{- if .Values.deployer.clusterAdmin }}\n" + deployerBinding + "{{- end }}\n"},
+	},
+	Agent: {
+		{"  replicas: 1\n", "  replicas: {{ .Values.replicas }}\n"},
+		{"image: " + Image + "\n", "image: {{ .Values.image | quote }}\n"},
+		{"            - --expose\n", "            - --expose\n            {{- range .Values.extraArgs }}\n            - {{ . | quote }}\n            {{- end }}\n"},
+		{agentResources, "          resources: {{ toJson .Values.resources }}\n"},
+		{"      terminationGracePeriodSeconds: 30\n", "      terminationGracePeriodSeconds: 30\n" +
+			optional("imagePullSecrets") + optional("nodeSelector") + optional("tolerations") + optional("affinity") + optional("priorityClassName")},
+	},
+}
+
+const (
+	namespaceDocument = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: plumb-system
+  labels:
+    app.kubernetes.io/part-of: plumb
+    pod-security.kubernetes.io/enforce: restricted
+---
+`
+	deployerBinding = `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: plumb-deployer
+  labels:
+    app.kubernetes.io/part-of: plumb
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects:
+  - {kind: ServiceAccount, name: plumb-deployer, namespace: plumb-system}
+---
+`
+	agentResources = `          resources:
+            requests: {cpu: 100m, memory: 256Mi}
+            # A render may take 1 GiB, and it is another process of this container.
+            limits: {memory: 2Gi}
+`
+)
+
+// optional is a field of the pod that is written only where the chart's user has set it.
+func optional(field string) string {
+	return "      {{- with .Values." + field + " }}\n      " + field + ": {{ toJson . }}\n      {{- end }}\n"
+}
+
+func template(part, text string) (string, error) {
+	if strings.Contains(text, "{{") {
+		return "", fmt.Errorf("manifests/%s.yaml holds {{, which a chart would take for a template", part)
+	}
+	for _, c := range changes[part] {
+		if n := strings.Count(text, c.from); n != 1 {
+			return "", fmt.Errorf("manifests/%s.yaml has this text %d times, and the chart changes it where it is once:\n%s", part, n, c.from)
+		}
+		text = strings.Replace(text, c.from, c.to, 1)
+	}
+	return text, nil
+}

@@ -1,0 +1,173 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/report"
+)
+
+// fleet is what people have written of it.
+type fleet struct {
+	repos []v1alpha1.Repo
+	apps  []v1alpha1.App
+}
+
+const groupPath = "/apis/plumb.dev/v1alpha1/"
+
+// read reads Repos and Apps, once.
+func (e *examination) read(ctx context.Context) error {
+	if e.fleet.repos != nil {
+		return nil
+	}
+	var repos v1alpha1.RepoList
+	var apps v1alpha1.AppList
+	if err := e.api.get(ctx, groupPath+"repos", &repos); err != nil {
+		return err
+	}
+	if err := e.api.get(ctx, groupPath+"apps", &apps); err != nil {
+		return err
+	}
+	e.fleet = fleet{repos: append([]v1alpha1.Repo{}, repos.Items...), apps: apps.Items}
+	return nil
+}
+
+// used gives the ServiceAccounts that apps are applied as, with the namespaces that each applies into.
+func (f fleet) used() map[string]map[string]bool {
+	used := map[string]map[string]bool{}
+	use := func(namespace, account, into string) {
+		key := namespace + "/" + cmp.Or(account, "plumb-deployer")
+		if used[key] == nil {
+			used[key] = map[string]bool{}
+		}
+		if into != "" {
+			used[key][into] = true
+		}
+	}
+	accounts := map[string]string{}
+	for _, r := range f.repos {
+		use(r.Namespace, r.Spec.ServiceAccount, "")
+		accounts[r.Namespace+"/"+r.Name] = r.Spec.ServiceAccount
+	}
+	for _, a := range f.apps {
+		account := a.Spec.ServiceAccount
+		if maker := a.Labels[v1alpha1.LabelRepo]; maker != "" && account == "" {
+			account = accounts[a.Namespace+"/"+maker]
+		}
+		use(a.Namespace, account, a.Spec.Namespace)
+	}
+	return used
+}
+
+// accounts looks whether the ServiceAccounts exist, and what they may.
+func (e *examination) accounts(ctx context.Context) {
+	if err := e.read(ctx); err != nil {
+		if !isGone(err) {
+			e.unseen("accounts", err)
+		}
+		return
+	}
+	used := e.fleet.used()
+	for _, key := range slices.Sorted(maps.Keys(used)) {
+		namespace, name, _ := strings.Cut(key, "/")
+		var account corev1.ServiceAccount
+		err := e.api.get(ctx, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+name, &account)
+		switch {
+		case isGone(err):
+			missing := cluster.MissingServiceAccount(namespace, name)
+			e.wrong("accounts", missing.Next, "%s, and apps are to be applied as it", missing.Message)
+		case err != nil:
+			e.unseen("accounts", err)
+		default:
+			e.mayApply(ctx, namespace, name, slices.Sorted(maps.Keys(used[key])))
+		}
+	}
+}
+
+// mayApply tells what a ServiceAccount may.
+func (e *examination) mayApply(ctx context.Context, namespace, name string, into []string) {
+	user := accountPrefix + namespace + ":" + name
+	everything := authorizationv1.ResourceAttributes{Verb: "*", Group: "*", Resource: "*"}
+	all, err := e.api.may(ctx, user, everything)
+	if err != nil {
+		e.unseen("accounts", err)
+		return
+	}
+	if all {
+		e.fine("accounts", "%s/%s may do everything", namespace, name)
+		return
+	}
+	var not []string
+	for _, target := range into {
+		allowed, err := e.api.may(ctx, user, authorizationv1.ResourceAttributes{Verb: "patch", Resource: "configmaps", Namespace: target})
+		if err == nil && !allowed {
+			not = append(not, target)
+		}
+	}
+	if len(not) > 0 {
+		e.warn("accounts", fmt.Sprintf("kubectl -n %s create rolebinding %s --clusterrole=admin --serviceaccount=%s:%s", not[0], name, namespace, name),
+			"%s/%s may not write ConfigMaps in %s, where apps are applied as it", namespace, name, strings.Join(not, ", "))
+		return
+	}
+	e.fine("accounts", "%s/%s may write in %s", namespace, name, cmp.Or(strings.Join(into, ", "), "no namespace yet"))
+}
+
+// repositories looks at each Repo: whether it can be read, its Secrets, its hooks.
+func (e *examination) repositories(ctx context.Context) {
+	if e.read(ctx) != nil {
+		return
+	}
+	if len(e.fleet.repos) == 0 {
+		e.warn("repos", "plumb install --repo https://git.example.com/acme/fleet.git", "there is no Repo: nothing is delivered")
+	}
+	for _, r := range e.fleet.repos {
+		name := r.Namespace + "/" + r.Name
+		e.secret(ctx, name, r.Namespace, r.Spec.Secret, "token", "username", "identity")
+		if r.Spec.Webhook != nil {
+			e.secret(ctx, name, r.Namespace, r.Spec.Webhook.Secret, "secret")
+		}
+		ready := apimeta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionReady)
+		switch {
+		case r.Status.StaleSince != nil:
+			e.wrong("repos", "plumb why, and see that the agent reaches "+report.Clean(r.Spec.URL), "%s was not read since %s: %s", name, r.Status.StaleSince.UTC().Format("2006-01-02 15:04"), report.Clean(r.Status.Summary))
+		case ready == nil:
+			e.warn("repos", "plumb sync, once an agent runs", "%s was not looked at yet", name)
+		case r.Status.Observed == nil:
+			e.wrong("repos", "correct it: kubectl -n "+r.Namespace+" edit repo "+r.Name, "%s: %s", name, report.Clean(ready.Message))
+		default:
+			e.fine("repos", "%s is read at %.7s, by %s", name, r.Status.Observed.Revision, cmp.Or(r.Status.Observed.By, "poll"))
+		}
+		if r.Spec.Webhook != nil && r.Status.Observed != nil && r.Status.Observed.By == "poll" {
+			e.warn("hooks", fmt.Sprintf("point the forge's webhook at POST /hooks/%s/%s of the agent, with the key of Secret %s", r.Namespace, r.Name, r.Spec.Webhook.Secret),
+				"%s has a webhook, and its newest commit was found by polling", name)
+		}
+	}
+}
+
+// secret looks whether a Secret is there with one of some keys.
+func (e *examination) secret(ctx context.Context, repo, namespace, name string, keys ...string) {
+	if name == "" {
+		return
+	}
+	var secret corev1.Secret
+	err := e.api.get(ctx, "/api/v1/namespaces/"+namespace+"/secrets/"+name, &secret)
+	create := fmt.Sprintf("kubectl -n %s create secret generic %s --from-literal=%s=…", namespace, name, keys[0])
+	switch {
+	case isGone(err):
+		e.wrong("repos", create, "%s names the Secret %s, which does not exist", repo, name)
+	case err != nil:
+		e.unseen("repos", err)
+	case !slices.ContainsFunc(keys, func(key string) bool { return len(secret.Data[key]) > 0 }):
+		e.wrong("repos", create, "%s names the Secret %s, which has none of the keys %s", repo, name, strings.Join(keys, ", "))
+	}
+}
