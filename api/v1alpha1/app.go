@@ -288,8 +288,11 @@ type HistoryRow struct {
 	Planned  *metav1.Time `json:"planned,omitempty"`
 	Applied  *metav1.Time `json:"applied,omitempty"`
 	Healthy  *metav1.Time `json:"healthy,omitempty"`
-	Result   string       `json:"result,omitempty"`
-	Changed  int          `json:"changed"`
+	// A state word, or superseded: a newer commit came before it was healthy. What was ok once stays ok here.
+	Result string `json:"result,omitempty"`
+	// Why the result is not ok.
+	Reason  string `json:"reason,omitempty"`
+	Changed int    `json:"changed"`
 	// From whom objects or fields were taken, at most 10 entries.
 	Took []string `json:"took,omitempty"`
 }

@@ -101,26 +101,3 @@ type Former struct {
 	// Field managers whose fields became ours, with their operation: "argocd-controller Apply".
 	Managers []string `json:"m,omitempty"`
 }
-
-// Entry is one line of an app's record: a revision it went through, or a drift that was corrected.
-//
-// +kubebuilder:object:root=true
-// +kubebuilder:resource:scope=Namespaced
-type Entry struct {
-	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
-
-	App     string      `json:"app"`
-	AppUID  string      `json:"appUID,omitempty"`
-	History *HistoryRow `json:"history,omitempty"`
-	Drift   []Drift     `json:"drift,omitempty"`
-}
-
-// EntryList is a list of Entries.
-//
-// +kubebuilder:object:root=true
-type EntryList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []Entry `json:"items"`
-}

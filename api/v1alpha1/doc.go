@@ -41,6 +41,9 @@ const (
 	LabelApp           = "plumb.dev/app"       // on generated Apps
 	LabelEnv           = "plumb.dev/env"       // on generated Apps
 	LabelCluster       = "plumb.dev/cluster"   // on generated Apps
+	LabelAppUID        = "plumb.dev/app-uid"   // on Entries: the UID of the App
+	LabelResult        = "plumb.dev/result"    // on Entries: as the field result
+	LabelRemoval       = "plumb.dev/removal"   // on Entries: "true" on that of an app that is gone from Git
 	LabelVarPrefix     = "plumb.dev/var-"      // on generated Apps: a variable of a pattern
 	AnnotationSync     = "plumb.dev/sync"      // on App or Repo: any new token asks for a pass
 	AnnotationDelete   = "plumb.dev/on-delete" // on App or Repo: orphan (default) or prune

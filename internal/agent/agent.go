@@ -78,6 +78,8 @@ type Agent struct {
 	hooks      hooks
 	tenure     *tenure
 	unlock     func() // the cache folder
+	recorder   *recorder
+	born       time.Time
 	workers    sync.WaitGroup
 	end        context.CancelFunc // ends life
 	uid        string             // of the namespace kube-system: which cluster this is
@@ -136,6 +138,7 @@ func newAgent(options Options) (*Agent, error) {
 		queue:        workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
 		claims:       newClaims(),
 		order:        newOrder(),
+		born:         time.Now(),
 		namespaces:   map[string]time.Time{},
 		accounts:     map[string]time.Time{},
 		lost:         make(chan struct{}),
@@ -180,6 +183,8 @@ func (ag *Agent) connect() (err error) {
 	if ag.ledger, err = ledger.New(ag.cluster.Config()); err != nil {
 		return err
 	}
+	ag.recorder = newRecorder(ag.ledger, filepath.Join(options.CacheDir, "record"), ag.log)
+	ag.recorder.calm = ag.precedence.calm
 	if ag.facts, err = cluster.NewFacts(ag.cluster, ag.healthRules, ag.objectChanged); err != nil {
 		return err
 	}
@@ -217,6 +222,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 		ag.workers.Go(func() { ag.work(ctx) })
 	}
 	context.AfterFunc(ctx, ag.queue.ShutDown)
+	ag.recorder.run(ctx)
 	ag.startRepositories()
 	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readonly", ag.options.ReadOnly)
 	return nil

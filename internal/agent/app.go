@@ -137,6 +137,8 @@ type app struct {
 	trace          appTrace                 // of the offer in hand
 	soonSince      time.Time                // since when a status is held back that is likely to be another soon
 	compared       map[object.ID]comparison // of the last plan that was only shown
+	book           book
+	reported       bool // the status in the cluster is that of memory
 }
 
 // wish is what the app wants of one object, without its fields: those are read from the render cache when needed.
@@ -329,7 +331,8 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	if ag.order.drop(key) {
 		ag.reordered(key.Namespace)
 	}
-	ag.cache.Delete(cacheKey(o))
+	ag.cache.Forget(cacheKey(o))
+	ag.recorder.forget(string(o.UID))
 	ag.log.Info("an App was deleted; its objects stay", "app", key.String())
 	ag.missed(key, makerOf(o))
 }

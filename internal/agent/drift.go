@@ -149,6 +149,7 @@ func (t *turn) evidence() {
 			rows[i].Healed = stamp(now)
 		}
 		t.app.addDrift(rows)
+		t.tally(s.ID, rows)
 		t.healing(s.ID, rows, now)
 	}
 	for _, s := range t.hidden {

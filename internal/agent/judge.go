@@ -16,6 +16,7 @@ import (
 	"plumb.dev/plumb/internal/health"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/record"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/state"
 )
@@ -318,6 +319,12 @@ func (t *turn) complete(f state.Facts) bool {
 // history keeps one row per revision, newest first.
 func (t *turn) history(s *v1alpha1.AppStatus, now time.Time) {
 	a := t.app
+	if a.times.revision != a.target && s.State == v1alpha1.StateFailed && s.Revision != a.target {
+		a.times = timesOf(s.History, a.target) // it came as far as a render or a plan, and no further
+		if a.times.seen.IsZero() {
+			a.times.seen = t.offer.seen
+		}
+	}
 	if a.times.revision == "" || a.times.revision != a.target {
 		return
 	}
@@ -327,15 +334,27 @@ func (t *turn) history(s *v1alpha1.AppStatus, now time.Time) {
 	}
 	row := v1alpha1.HistoryRow{
 		Revision: a.times.revision, Seen: stamp(a.times.seen), Planned: stamp(a.times.planned), Applied: stamp(a.times.applied),
-		Healthy: stamp(a.times.healthy), Result: string(s.State), Changed: a.times.changed, Took: limitTexts(a.times.took, 10),
+		Healthy: stamp(a.times.healthy), Result: string(s.State), Reason: reasonOf(s), Changed: a.times.changed, Took: limitTexts(a.times.took, 10),
 	}
 	rows := slices.Clone(s.History)
 	if len(rows) > 0 && rows[0].Revision == row.Revision {
-		rows[0] = row
+		rows[0] = settledRow(rows[0], row)
 	} else {
+		if len(rows) > 0 && !record.Settled(rows[0]) {
+			rows[0].Result, rows[0].Reason = string(v1alpha1.ResultSuperseded), ""
+		}
 		rows = slices.Insert(rows, 0, row)
 	}
 	s.History = rows[:min(len(rows), historyKept)]
+}
+
+// settledRow keeps what was said of a revision that was ok once, which what comes later does not change, and while nobody
+// can say how it is.
+func settledRow(before, now v1alpha1.HistoryRow) v1alpha1.HistoryRow {
+	if before.Result == string(v1alpha1.StateOK) || now.Result == string(v1alpha1.StateUnknown) && before.Result != "" {
+		now.Result, now.Reason = before.Result, before.Reason
+	}
+	return now
 }
 
 // write writes the status if it differs from what was written last.
@@ -345,7 +364,7 @@ func (t *turn) write(ctx context.Context, status *v1alpha1.AppStatus) {
 	if a.statusWritten == "" && bytes.Equal(canonical, object.Canonical(toJSON(t.object.Status))) {
 		a.statusWritten = string(canonical)
 	}
-	if string(canonical) == a.statusWritten || t.soon(status) {
+	if a.reported = string(canonical) == a.statusWritten; a.reported || t.soon(status) {
 		return
 	}
 	station := t.stage(stageRecord)
@@ -358,7 +377,7 @@ func (t *turn) write(ctx context.Context, status *v1alpha1.AppStatus) {
 		}
 		return
 	}
-	a.statusWritten, a.told = string(canonical), status.Target
+	a.statusWritten, a.told, a.reported = string(canonical), status.Target, true
 }
 
 // soon holds a status back for a moment that says "rolling", or waits for the word of other apps on a commit that they

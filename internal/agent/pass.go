@@ -50,7 +50,9 @@ type turn struct {
 	hidden        []plan.Step            // drift that is shown and not undone
 	rules         *plan.Policy
 	exams         map[object.ID]exam
-	seen          map[object.ID]awaited // how the objects of an app with an order were when the plan was made
+	seen          map[object.ID]awaited          // how the objects of an app with an order were when the plan was made
+	found         map[object.ID][]v1alpha1.Drift // what is to be undone in this pass
+	before        string                         // the revision that was applied when this pass began
 }
 
 // pass takes one app through the stages: render, look, plan, apply, observe, record.
@@ -85,6 +87,7 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	failpoint("judged")
 	t.settle()
 	t.tellDependents()
+	t.record(ctx)
 	t.retire(ctx)
 	if pause := time.Until(a.retryAt); pause > 0 {
 		ag.queue.AddAfter(key, pause+time.Millisecond) // an earlier wake-up has taken the place of the one that was asked for
@@ -114,11 +117,13 @@ func (t *turn) begin() {
 		a.begun = true
 		a.status = *t.object.Status.DeepCopy()
 		a.synced, a.adopted, a.returned = a.status.Handled.Sync, a.status.Handled.Adopt, a.status.Handled.GiveBack
+		a.book.isNew = len(a.status.History) == 0
 		a.target, a.changedBy = a.status.Target, a.status.ChangedBy
 		a.inventory, a.shelf = t.agent.takeInventory(t.object)
 		a.rebase, a.told = a.status.HeldCount > 0, a.status.Target
 		t.agent.route(a)
 	}
+	t.before = a.status.Revision
 	if woken := a.wake(); woken || a.tried != t.offer {
 		a.tried, a.attempts, a.retryAt = t.offer, 0, time.Time{}
 	}

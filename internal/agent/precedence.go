@@ -97,6 +97,23 @@ func (pl *place) yield(ctx context.Context, hurry <-chan struct{}) {
 	p.behind--
 }
 
+// calm waits until nothing is ahead, or the patience of books ends: for what is written when nobody waits for it.
+func (p *precedence) calm(ctx context.Context) {
+	p.mu.Lock()
+	ahead, clear := p.ahead > 0 || p.queued() > 0, p.clear
+	p.mu.Unlock()
+	if !ahead {
+		return
+	}
+	timer := time.NewTimer(bookPatience)
+	defer timer.Stop()
+	select {
+	case <-clear:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // yield lets other apps be applied before this one is recorded, if nobody waits for its word.
 func (t *turn) yield(ctx context.Context) {
 	if len(t.objects) > maxHeavy || !wishesApplied(t.outcomes) {

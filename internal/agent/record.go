@@ -95,8 +95,11 @@ func (t *turn) note(begun time.Time) {
 	if a.times.revision != a.target {
 		a.times = timesOf(a.status.History, a.target)
 	}
+	if a.times.seen.IsZero() {
+		a.times.seen = t.offer.seen
+	}
 	if a.times.planned.IsZero() {
-		a.times.seen, a.times.planned, a.times.ours = t.offer.seen, begun, true
+		a.times.planned, a.times.ours = begun, true
 	}
 	tried := false
 	done := map[object.ID]plan.Done{}
@@ -126,6 +129,7 @@ func (t *turn) note(begun time.Time) {
 	if a.times.applied.IsZero() || tried && a.status.Revision != a.target {
 		a.times.applied = time.Now()
 	}
+	t.unhealed()
 }
 
 // timesOf takes up the times of a revision that a former life of the agent recorded.

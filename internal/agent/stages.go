@@ -58,6 +58,7 @@ func (t *turn) render(ctx context.Context) error {
 		return t.renderFailed(ctx, request, manifest, err)
 	}
 	recorded := render.Record(request, manifest)
+	t.keepRender()
 	if err := t.agent.cache.Store(t.cacheKey(), recorded); err != nil {
 		t.agent.cache.Delete(t.cacheKey()) // an older one must not be taken for it
 		t.log.Warn("a render cannot be kept: it is done again when it is needed again", "error", err)
@@ -115,6 +116,7 @@ func (t *turn) requireLocal() error {
 // that the inputs did not cause is tried again soon.
 func (t *turn) renderFailed(ctx context.Context, request render.Request, manifest render.Manifest, err error) error {
 	a := t.app
+	t.keepRender()
 	recorded := render.RecordFailure(request, manifest, err)
 	t.changes(ctx, recorded)
 	if recorded == nil {
@@ -131,6 +133,7 @@ func (t *turn) renderFailed(ctx context.Context, request render.Request, manifes
 func (t *turn) renderNothing() error {
 	a := t.app
 	if a.recorded != nil || len(a.wishes) > 0 || a.target == "" {
+		t.keepRender()
 		a.recorded, a.wishes, a.refused = nil, nil, nil
 		t.agent.cache.Delete(t.cacheKey()) // should the folder come back, that is a change
 		a.target, a.changedBy = t.offer.commit, []string{t.offer.commit}

@@ -121,6 +121,7 @@ func verbs(env Env) []*cobra.Command {
 	return []*cobra.Command{
 		newStatusCommand(env),
 		newWhyCommand(env),
+		newHistoryCommand(env),
 		newAppsCommand(env),
 		newRenderCommand(env),
 		newDiffCommand(env),

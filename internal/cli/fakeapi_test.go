@@ -29,7 +29,7 @@ type fakeAPI struct {
 	agent    http.Handler // what the agent itself answers below /agent
 }
 
-var plurals = map[string]string{"App": "apps", "Repo": "repos", "Inventory": "inventories"}
+var plurals = map[string]string{"App": "apps", "Repo": "repos", "Inventory": "inventories", "Entry": "entries"}
 
 func newFakeAPI() *fakeAPI {
 	return &fakeAPI{objects: map[string]map[string]any{}, watchers: map[chan map[string]any]string{}, forbid: map[string]bool{}}
@@ -121,14 +121,14 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request, resource, namesp
 			user = "lena@acme.io"
 		}
 		reply(w, 201, map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "status": map[string]any{"userInfo": map[string]any{"username": user}}})
-	case resource != "apps" && resource != "repos" && resource != "inventories":
+	case resource != "apps" && resource != "repos" && resource != "inventories" && resource != "entries":
 		status(w, 404, "NotFound", "the server could not find the requested resource")
 	case r.Method == http.MethodPatch:
 		f.patch(w, r, resource+"/"+namespace+"/"+name)
 	case r.URL.Query().Get("watch") == "true":
 		f.watch(w, r, resource, namespace)
 	default:
-		f.list(w, resource, namespace)
+		f.list(w, resource, namespace, r.URL.Query().Get("labelSelector"))
 	}
 }
 
@@ -146,17 +146,24 @@ func (f *fakeAPI) lease(w http.ResponseWriter) {
 	})
 }
 
-func (f *fakeAPI) list(w http.ResponseWriter, resource, namespace string) {
+func (f *fakeAPI) list(w http.ResponseWriter, resource, namespace, selector string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	items := []any{}
 	for _, key := range sortedKeys(f.objects) {
-		if strings.HasPrefix(key, resource+"/"+namespace) {
+		if strings.HasPrefix(key, resource+"/"+namespace) && chosen(f.objects[key], selector) {
 			items = append(items, f.objects[key])
 		}
 	}
-	kind := map[string]string{"apps": "AppList", "repos": "RepoList", "inventories": "InventoryList"}[resource]
+	kind := map[string]string{"apps": "AppList", "repos": "RepoList", "inventories": "InventoryList", "entries": "EntryList"}[resource]
 	reply(w, 200, map[string]any{"apiVersion": "plumb.dev/v1alpha1", "kind": kind, "metadata": map[string]any{"resourceVersion": strconv.Itoa(f.version)}, "items": items})
+}
+
+// chosen tells whether an object has the label that a selector of one label asks for.
+func chosen(o map[string]any, selector string) bool {
+	label, value, _ := strings.Cut(selector, "=")
+	labels, _ := o["metadata"].(map[string]any)["labels"].(map[string]any)
+	return label == "" || labels[label] == value
 }
 
 func sortedKeys(m map[string]map[string]any) []string {

@@ -1,5 +1,5 @@
 // Package ledger is Plumb's own bookkeeping in the cluster: it watches Repos, Apps and Clusters, and writes App and
-// Repo status, Inventories and the agent's Lease.
+// Repo status, Inventories, Entries and the agent's Lease.
 //
 // It writes no object of a user. Every write is a server-side apply under the manager plumb-agent, so that a person's
 // patch of spec at the same moment is never undone.
@@ -147,6 +147,48 @@ func (l *Ledger) DeleteInventory(ctx context.Context, namespace, name string) er
 	err := l.rest.Delete().Namespace(namespace).Resource("inventories").Name(name).Do(ctx).Error()
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete Inventory %s/%s: %w", namespace, name, err)
+	}
+	return nil
+}
+
+// PutEntry writes one Entry.
+func (l *Ledger) PutEntry(ctx context.Context, entry *v1alpha1.Entry) error {
+	entry.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Entry"}
+	if err := l.apply(ctx, target{resource: "entries", namespace: entry.Namespace, name: entry.Name}, entry); err != nil {
+		return fmt.Errorf("write Entry %s/%s: %w", entry.Namespace, entry.Name, err)
+	}
+	return nil
+}
+
+// EntryResults lists the Entries of a namespace that a label selector chooses: their results, by name. Only metadata is read.
+func (l *Ledger) EntryResults(ctx context.Context, namespace, selector string) (map[string]v1alpha1.Result, error) {
+	results := map[string]v1alpha1.Result{}
+	next := ""
+	for {
+		var page metav1.PartialObjectMetadataList
+		data, err := l.rest.Get().Namespace(namespace).Resource("entries").Param("labelSelector", selector).
+			Param("limit", "500").Param("continue", next).
+			SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json").Do(ctx).Raw()
+		if err == nil {
+			err = json.Unmarshal(data, &page)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list the Entries of %s: %w", namespace, err)
+		}
+		for _, o := range page.Items {
+			results[o.Name] = v1alpha1.Result(o.Labels[v1alpha1.LabelResult])
+		}
+		if next = page.Continue; next == "" {
+			return results, nil
+		}
+	}
+}
+
+// DeleteEntry removes an Entry that there is no room for any more.
+func (l *Ledger) DeleteEntry(ctx context.Context, namespace, name string) error {
+	err := l.rest.Delete().Namespace(namespace).Resource("entries").Name(name).Do(ctx).Error()
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete Entry %s/%s: %w", namespace, name, err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +84,33 @@ func TestAWriteOfSpecLeavesStatusAlone(t *testing.T) {
 	}
 	if body := (*sent)[0]; strings.Contains(body, `"status"`) || strings.Contains(body, `"pause"`) {
 		t.Errorf("a write of spec says %s", body)
+	}
+}
+
+// Of Entries only metadata is read, page by page.
+func TestEntriesAreListedByTheirMetadata(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		asked = append(asked, req.URL.Query().Get("labelSelector")+" "+req.URL.Query().Get("continue")+" "+req.Header.Get("Accept")[:45])
+		w.Header().Set("Content-Type", "application/json")
+		page := `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"continue":"more"},"items":[{"metadata":{"name":"a","labels":{"plumb.dev/result":"ok"}}}]}`
+		if req.URL.Query().Get("continue") != "" {
+			page = `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","items":[{"metadata":{"name":"b"}}]}`
+		}
+		_, _ = io.WriteString(w, page)
+	}))
+	defer server.Close()
+	l, err := New(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := l.EntryResults(t.Context(), "plumb-system", "plumb.dev/app-uid=u1")
+	if err != nil || len(results) != 2 || results["a"] != v1alpha1.ResultOK || results["b"] != "" {
+		t.Errorf("%v, %v", results, err)
+	}
+	const accept = " application/json;as=PartialObjectMetadataList"
+	if want := []string{"plumb.dev/app-uid=u1 " + accept[:46], "plumb.dev/app-uid=u1 more" + accept[:46]}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
 	}
 }
 

@@ -45,8 +45,25 @@ func OpenCache(dir string) (*Cache, error) {
 }
 
 // Load gives what was stored for an app. A file that is damaged, of another version or of another app counts as absent.
-func (c *Cache) Load(app string) (*Recorded, bool) {
-	name := c.file(app)
+func (c *Cache) Load(app string) (*Recorded, bool) { return load(c.file(app), app) }
+
+// LoadKept gives what Keep has kept.
+func (c *Cache) LoadKept(app string) (*Recorded, bool) { return load(c.file(app)+kept, app) }
+
+// kept ends the name of a file that Keep made.
+const kept = ".kept"
+
+// Keep keeps what is stored for an app also when another Recorded takes its place. What was kept before is forgotten. It
+// costs no copy: the file gets a second name.
+func (c *Cache) Keep(app string) error {
+	_ = os.Remove(c.file(app) + kept)
+	if err := os.Link(c.file(app), c.file(app)+kept); err != nil {
+		return fmt.Errorf("keep a render: %w", err)
+	}
+	return nil
+}
+
+func load(name, app string) (*Recorded, bool) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, false
@@ -82,8 +99,14 @@ func (c *Cache) Store(app string, rec *Recorded) error {
 	return nil
 }
 
-// Delete forgets an app.
+// Delete forgets what is stored for an app, and not what is kept.
 func (c *Cache) Delete(app string) { _ = os.Remove(c.file(app)) }
+
+// Forget forgets all of an app.
+func (c *Cache) Forget(app string) {
+	c.Delete(app)
+	_ = os.Remove(c.file(app) + kept)
+}
 
 // write puts a whole file in place at once. A crash leaves the old one, or a temporary file that shrink removes. It is not
 // forced to disk: a file that a power cut damaged fails its checksum.

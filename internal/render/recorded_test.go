@@ -302,6 +302,42 @@ func TestCache(t *testing.T) {
 	again.Delete("ns/app:1")
 }
 
+// What is kept stays as it was when another render takes its place, and is the app's own.
+func TestCacheKeeps(t *testing.T) {
+	cache, err := render.OpenCache(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := func(key string) {
+		if err := cache.Store("ns/app:1", &render.Recorded{Version: render.Version, Key: key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cache.Keep("ns/app:1"); err == nil {
+		t.Error("what is not there was kept")
+	}
+	store("first")
+	if err := cache.Keep("ns/app:1"); err != nil {
+		t.Fatal(err)
+	}
+	store("second")
+	cache.Delete("ns/app:1")
+	if kept, ok := cache.LoadKept("ns/app:1"); !ok || kept.Key != "first" {
+		t.Errorf("kept is %+v, want the first", kept)
+	}
+	store("third")
+	if err := cache.Keep("ns/app:1"); err != nil {
+		t.Fatal(err)
+	}
+	if kept, _ := cache.LoadKept("ns/app:1"); kept == nil || kept.Key != "third" {
+		t.Errorf("kept is %+v, want the third", kept)
+	}
+	cache.Forget("ns/app:1")
+	if _, ok := cache.LoadKept("ns/app:1"); ok {
+		t.Error("what was forgotten is there")
+	}
+}
+
 func BenchmarkUnchanged(b *testing.B) {
 	req := request(nil)
 	req.Sources[""] = render.Source{FS: hashed{kustomizeApp(), new(int)}}

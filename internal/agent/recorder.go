@@ -1,0 +1,304 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/record"
+)
+
+const (
+	// entriesKept is how many Entries an App has (resources.md §9).
+	entriesKept = 200
+	// driftPause is the least time between two writes of one Entry of drift: corrections meanwhile are counted in the next.
+	driftPause = time.Minute
+	// recordWorkers is how many Entries are written at once: nobody waits for them.
+	recordWorkers = 2
+	// draftsKept is how many Entries of one App wait to be written while that is refused; the oldest go, and come back from
+	// the status at the next start.
+	draftsKept = 30
+)
+
+// entryBooks is where Entries are.
+type entryBooks interface {
+	PutEntry(ctx context.Context, entry *v1alpha1.Entry) error
+	EntryResults(ctx context.Context, namespace, selector string) (map[string]v1alpha1.Result, error)
+	DeleteEntry(ctx context.Context, namespace, name string) error
+}
+
+// recorder writes Entries behind the passes: nothing waits for it, and what is refused is tried again. A mark in the cache
+// folder says of each App what was written last, so that a start asks nothing; what the status says beyond the mark is
+// what a life of the agent ended before it wrote.
+type recorder struct {
+	books entryBooks
+	dir   string
+	calm  func(ctx context.Context) // waits while users' objects are to be applied
+	log   *slog.Logger
+	queue workqueue.TypedRateLimitingInterface[string] // UIDs of Apps
+
+	mu    sync.Mutex
+	files map[string]*recordFile // by UID of the App
+}
+
+// recordMark is what was recorded of an App last.
+type recordMark struct {
+	Name   string          `json:"name"` // of the Entry of the newest revision
+	Result v1alpha1.Result `json:"result"`
+	Reason string          `json:"reason,omitempty"`
+	Drift  time.Time       `json:"drift,omitzero"` // of the newest correction
+	Known  bool            `json:"known"`          // there is a mark
+}
+
+func (m recordMark) says(e *v1alpha1.Entry) bool {
+	return m.Name == e.Name && m.Result == e.Result && (e.Revision == nil || m.Reason == e.Revision.Reason)
+}
+
+// draft is an Entry that is to be written.
+type draft struct {
+	entry v1alpha1.Entry
+	sure  bool // false: only if there is none of this name and result, which may say more
+	first bool // the App has none yet: nothing needs to be listed
+}
+
+// recordFile is what the recorder knows of one App's record.
+type recordFile struct {
+	offered recordMark // what was put last
+	drafts  map[string]draft
+	there   map[string]v1alpha1.Result // by name; nil: not listed yet
+	wrote   map[string]time.Time       // Entries of drift, and when each was written
+	told    bool                       // that it cannot be written was logged
+	gone    bool                       // the App is gone
+}
+
+func newRecorder(books entryBooks, dir string, log *slog.Logger) *recorder {
+	return &recorder{
+		books: books, dir: dir, log: log, calm: func(context.Context) {}, files: map[string]*recordFile{},
+		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](time.Second, 5*time.Minute)),
+	}
+}
+
+// run writes until ctx ends.
+func (r *recorder) run(ctx context.Context) {
+	context.AfterFunc(ctx, r.queue.ShutDown)
+	for range recordWorkers {
+		go func() {
+			for {
+				uid, shutdown := r.queue.Get()
+				if shutdown {
+					return
+				}
+				r.calm(ctx)
+				r.work(ctx, uid)
+				r.queue.Done(uid)
+			}
+		}()
+	}
+}
+
+// mark gives what was put last for an App, else what a former life has written.
+func (r *recorder) mark(uid string) recordMark {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.file(uid).offered
+}
+
+// file gives what is known of an App's record. r.mu is held.
+func (r *recorder) file(uid string) *recordFile {
+	f := r.files[uid]
+	if f == nil {
+		f = &recordFile{drafts: map[string]draft{}, wrote: map[string]time.Time{}}
+		if data, err := os.ReadFile(r.path(uid)); err == nil && json.Unmarshal(data, &f.offered) != nil {
+			f.offered = recordMark{}
+		}
+		r.files[uid] = f
+	}
+	return f
+}
+
+func (r *recorder) path(uid string) string {
+	return filepath.Join(r.dir, object.DigestBytes([]byte(uid))[len("sha256:"):][:32]+".json")
+}
+
+// put has an Entry written.
+func (r *recorder) put(d draft) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	uid := d.entry.AppUID
+	f := r.file(uid)
+	f.offered = f.offered.after(&d.entry)
+	f.drafts[d.entry.Name] = d
+	for len(f.drafts) > draftsKept {
+		delete(f.drafts, slices.MinFunc(slices.Collect(maps.Keys(f.drafts)), record.Older))
+	}
+	r.queue.Add(uid)
+}
+
+// after is the mark when an Entry was written.
+func (m recordMark) after(e *v1alpha1.Entry) recordMark {
+	m.Known = true
+	switch at := record.LastHealed(e); {
+	case e.Revision == nil && at.After(m.Drift):
+		m.Drift = at
+	case e.Revision != nil && (m.Name == "" || record.Older(m.Name, e.Name) <= 0):
+		m.Name, m.Result, m.Reason = e.Name, e.Result, e.Revision.Reason
+	}
+	return m
+}
+
+// forget drops what is known of an App that is gone, but for the Entry of its removal, which outlives it.
+func (r *recorder) forget(uid string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_ = os.Remove(r.path(uid))
+	f := r.files[uid]
+	if f == nil {
+		return
+	}
+	f.gone = true
+	maps.DeleteFunc(f.drafts, func(_ string, d draft) bool { return d.entry.Labels[v1alpha1.LabelRemoval] == "" })
+	if len(f.drafts) == 0 {
+		delete(r.files, uid)
+	}
+}
+
+// work writes what is to be written of one App.
+func (r *recorder) work(ctx context.Context, uid string) {
+	r.mu.Lock()
+	f := r.file(uid)
+	names := slices.SortedFunc(maps.Keys(f.drafts), record.Older)
+	r.mu.Unlock()
+	for _, name := range names {
+		r.mu.Lock()
+		d, ok := f.drafts[name]
+		pause := driftPause - time.Since(f.wrote[name])
+		r.mu.Unlock()
+		switch {
+		case !ok:
+		case d.entry.Revision == nil && pause > 0 && !f.wrote[name].IsZero():
+			r.queue.AddAfter(uid, pause)
+		default:
+			if err := r.write(ctx, f, d); err != nil {
+				r.refused(ctx, f, d, err)
+				return
+			}
+		}
+	}
+	r.queue.Forget(uid)
+}
+
+func (r *recorder) refused(ctx context.Context, f *recordFile, d draft, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	if !f.told {
+		r.log.Warn("the record cannot be written; it is tried again, and nothing waits for it", "app", d.entry.Namespace+"/"+d.entry.App, "error", err)
+	}
+	f.told = true
+	r.queue.AddRateLimited(d.entry.AppUID)
+}
+
+// write writes one Entry, removes those that there is no room for, and moves the mark. Only one worker has an App in hand.
+func (r *recorder) write(ctx context.Context, f *recordFile, d draft) error {
+	e := &d.entry
+	if f.there == nil && d.first {
+		f.there = map[string]v1alpha1.Result{}
+	}
+	if f.there == nil {
+		there, err := r.books.EntryResults(ctx, e.Namespace, v1alpha1.LabelAppUID+"="+e.AppUID)
+		if err != nil {
+			return err
+		}
+		f.there = there
+	}
+	if d.sure || f.there[e.Name] != e.Result {
+		if err := r.books.PutEntry(ctx, e.DeepCopy()); err != nil {
+			return err
+		}
+	}
+	f.told = false
+	f.there[e.Name] = e.Result
+	if err := r.prune(ctx, f.there, e.Namespace); err != nil {
+		r.log.Warn("an old Entry was not removed; it is with the next one", "app", e.Namespace+"/"+e.App, "error", err)
+	}
+	r.pruneRemovals(ctx, e)
+	return r.done(f, d)
+}
+
+// done takes a draft off, unless another has taken its place meanwhile, and moves the mark.
+func (r *recorder) done(f *recordFile, d draft) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	name, uid := d.entry.Name, d.entry.AppUID
+	if d.entry.Revision == nil {
+		f.wrote[name] = time.Now()
+		maps.DeleteFunc(f.wrote, func(_ string, at time.Time) bool { return time.Since(at) > driftPause })
+	}
+	if now := f.drafts[name]; now.entry.Result == d.entry.Result && record.LastHealed(&now.entry).Equal(record.LastHealed(&d.entry)) {
+		delete(f.drafts, name)
+	}
+	if f.gone {
+		if len(f.drafts) == 0 {
+			delete(r.files, uid)
+		}
+		return nil
+	}
+	mark := recordMark{}
+	if data, err := os.ReadFile(r.path(uid)); err == nil {
+		_ = json.Unmarshal(data, &mark) // a broken one is none
+	}
+	data, err := json.Marshal(mark.after(&d.entry))
+	if err != nil {
+		return err
+	}
+	if err := writeWhole(r.path(uid), data); err != nil {
+		r.log.Warn("what was recorded last is not kept: the next start asks for it", "error", err)
+	}
+	return nil
+}
+
+// writeWhole puts a file in place at once.
+func writeWhole(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+func (r *recorder) prune(ctx context.Context, there map[string]v1alpha1.Result, namespace string) error {
+	for _, name := range record.Surplus(slices.Collect(maps.Keys(there)), entriesKept) {
+		if err := r.books.DeleteEntry(ctx, namespace, name); err != nil {
+			return err
+		}
+		delete(there, name)
+	}
+	return nil
+}
+
+// pruneRemovals bounds the Entries of apps that are gone, which no App holds any more.
+func (r *recorder) pruneRemovals(ctx context.Context, e *v1alpha1.Entry) {
+	repo := e.Labels[v1alpha1.LabelRepo]
+	if e.Labels[v1alpha1.LabelRemoval] == "" || repo == "" {
+		return
+	}
+	there, err := r.books.EntryResults(ctx, e.Namespace, v1alpha1.LabelRemoval+"=true,"+v1alpha1.LabelRepo+"="+repo)
+	if err == nil {
+		err = r.prune(ctx, there, e.Namespace)
+	}
+	if err != nil {
+		r.log.Warn("the Entries of apps that are gone are not counted", "repo", repo, "error", err)
+	}
+}
