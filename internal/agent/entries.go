@@ -25,6 +25,9 @@ type book struct {
 // says how it went. Entries are written behind the passes; of a quiet pass nothing comes.
 func (t *turn) record(ctx context.Context) {
 	a := t.app
+	if t.agent.options.ReadOnly {
+		return // it goes through nothing
+	}
 	t.recordHealed()
 	if len(a.status.History) == 0 {
 		return
