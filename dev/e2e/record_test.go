@@ -148,9 +148,9 @@ func TestRecord(t *testing.T) {
 	}
 
 	broken := s.commit("a slip", files{"apps/record/b.yaml": "x: [\n"})
-	s.is("record", "failed", "RenderFailed")
+	s.is("record", "failed", "InvalidObject")
 	e = s.entryOf("record", broken, "failed")
-	if e.Revision.Reason != "RenderFailed" || !strings.Contains(e.Revision.Message, "apps/record/b.yaml") || len(e.Revision.Changes) > 0 || e.Revision.Applied != nil {
+	if e.Revision.Reason != "InvalidObject" || !strings.Contains(e.Revision.Message, "apps/record/b.yaml") || len(e.Revision.Changes) > 0 || e.Revision.Applied != nil {
 		t.Errorf("the Entry of a commit that cannot be rendered says %+v", e.Revision)
 	}
 
@@ -173,7 +173,7 @@ func TestRecord(t *testing.T) {
 	s.entryOf("record", third, "failed")
 
 	told := s.plumbs(0, "history", "record").stdout
-	s.says(told, "turn it up", "a slip", fourth[:7], second[:7], "RenderFailed", "~2")
+	s.says(told, "turn it up", "a slip", fourth[:7], second[:7], "InvalidObject", "~2")
 	s.says(s.plumbs(0, "history", "record", second[:7]).stdout, "changed ConfigMap/record/settings", "data.a  1 -> 2", "‹redacted› (changed)", "after     "+first[:7])
 	s.plumbs(3, "history", "record", "0000000")
 	if lines := strings.Split(strings.TrimSpace(told), "\n"); len(lines) != 6 || !strings.Contains(lines[1], fourth[:7]) || !strings.Contains(lines[5], first[:7]) {
