@@ -137,6 +137,9 @@ func (c *Chapter) change(d Done, renders Renders) (out v1alpha1.ObjectChange, su
 			out.Why = "asked for; finalizers hold it"
 		}
 	case plan.Forget:
+		if !was && renders.Known {
+			return v1alpha1.ObjectChange{}, false // it never came to be: an earlier commit's apply of it was refused
+		}
 		out.Change, out.Why = deleted, "it was gone already"
 	case plan.Release:
 		out.Change, out.From = released, texts([]string{s.To}, 1)

@@ -89,12 +89,18 @@ func TestWhatHappenedToAnObject(t *testing.T) {
 		{"refused by the API server", false, Done{Step: step("a", plan.Apply), Tried: true, Fault: fault.New(fault.Rejected, "no")}, "failed ConfigMap/shop/a changed data.x 1→2: Rejected: no"},
 		{"a newer commit came first", false, Done{Step: step("a", plan.Apply), Fault: fault.New(fault.Superseded, "stopped")}, ""},
 		{"deleted", false, Done{Step: step("b", plan.Delete), Done: true, Tried: true}, "deleted ConfigMap/shop/b"},
+		{"gone before it was deleted", false, Done{Step: step("b", plan.Forget), Done: true}, "deleted ConfigMap/shop/b: it was gone already"},
+		{"never there: its apply was refused at the commit before", false, Done{Step: step("never", plan.Forget), Done: true}, ""},
 		{"deletion asked for", false, Done{Step: step("b", plan.Delete), Tried: true}, "deleted ConfigMap/shop/b: asked for; finalizers hold it"},
 		{"held", false, Done{Step: holding}, "held ConfigMap/shop/b: Limit"},
 		{"handed over", false, Done{Step: handed, Done: true, Tried: true}, "released ConfigMap/shop/b from plumb-system/other"},
 	} {
 		c := &Chapter{Previous: "77ab410"}
-		c.Gather([]Done{row.done}, rendersOf(before[:1], after[:1+len(after[1:])]))
+		was := before[:1]
+		if row.done.Step.ID == id("b") {
+			was = before
+		}
+		c.Gather([]Done{row.done}, rendersOf(was, after))
 		got := strings.Join(gathered(c), "; ")
 		if got != row.want {
 			t.Errorf("%s: %q, want %q", row.reason, got, row.want)
