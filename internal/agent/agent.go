@@ -79,7 +79,7 @@ type Agent struct {
 	tenure     *tenure
 	unlock     func() // the cache folder
 	recorder   *recorder
-	born       time.Time
+	born       time.Time // when it began to act: a standby waits before that
 	workers    sync.WaitGroup
 	end        context.CancelFunc // ends life
 	uid        string             // of the namespace kube-system: which cluster this is
@@ -138,7 +138,6 @@ func newAgent(options Options) (*Agent, error) {
 		queue:        workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
 		claims:       newClaims(),
 		order:        newOrder(),
-		born:         time.Now(),
 		namespaces:   map[string]time.Time{},
 		accounts:     map[string]time.Time{},
 		lost:         make(chan struct{}),
@@ -199,6 +198,7 @@ func (ag *Agent) connect() (err error) {
 
 // begin reads what there is, then starts the watches, the workers and the heartbeat.
 func (ag *Agent) begin(ctx context.Context) error {
+	ag.born = time.Now()
 	system, err := ag.cluster.Own().GetMetadata(ctx, object.ID{Kind: "Namespace", Name: metav1.NamespaceSystem}, "v1")
 	if err != nil {
 		return fmt.Errorf("the API server does not answer: %w", err)

@@ -130,7 +130,7 @@ func (f agentFlags) terms(ctx context.Context, env Env, options agent.Options, a
 			return nil
 		}
 		if err != nil {
-			return fault.New(fault.Unreachable, "the agent cannot begin: %w", err).WithNext("see that the API server answers and that Plumb's definitions are installed")
+			return cannotBegin(err)
 		}
 		answers.Active(a.Handler(token, f.simulated))
 		if f.announce {
@@ -218,4 +218,12 @@ func cacheDir(dir string) (string, error) {
 		return "", fault.New(fault.Unreachable, "there is no cache folder: %w", err).WithNext("name one with --cache-dir")
 	}
 	return filepath.Join(base, "plumb", "agent"), nil
+}
+
+// cannotBegin says what an agent that does not begin needs; a fault that knows it says so itself.
+func cannotBegin(err error) error {
+	if f := fault.Of(err, fault.Unreachable); f.Next != "" {
+		return fault.New(f.Reason, "the agent cannot begin: %w", err).WithNext("%s", f.Next)
+	}
+	return fault.New(fault.Unreachable, "the agent cannot begin: %w", err).WithNext("see that the API server answers and that Plumb's definitions are installed")
 }
