@@ -214,4 +214,8 @@ func TestImage(t *testing.T) {
 	if uid := owner.Sys().(*syscall.Stat_t).Uid; uid != inImage {
 		t.Errorf("the cache belongs to %d", uid)
 	}
+	for _, name := range []string{"packed", "packed-ssh"} { // their servers end with this test
+		s.remove("Repo/" + system + "/" + name)
+		s.absent("App/" + system + "/" + name)
+	}
 }
