@@ -84,12 +84,13 @@ var turns = [][]app{
 			"done Job/upgrade-sql-schema*", "made ReplicaSet/backend", "made Job/maint-page-up", "done Job/maint-page-up", "made ReplicaSet/frontend",
 			"made Job/maint-page-down", "done Job/maint-page-down"}},
 	},
-	{{path: "cert-manager/deploy/charts/cert-manager", namespace: "cert-manager", order: []string{"made Deployment/*-webhook", "done Job/*-startupapicheck"}}},
 	{{path: "rancher-fleet/charts/fleet", namespace: "cattle-fleet-system", order: []string{"made Deployment/fleet-controller", "done Job/*"}}},
 	{{path: "rancher-fleet/charts/fleet-agent", namespace: "cattle-fleet-system", release: "fleet-agent", set: map[string]any{"apiServerURL": "https://fleet.example.com", "tokenName": "token"}}},
 	{{path: "kargo/charts/kargo", namespace: "kargo", set: map[string]any{
 		"api.adminAccount.passwordHash": "$2a$10$abcdefghijklmnopqrstuv", "api.adminAccount.tokenSigningKey": "key",
 	}}},
+	// The last: its admission webhook refuses the Certificates of others, since nothing answers for it.
+	{{path: "cert-manager/deploy/charts/cert-manager", namespace: "cert-manager", order: []string{"made Deployment/*-webhook", "done Job/*-startupapicheck"}}},
 }
 
 // parts are folders that are components, bases or patches of an application that is deployed or excluded.

@@ -215,6 +215,24 @@ func TestHookThatFails(t *testing.T) {
 	s.live("ConfigMap/wreck/settings")
 }
 
+// The last hook belongs to the revision like the first: it is not ok before that has succeeded, and fails with it.
+func TestLastHook(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "lasthook")
+	first := s.commit("one", files{"apps/lasthook/a.yaml": documentsOf(configMap("settings", "a", "1"), hookJob("check", "PostSync", ""))})
+	s.ok("lasthook", first)
+	s.is("lasthook", "ok", "Healthy")
+	if done := field(s.live("Job/lasthook/check"), "status.succeeded"); done != int64(1) {
+		t.Errorf("the app is ok, and of its last hook %v have succeeded", done)
+	}
+	s.commit("two", files{"apps/lasthook/a.yaml": documentsOf(configMap("settings", "a", "2"), hookJob("check", "PostSync", "fail-1"))})
+	status := s.is("lasthook", "failed", "HookFailed")
+	if status.Revision != first {
+		t.Errorf("%s counts as applied, and its last hook failed", status.Revision)
+	}
+	s.ok("lasthook", s.commit("three", files{"apps/lasthook/a.yaml": documentsOf(configMap("settings", "a", "2"), hookJob("check", "PostSync", ""))}))
+}
+
 // Delete policies are kept, names that are generated are new in each revision, and what holds for others' objects holds for
 // hooks: nothing is deleted that Plumb did not make.
 func TestHookPolicies(t *testing.T) {

@@ -498,8 +498,8 @@ func (t *turn) conclude() {
 		switch {
 		case out.Pending:
 			a.deleting = true
-		case out.Step.Gated():
-			gated = true // news of what it waits for bring it on
+		case out.Step.Gated(), out.Step.Begins() && out.Fault == nil:
+			gated = true // news of what it waits for, or of the hook, bring it on
 		case out.Fault == nil && out.Step.Action == plan.Wait:
 			retry = true
 		case out.Fault == nil:

@@ -69,6 +69,9 @@ func after(s Step, g gate) Step {
 // Gated tells whether a step waits for others of its own app, by the order of phases and waves.
 func (s Step) Gated() bool { return s.Action == Wait && s.Reason == fault.Rolling }
 
+// Begins tells whether a step begins the run of a hook: its end is still to come.
+func (s Step) Begins() bool { return s.Run != nil && (s.Action == Apply || s.Action == Replace) }
+
 // Ordered tells whether objects have an order of their own: hooks that run, or waves. Of other apps nobody need know how
 // healthy they are to plan them.
 func Ordered(desired []object.Object) bool {
