@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // mark is a place in the audit log.
@@ -13,10 +14,11 @@ type mark int64
 
 // request is what the audit log says of one request.
 type request struct {
-	UserAgent  string `json:"userAgent"`
-	Verb       string `json:"verb"`
-	Stage      string `json:"stage"`
-	RequestURI string `json:"requestURI"`
+	UserAgent  string    `json:"userAgent"`
+	Verb       string    `json:"verb"`
+	Stage      string    `json:"stage"`
+	RequestURI string    `json:"requestURI"`
+	Received   time.Time `json:"requestReceivedTimestamp"`
 	Object     struct {
 		Resource, Subresource, Namespace, Name, APIGroup string
 	} `json:"objectRef"`

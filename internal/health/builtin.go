@@ -131,8 +131,11 @@ func job(o object.Object) Verdict {
 	if c := conditions["FailureTarget"]; c.is("True") {
 		return degraded("%s", c.text())
 	}
-	if conditions["Complete"].is("True") || conditions["SuccessCriteriaMet"].is("True") {
+	if conditions["Complete"].is("True") {
 		return healthy("complete")
+	}
+	if conditions["SuccessCriteriaMet"].is("True") { // decided; what waits for the Job waits for the end of its pods too
+		return progressing("succeeded, and its pods are ending")
 	}
 	if at(o, "spec")["suspend"] == true {
 		return suspended("suspended")

@@ -75,6 +75,7 @@ func TestAssess(t *testing.T) {
 
 		{"a Job running", jobs + "status: {active: 1, failed: 2}\n", v1alpha1.Progressing, "0 of 1 completions, 1 pod running; 2 pods failed"},
 		{"a Job done", jobs + "status: {conditions: [{type: Complete, status: 'True'}]}\n", v1alpha1.Healthy, "complete"},
+		{"a Job that has succeeded, and whose pods have not ended", jobs + "status: {conditions: [{type: SuccessCriteriaMet, status: 'True'}]}\n", v1alpha1.Progressing, "its pods are ending"},
 		{"a Job failed", jobs + "status: {conditions: [{type: Failed, status: 'True', reason: BackoffLimitExceeded, message: Job has reached the limit}]}\n", v1alpha1.Degraded, "BackoffLimitExceeded: Job"},
 		{"a Job suspended", jobs + "spec: {suspend: true}\n", v1alpha1.Suspended, ""},
 		{"a CronJob", "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: a}\n", v1alpha1.Healthy, ""},

@@ -105,7 +105,7 @@ func (f Facts) applied() bool {
 		return false
 	}
 	for _, s := range f.Plan.Steps {
-		if !s.Removes() && (s.Action == plan.Wait || s.Action == plan.Refuse) {
+		if !s.Removes() && (s.Action == plan.Wait || s.Action == plan.Refuse || s.Begins()) {
 			return false
 		}
 	}
