@@ -176,7 +176,7 @@ func TestAfterFailure(t *testing.T) {
 	}
 	why := s.command(t, s.repo.clone, "why", "dep-web")
 	s.says(why.stdout, "waits for dep-base, which failed", "plumb why dep-base", "change", "ConfigMap/dep-web/settings")
-	s.says(s.command(t, s.repo.clone, "status").stdout, "waits for dep-base, which failed")
+	s.says(s.command(t, s.repo.clone, "status", "--all").stdout, "waits for dep-base, which failed")
 
 	before = s.now(t)
 	third := s.commit("three", files{"apps/dep-base/a.yaml": configMap("settings", "a", "3")})

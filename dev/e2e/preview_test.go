@@ -209,7 +209,7 @@ metadata: {name: preview-apps}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: preview-apps}
 subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: max}]
 `)
-	s.says(s.diff(0, "--as", "max"), "~ ConfigMap/preview/settings", "+ 2\n", "you have no right to read", "you may not read Inventories", "how the other apps are is not known")
+	s.says(s.diff(0, "--as", "max"), "~ ConfigMap/preview/settings", "+ 2\n", "you have no right to read", "you may not read Inventories")
 	s.says(s.diff(0, "--offline"), "~ ConfigMap/settings")
 }
 

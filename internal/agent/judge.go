@@ -348,10 +348,11 @@ func (t *turn) history(s *v1alpha1.AppStatus, now time.Time) {
 	s.History = rows[:min(len(rows), historyKept)]
 }
 
-// settledRow keeps what was said of a revision that was ok once, which what comes later does not change, and while nobody
-// can say how it is.
+// settledRow keeps what was said of a revision that was ok once, which what comes later does not change; what was said of one
+// that failed, or is held, while that is tried again; and anything while nobody can say how it is.
 func settledRow(before, now v1alpha1.HistoryRow) v1alpha1.HistoryRow {
-	if before.Result == string(v1alpha1.StateOK) || now.Result == string(v1alpha1.StateUnknown) && before.Result != "" {
+	again := record.Settled(before) && !record.Settled(now)
+	if before.Result == string(v1alpha1.StateOK) || again || now.Result == string(v1alpha1.StateUnknown) && before.Result != "" {
 		now.Result, now.Reason = before.Result, before.Reason
 	}
 	return now
