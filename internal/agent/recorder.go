@@ -137,6 +137,9 @@ func (r *recorder) put(d draft) {
 	uid := d.entry.AppUID
 	f := r.file(uid)
 	f.offered = f.offered.after(&d.entry)
+	if waits, ok := f.drafts[d.entry.Name]; ok && waits.sure && !d.sure && waits.entry.Result == d.entry.Result {
+		return // what waits to be written says more
+	}
 	f.drafts[d.entry.Name] = d
 	for len(f.drafts) > draftsKept {
 		delete(f.drafts, slices.MinFunc(slices.Collect(maps.Keys(f.drafts)), record.Older))
