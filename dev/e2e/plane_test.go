@@ -10,6 +10,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,7 +42,16 @@ type plane struct {
 	config  string // an administrator's kubeconfig
 	account string // a kubeconfig with the token of the ServiceAccount that the agent has in a cluster
 	audit   string
+	starts  []startup // when it was starting, and not yet ready
 	admin   dynamic.Interface
+}
+
+type startup struct{ from, until time.Time }
+
+// starting tells whether the API server was not ready yet at a time. It answers then, and refuses everything until it knows
+// the roles.
+func (p *plane) starting(at time.Time) bool {
+	return slices.ContainsFunc(p.starts, func(s startup) bool { return !at.Before(s.from) && at.Before(s.until) })
 }
 
 func startPlane(program, plumb, dir string) (*plane, error) {
@@ -68,6 +78,7 @@ func (p *plane) begin() error {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // and it ends when its standard input does
 	var said bytes.Buffer
 	p.cmd.Stderr = &said
+	from := time.Now()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -88,6 +99,7 @@ func (p *plane) begin() error {
 		return fmt.Errorf("the control plane said %q: %w", line, err)
 	}
 	p.config = ready.Kubeconfig
+	p.starts = append(p.starts, startup{from: from, until: time.Now()})
 	return nil
 }
 
