@@ -167,7 +167,8 @@ spec:
 		name: "volumes", reason: "claims and volumes are bound to each other by a controller",
 		in: documentsOf(
 			"apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: classics-volume}\nspec: {capacity: {storage: 1024Mi}, accessModes: [ReadWriteOnce], storageClassName: classic, hostPath: {path: /tmp/classic}}\n",
-			"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, creationTimestamp: null}\nspec: {storageClassName: classic, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1024Mi}}}\nstatus: {}\n",
+			// The playground makes a volume for every claim but such a one, and whichever volume is there first would be bound.
+			"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, creationTimestamp: null, annotations: {plumb.dev/simulate: never-bound}}\nspec: {storageClassName: classic, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1024Mi}}}\nstatus: {}\n",
 			"apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: classic}\nprovisioner: example.com/none\n",
 		),
 		check: func(s *scenario) error {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -32,18 +33,34 @@ var points = []struct {
 	{"judged", "all is written, and the Repo was not told"},
 }
 
-// withFailpoints builds the agent with its failpoints, which no other build has.
+// withFailpoints gives the agent with its failpoints, which no other build has.
 func withFailpoints(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "plumb")
+	program, err := failingProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// failingProgram builds it, once.
+var failingProgram = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "plumb-e2e-failpoints-")
+	if err != nil {
+		return "", err
+	}
+	worlds.Lock()
+	worlds.ends = append(worlds.ends, func() { os.RemoveAll(dir) })
+	worlds.Unlock()
+	program := filepath.Join(dir, "plumb")
 	build := exec.Command("go", "build", "-tags", "failpoints", "-o", program, "./cmd/plumb")
 	build.Dir = "../.."
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // with cgo a locked rendering child cannot start threads
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build with failpoints: %v\n%s", err, out)
+		return "", fmt.Errorf("build with failpoints: %w\n%s", err, out)
 	}
-	return program
-}
+	return program, nil
+})
 
 // dies waits until the agent has ended by itself.
 func (s *scenario) dies() {

@@ -183,9 +183,14 @@ func TestImage(t *testing.T) {
 		"data": map[string]any{"ca.crt": authority}, "stringData": map[string]any{"token": "anything"},
 	}}, "e2e")
 	s.spec["url"], s.spec["secret"] = address+"/packed.git", "packed"
+	if w.agent.cmd != nil {
+		w.end(t) // in another root it is another agent, which would wait for the Lease to run out
+	}
 	w.agent.root = root
 	t.Cleanup(func() {
-		w.kill()
+		if w.agent.cmd != nil {
+			w.end(t)
+		}
 		w.agent.root = ""
 	})
 	s.restarted()

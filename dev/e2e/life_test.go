@@ -340,8 +340,8 @@ func TestTwoAgents(t *testing.T) {
 	if err := other.start("--leader-elect=false"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(other.kill)
-	s.spec["poll"] = "10s" // the other one gets no webhook
+	t.Cleanup(func() { other.end(t) }) // in good order: nobody waits for its Lease to run out
+	s.spec["poll"] = "10s"             // the other one gets no webhook
 	before := s.now(t)
 	s.ok("two", s.commit("one", files{"apps/two/a.yaml": documentsOf(deployment("web", 1, "registry.example/web:1"), configMap("settings", "a", "1"))}))
 	web := s.live("Deployment/two/web")
