@@ -283,11 +283,11 @@ type PendingStep struct {
 
 // HistoryRow is one revision that the app went through.
 type HistoryRow struct {
-	Revision string       `json:"revision"`
-	Seen     *metav1.Time `json:"seen,omitempty"`
-	Planned  *metav1.Time `json:"planned,omitempty"`
-	Applied  *metav1.Time `json:"applied,omitempty"`
-	Healthy  *metav1.Time `json:"healthy,omitempty"`
+	Revision string            `json:"revision"`
+	Seen     *metav1.MicroTime `json:"seen,omitempty"`
+	Planned  *metav1.MicroTime `json:"planned,omitempty"`
+	Applied  *metav1.MicroTime `json:"applied,omitempty"`
+	Healthy  *metav1.MicroTime `json:"healthy,omitempty"`
 	// A state word, or superseded: a newer commit came before it was healthy. What was ok once stays ok here.
 	Result string `json:"result,omitempty"`
 	// Why the result is not ok.

@@ -73,10 +73,10 @@ type RevisionEntry struct {
 	// The revision that was applied before; absent on the first.
 	Previous string `json:"previous,omitempty"`
 
-	Seen    *metav1.Time `json:"seen,omitempty"`
-	Planned *metav1.Time `json:"planned,omitempty"`
-	Applied *metav1.Time `json:"applied,omitempty"`
-	Healthy *metav1.Time `json:"healthy,omitempty"`
+	Seen    *metav1.MicroTime `json:"seen,omitempty"`
+	Planned *metav1.MicroTime `json:"planned,omitempty"`
+	Applied *metav1.MicroTime `json:"applied,omitempty"`
+	Healthy *metav1.MicroTime `json:"healthy,omitempty"`
 
 	// How the commit came to be known: webhook, poll or sync.
 	By string `json:"by,omitempty"`

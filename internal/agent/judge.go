@@ -333,8 +333,8 @@ func (t *turn) history(s *v1alpha1.AppStatus, now time.Time) {
 		t.becameHealthy(now)
 	}
 	row := v1alpha1.HistoryRow{
-		Revision: a.times.revision, Seen: stamp(a.times.seen), Planned: stamp(a.times.planned), Applied: stamp(a.times.applied),
-		Healthy: stamp(a.times.healthy), Result: string(s.State), Reason: reasonOf(s), Changed: a.times.changed, Took: limitTexts(a.times.took, 10),
+		Revision: a.times.revision, Seen: exact(a.times.seen), Planned: exact(a.times.planned), Applied: exact(a.times.applied),
+		Healthy: exact(a.times.healthy), Result: string(s.State), Reason: reasonOf(s), Changed: a.times.changed, Took: limitTexts(a.times.took, 10),
 	}
 	rows := slices.Clone(s.History)
 	if len(rows) > 0 && rows[0].Revision == row.Revision {

@@ -572,3 +572,12 @@ func stamp(t time.Time) *metav1.Time {
 	m := metav1.NewTime(t.Truncate(time.Second))
 	return &m
 }
+
+// exact is a time to the microsecond: what comes of a commit takes less than a second.
+func exact(t time.Time) *metav1.MicroTime {
+	if t.IsZero() {
+		return nil
+	}
+	m := metav1.NewMicroTime(t.Truncate(time.Microsecond))
+	return &m
+}

@@ -144,7 +144,7 @@ func timesOf(history []v1alpha1.HistoryRow, revision string) times {
 	return out
 }
 
-func timeOf(t *metav1.Time) time.Time {
+func timeOf(t *metav1.MicroTime) time.Time {
 	if t == nil {
 		return time.Time{}
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -69,12 +70,14 @@ type draft struct {
 	entry v1alpha1.Entry
 	sure  bool // false: only if there is none of this name and result, which may say more
 	first bool // the App has none yet: nothing needs to be listed
+	turn  int  // they are written in the order in which they were put
 }
 
 // recordFile is what the recorder knows of one App's record.
 type recordFile struct {
 	offered recordMark // what was put last
 	drafts  map[string]draft
+	puts    int
 	there   map[string]v1alpha1.Result // by name; nil: not listed yet
 	wrote   map[string]time.Time       // Entries of drift, and when each was written
 	told    bool                       // that it cannot be written was logged
@@ -140,20 +143,28 @@ func (r *recorder) put(d draft) {
 	if waits, ok := f.drafts[d.entry.Name]; ok && waits.sure && !d.sure && waits.entry.Result == d.entry.Result {
 		return // what waits to be written says more
 	}
+	f.puts++
+	d.turn = f.puts
 	f.drafts[d.entry.Name] = d
-	for len(f.drafts) > draftsKept {
-		delete(f.drafts, slices.MinFunc(slices.Collect(maps.Keys(f.drafts)), record.Older))
+	for names := f.waiting(); len(names) > draftsKept; names = names[1:] {
+		delete(f.drafts, names[0])
 	}
 	r.queue.Add(uid)
 }
 
-// after is the mark when an Entry was written.
+// waiting gives the names of the drafts, the one that was put first before the others.
+func (f *recordFile) waiting() []string {
+	return slices.SortedFunc(maps.Keys(f.drafts), func(a, b string) int { return cmp.Compare(f.drafts[a].turn, f.drafts[b].turn) })
+}
+
+// after is the mark when an Entry was written. Revisions are put in their order: the last one is the newest, whatever the
+// clock says.
 func (m recordMark) after(e *v1alpha1.Entry) recordMark {
 	m.Known = true
 	switch at := record.LastHealed(e); {
 	case e.Revision == nil && at.After(m.Drift):
 		m.Drift = at
-	case e.Revision != nil && (m.Name == "" || record.Older(m.Name, e.Name) <= 0):
+	case e.Revision != nil:
 		m.Name, m.Result, m.Reason = e.Name, e.Result, e.Revision.Reason
 	}
 	return m
@@ -179,7 +190,7 @@ func (r *recorder) forget(uid string) {
 func (r *recorder) work(ctx context.Context, uid string) {
 	r.mu.Lock()
 	f := r.file(uid)
-	names := slices.SortedFunc(maps.Keys(f.drafts), record.Older)
+	names := f.waiting()
 	r.mu.Unlock()
 	for _, name := range names {
 		r.mu.Lock()

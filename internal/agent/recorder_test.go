@@ -76,8 +76,11 @@ func (b *keptBooks) since() string {
 var recordedApp = plan.App{Namespace: "plumb-system", Name: "cart", UID: "u1", App: "cart", Cluster: "local"}
 
 func revisionDraft(minute int, result string, sure bool) draft {
-	seen := metav1.NewTime(time.Date(2026, 11, 20, 12, minute, 0, 0, time.UTC))
-	row := v1alpha1.HistoryRow{Revision: fmt.Sprintf("%07d", minute), Seen: &seen, Result: result}
+	return seenDraft(time.Date(2026, 11, 20, 12, minute, 0, 0, time.UTC), fmt.Sprintf("%07d", minute), result, sure)
+}
+
+func seenDraft(at time.Time, revision, result string, sure bool) draft {
+	row := v1alpha1.HistoryRow{Revision: revision, Seen: exact(at), Result: result}
 	return draft{entry: record.Revision(recordedApp, record.Row{HistoryRow: row}), sure: sure}
 }
 
@@ -120,6 +123,25 @@ func TestAnEntryIsOneWrite(t *testing.T) {
 		synctest.Wait()
 		if got := books.since(); got != "" {
 			t.Errorf("a start asks %q", got)
+		}
+	})
+}
+
+// The mark is at the revision that was put last, though a clock that was set back gives it the older name: else that would be
+// put again and again, with less each time.
+func TestTheMarkFollowsTheOrderOfRevisions(t *testing.T) {
+	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *recorder) {
+		r := begin()
+		noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+		before, after := seenDraft(noon, "fffffff", "ok", true), seenDraft(noon.Add(-time.Hour), "0000000", "ok", true)
+		r.put(before)
+		r.put(after)
+		if mark := r.mark("u1"); !mark.says(&after.entry) {
+			t.Errorf("%s was put last, and the mark is at %s", after.entry.Name, mark.Name)
+		}
+		synctest.Wait()
+		if mark := begin().mark("u1"); !mark.says(&after.entry) {
+			t.Errorf("%s was written last, and the mark is at %s", after.entry.Name, mark.Name)
 		}
 	})
 }

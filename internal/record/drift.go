@@ -23,7 +23,7 @@ func Healed(app plan.App, open *v1alpha1.Entry, rows []v1alpha1.Drift, now time.
 		return open
 	}
 	if open == nil || len(open.Corrections) == 0 || now.Sub(begun(open)) >= driftSpan || full(open, rows) {
-		at := metav1.NewTime(now.Truncate(time.Second))
+		at := metav1.NewMicroTime(now)
 		fresh := entry(app, name(app, &at, driftName), v1alpha1.ResultHealed)
 		open = &fresh
 	} else {

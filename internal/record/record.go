@@ -66,9 +66,9 @@ const driftName = "drift"
 // IsDrift tells whether a name is that of an Entry of drift.
 func IsDrift(name string) bool { return strings.Contains(name, "-"+driftName+"-") }
 
-// name makes "<App>-20261126-154500-9f31c2a-1b2c": the end is of the App's UID, since a commit may be seen once by two Apps
-// of one name.
-func name(app plan.App, at *metav1.Time, what string) string {
+// name makes "<App>-20261126-154500.123456-9f31c2a-1b2c": the end is of the App's UID, since a commit may be seen once by two
+// Apps of one name. Two commits may come in one second, not in one microsecond.
+func name(app plan.App, at *metav1.MicroTime, what string) string {
 	base := app.Name
 	if len(base) > maxName {
 		base = strings.TrimRight(base[:maxName-9], "-.") + "-" + hash(app.Name)
@@ -77,7 +77,7 @@ func name(app plan.App, at *metav1.Time, what string) string {
 	if at != nil {
 		when = at.Time
 	}
-	return fmt.Sprintf("%s-%s-%s-%s", base, when.UTC().Format("20060102-150405"), orDefault(clean(what), "none"), hash(app.UID)[:4])
+	return fmt.Sprintf("%s-%s-%s-%s", base, when.UTC().Format("20060102-150405.000000"), orDefault(clean(what), "none"), hash(app.UID)[:4])
 }
 
 func hash(s string) string { return object.DigestBytes([]byte(s))[len("sha256:"):][:8] }

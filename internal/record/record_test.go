@@ -28,6 +28,11 @@ func at(d time.Duration) *metav1.Time {
 	return &t
 }
 
+func seen(d time.Duration) *metav1.MicroTime {
+	t := metav1.NewMicroTime(noon.Add(d))
+	return &t
+}
+
 func configMap(name string, data map[string]any) object.Object {
 	return object.Object{Fields: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name}, "data": data}}
 }
@@ -162,9 +167,9 @@ func TestResults(t *testing.T) {
 // Names are in the order of time whatever the commits and kinds are, and two Apps of one name have different ones.
 func TestNames(t *testing.T) {
 	row := func(d time.Duration, revision string) v1alpha1.HistoryRow {
-		return v1alpha1.HistoryRow{Revision: revision, Seen: at(d)}
+		return v1alpha1.HistoryRow{Revision: revision, Seen: seen(d)}
 	}
-	a, b := Name(cart, row(0, "ffffffff")), Name(cart, row(time.Second, "00000000"))
+	a, b := Name(cart, row(0, "ffffffff")), Name(cart, row(time.Millisecond, "00000000")) // in one second
 	drift := Healed(cart, nil, []v1alpha1.Drift{{Object: "ConfigMap/a", Seen: at(0), Healed: at(0)}}, noon.Add(2*time.Second)).Name
 	if !slices.IsSortedFunc([]string{a, b, drift}, Older) || !IsDrift(drift) || IsDrift(a) {
 		t.Errorf("%s, %s, %s", a, b, drift)
@@ -205,7 +210,7 @@ func TestRepeatedCorrectionsAreCounted(t *testing.T) {
 func TestSurplus(t *testing.T) {
 	var names []string
 	for i := range 150 {
-		names = append(names, Name(cart, v1alpha1.HistoryRow{Revision: fmt.Sprintf("%07x", 1000-i), Seen: at(time.Duration(i) * time.Minute)}))
+		names = append(names, Name(cart, v1alpha1.HistoryRow{Revision: fmt.Sprintf("%07x", 1000-i), Seen: seen(time.Duration(i) * time.Minute)}))
 	}
 	if gone := Surplus(names, 200); len(gone) > 0 {
 		t.Errorf("there is room, and %d go", len(gone))
@@ -214,7 +219,7 @@ func TestSurplus(t *testing.T) {
 		t.Errorf("%v go, want the oldest", gone)
 	}
 	for i := range 400 { // a fight
-		at := metav1.NewTime(noon.Add(time.Duration(i)*time.Hour + time.Second))
+		at := metav1.NewMicroTime(noon.Add(time.Duration(i)*time.Hour + time.Second))
 		names = append(names, name(cart, &at, driftName))
 	}
 	gone := Surplus(names, 200)
@@ -338,9 +343,9 @@ func TestHistory(t *testing.T) {
 	app := v1alpha1.App{Spec: v1alpha1.AppSpec{App: "cart", Env: "prod"}}
 	app.Namespace, app.Name, app.UID = cart.Namespace, cart.Name, "0a1b-uid"
 	app.Status.History = []v1alpha1.HistoryRow{
-		{Revision: "ccc", Seen: at(3 * time.Hour), Result: "rolling"},
-		{Revision: "bbb", Seen: at(2 * time.Hour), Applied: at(2 * time.Hour), Healthy: at(2 * time.Hour), Result: "ok"},
-		{Revision: "aaa", Seen: at(time.Hour), Applied: at(time.Hour), Result: "failed", Reason: "HealthDegraded"},
+		{Revision: "ccc", Seen: seen(3 * time.Hour), Result: "rolling"},
+		{Revision: "bbb", Seen: seen(2 * time.Hour), Applied: seen(2 * time.Hour), Healthy: seen(2 * time.Hour), Result: "ok"},
+		{Revision: "aaa", Seen: seen(time.Hour), Applied: seen(time.Hour), Result: "failed", Reason: "HealthDegraded"},
 	}
 	app.Status.Drift = []v1alpha1.Drift{{Object: "ConfigMap/shop/a", Healed: at(150 * time.Minute)}, {Object: "ConfigMap/shop/b"}}
 	told := func(list []v1alpha1.Entry) string {
@@ -360,8 +365,8 @@ func TestHistory(t *testing.T) {
 	if got, want := told(History(app, nil)), "ccc rolling, drift healed, bbb? ok, aaa? failed"; got != want {
 		t.Errorf("from the status alone: %s; want %s", got, want)
 	}
-	written := Revision(cart, Row{HistoryRow: v1alpha1.HistoryRow{Revision: "bbb", Seen: at(2 * time.Hour), Result: "failed"}, Chapter: &Chapter{}})
-	older := Revision(cart, Row{HistoryRow: v1alpha1.HistoryRow{Revision: "000", Seen: at(0), Result: "ok"}, Chapter: &Chapter{}})
+	written := Revision(cart, Row{HistoryRow: v1alpha1.HistoryRow{Revision: "bbb", Seen: seen(2 * time.Hour), Result: "failed"}, Chapter: &Chapter{}})
+	older := Revision(cart, Row{HistoryRow: v1alpha1.HistoryRow{Revision: "000", Seen: seen(0), Result: "ok"}, Chapter: &Chapter{}})
 	other := older.DeepCopy()
 	other.AppUID = "another"
 	drift := Healed(cart, nil, []v1alpha1.Drift{app.Status.Drift[0]}, noon.Add(150*time.Minute))

@@ -43,7 +43,7 @@ func (s Style) revisionLine(e v1alpha1.Entry, now time.Time) []cell {
 		what += " (" + Clean(r.Reason) + ")"
 	}
 	return []cell{
-		{text: when(cmp.Or(r.Seen, r.Applied), now)}, {text: Clean(short(r.Commit.ID))}, s.resultCell(e.Result),
+		{text: when(exactOf(cmp.Or(r.Seen, r.Applied)), now)}, {text: Clean(short(r.Commit.ID))}, s.resultCell(e.Result),
 		{text: took(r.Seen, r.Applied)}, {text: took(r.Applied, r.Healthy)}, {text: s.changedText(r)},
 		{text: cmp.Or(authorName(r.Commit.Author), "-")}, {text: what},
 	}
@@ -67,7 +67,7 @@ func (s Style) correctionLine(c v1alpha1.Correction, now time.Time) []cell {
 		what += " (" + c.Kind + ")"
 	}
 	return []cell{
-		{text: when(cmp.Or(c.Healed, c.Seen), now)}, {text: "(drift)"}, result, {text: "-"}, {text: "-"}, {text: "-"},
+		{text: when(timeOf(cmp.Or(c.Healed, c.Seen)), now)}, {text: "(drift)"}, result, {text: "-"}, {text: "-"}, {text: "-"},
 		{text: cmp.Or(Clean(c.Manager), "-")}, {text: Clean(what)},
 	}
 }
@@ -106,23 +106,26 @@ func (s Style) changedText(r *v1alpha1.RevisionEntry) string {
 	return cmp.Or(strings.Join(parts, " "), "-")
 }
 
-func when(t *metav1.Time, now time.Time) string {
-	if at := timeOf(t); !at.IsZero() {
-		return ago(at, now)
+func when(at, now time.Time) string {
+	if at.IsZero() {
+		return "-"
 	}
-	return "-"
+	return ago(at, now)
 }
 
-// took is the time between two stages; times are kept in whole seconds.
-func took(from, to *metav1.Time) string {
-	a, b := timeOf(from), timeOf(to)
-	switch {
+// took is the time between two stages: "340ms", "12s", "3m".
+func took(from, to *metav1.MicroTime) string {
+	a, b := exactOf(from), exactOf(to)
+	switch d := b.Sub(a); {
 	case a.IsZero() || b.IsZero():
 		return "-"
-	case b.Sub(a) < time.Second:
-		return "<1s"
+	case d < 0:
+		return "0ms"
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	default:
+		return Age(d)
 	}
-	return Age(b.Sub(a))
 }
 
 // authorName leaves the address away.
@@ -183,9 +186,9 @@ func (w *whyPage) stages(r *v1alpha1.RevisionEntry) {
 	var parts []string
 	for _, stage := range []struct {
 		word string
-		at   *metav1.Time
+		at   *metav1.MicroTime
 	}{{"seen", r.Seen}, {"planned", r.Planned}, {"applied", r.Applied}, {"healthy", r.Healthy}} {
-		if at := timeOf(stage.at); !at.IsZero() {
+		if at := exactOf(stage.at); !at.IsZero() {
 			parts = append(parts, stage.word+" "+Clock(at, w.now))
 		}
 	}

@@ -47,7 +47,7 @@ func (r Row) Changed() time.Time {
 	var last time.Time
 	for _, t := range r.Targets() {
 		if h := t.App.Status.History; len(h) > 0 {
-			if at := cmp.Or(timeOf(h[0].Applied), timeOf(h[0].Seen)); at.After(last) {
+			if at := cmp.Or(exactOf(h[0].Applied), exactOf(h[0].Seen)); at.After(last) {
 				last = at
 			}
 		}

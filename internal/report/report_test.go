@@ -34,7 +34,7 @@ func target(app, env, cluster string, state v1alpha1.State, revision string) v1a
 			State: state, Summary: revision + " is " + Word(state), AsOf: at(3 * time.Minute),
 			Revision: revision + "000000", Target: revision + "000000", Health: v1alpha1.Healthy,
 			Objects: v1alpha1.Counts{Total: 9},
-			History: []v1alpha1.HistoryRow{{Revision: revision + "000000", Applied: at(3 * time.Minute)}},
+			History: []v1alpha1.HistoryRow{{Revision: revision + "000000", Applied: &metav1.MicroTime{Time: now.Add(-3 * time.Minute)}}},
 		},
 	}
 }

@@ -43,3 +43,10 @@ func timeOf(t *metav1.Time) time.Time {
 	}
 	return t.Time
 }
+
+func exactOf(t *metav1.MicroTime) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}

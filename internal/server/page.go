@@ -263,12 +263,19 @@ func appBodyOf(t report.Target, now time.Time) appBody {
 		}
 	}
 	for _, h := range st.History {
-		b.History = append(b.History, historyLine{h, clock(h.Seen, now), clock(h.Applied, now), clock(h.Healthy, now)})
+		b.History = append(b.History, historyLine{h, exactClock(h.Seen, now), exactClock(h.Applied, now), exactClock(h.Healthy, now)})
 	}
 	return b
 }
 
 func clock(t *metav1.Time, now time.Time) string {
+	if t == nil || t.IsZero() {
+		return ""
+	}
+	return report.Clock(t.Time, now)
+}
+
+func exactClock(t *metav1.MicroTime, now time.Time) string {
 	if t == nil || t.IsZero() {
 		return ""
 	}

@@ -47,7 +47,7 @@ func app(name, env string, state v1alpha1.State) v1alpha1.App {
 		Status: v1alpha1.AppStatus{
 			State: state, Summary: name + " is " + string(state), Revision: "9f31c2a0000", Target: "9f31c2a0000", Health: v1alpha1.Healthy,
 			AsOf: &metav1.Time{Time: now.Add(-time.Minute)}, Objects: v1alpha1.Counts{Total: 4},
-			History: []v1alpha1.HistoryRow{{Revision: "9f31c2a0000", Seen: &metav1.Time{Time: now.Add(-2 * time.Minute)}, Applied: &metav1.Time{Time: now.Add(-time.Minute)}, Result: "ok", Changed: 2}},
+			History: []v1alpha1.HistoryRow{{Revision: "9f31c2a0000", Seen: &metav1.MicroTime{Time: now.Add(-2 * time.Minute)}, Applied: &metav1.MicroTime{Time: now.Add(-time.Minute)}, Result: "ok", Changed: 2}},
 		},
 	}
 }
