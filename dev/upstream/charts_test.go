@@ -24,6 +24,27 @@ kind: ConfigMap
 metadata: {name: "{{ .Release.Name }}-{{ .Chart.Name }}", labels: {chart: "{{ .Chart.Name }}-{{ .Chart.Version }}"}}
 data: {size: "{{ .Values.size }}", region: "{{ .Values.global.region }}", upgrade: "{{ .Release.IsUpgrade }}", kube: "{{ .Capabilities.KubeVersion.Version }}"}
 `,
+	"redis/templates/branches.yaml": `{{- if .Release.IsUpgrade }}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}-{{ .Chart.Name }}-upgraded"}
+data: {install: "{{ .Release.IsInstall }}", revision: "{{ .Release.Revision }}"}
+---
+{{- end }}
+{{- if has "example.com/v2" .Capabilities.APIVersions }}
+apiVersion: example.com/v2
+kind: Widget
+metadata: {name: "{{ .Release.Name }}-{{ .Chart.Name }}"}
+spec: {has: "{{ .Capabilities.APIVersions.Has "example.com/v2/Widget" }}", monitored: "{{ .Capabilities.APIVersions.Has "monitoring.coreos.com/v1/ServiceMonitor" }}"}
+---
+{{- end }}
+{{- if semverCompare ">=1.31-0" .Capabilities.KubeVersion.Version }}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}-{{ .Chart.Name }}-newer"}
+data: {minor: "{{ .Capabilities.KubeVersion.Major }}.{{ .Capabilities.KubeVersion.Minor }}", apps: "{{ .Capabilities.APIVersions.Has "apps/v1" }}", kind: "{{ .Capabilities.APIVersions.Has "apps/v1/Deployment" }}"}
+{{- end }}
+`,
 	"redis/templates/ignored.yaml": "{{ fail \"it is ignored\" }}\n",
 	"app/crds/c.yaml": `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -112,16 +133,26 @@ func TestUpstreamChartsFromElsewhere(t *testing.T) {
 	}
 	bare := filepath.Join(work, "bare")
 	writeAuthored(t, bare, served.URL)
-	answers := []string{"--include-crds", "--kube-version", kubeVersion, "--namespace", "default"}
+	told := answers["install"]
 	template := func(dir string, arguments ...string) map[string]any {
-		return objectsOf(t, must(t, upstream, dir, append(append([]string{"template", "r"}, arguments...), answers...)...))
+		return objectsOf(t, must(t, upstream, dir, slices.Concat([]string{"template", "r", "--include-crds", "--namespace", "default"}, arguments, told)...))
 	}
 	ours := func(dir string, arguments ...string) map[string]any {
-		return objectsOf(t, must(t, program, bare, append([]string{"render", dir, "-o", "json", "--release", "r", "--namespace", "default"}, arguments...)...))
+		return objectsOf(t, must(t, program, bare, slices.Concat([]string{"render", dir, "-o", "json", "--release", "r", "--namespace", "default"}, arguments, told)...))
 	}
 	for _, set := range []string{"a=b", "redis.enabled=false", "tags.caching=false", "spare.enabled=true,spare.size=9"} {
 		compare(t, template(built, "app", "--set", set), ours("./app", "--set", set), nil)
 	}
+	installed := template(built, "app")
+	for _, name := range slices.Sorted(maps.Keys(answers)) {
+		told = answers[name]
+		wanted := template(built, "app")
+		if name != "install" && len(differences(installed, wanted, "")) == 0 {
+			t.Errorf("%s: the chart does not branch", name)
+		}
+		compare(t, wanted, ours("./app"), nil)
+	}
+	told = answers["install"]
 	if err := os.WriteFile(filepath.Join(bare, "app", "Chart.lock"), lock, 0o644); err != nil {
 		t.Fatal(err)
 	}

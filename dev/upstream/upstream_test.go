@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,7 +59,27 @@ var chartSettings = map[string]settings{
 	"rancher-fleet/charts/fleet-agent": {release: "fleet-agent", namespace: "cattle-fleet-system", set: []string{"apiServerURL=https://example.com", "tokenName=t"}},
 	"kargo/charts/kargo": {set: []string{
 		"api.adminAccount.passwordHash=$2a$10$abcdefghijklmnopqrstuv", "api.adminAccount.tokenSigningKey=key",
+		"controller.metrics.enabled=true", "controller.metrics.serviceMonitor.enabled=true",
 	}},
+	"headlamp/charts/headlamp": {set: []string{
+		"podDisruptionBudget.enabled=true", "podDisruptionBudget.minAvailable=1", "podDisruptionBudget.unhealthyPodEvictionPolicy=AlwaysAllow",
+	}},
+}
+
+// answers are what both sides are told of a cluster and of the release, in the words of both.
+var answers = map[string][]string{
+	"install":       {"--kube-version", kubeVersion},
+	"upgrade":       {"--kube-version", kubeVersion, "--is-upgrade"},
+	"older":         {"--kube-version", "1.26.3"},
+	"other kinds":   {"--kube-version", kubeVersion, "--api-versions", "monitoring.coreos.com/v1", "--api-versions", "monitoring.coreos.com/v1/ServiceMonitor,example.com/v2"},
+	"all different": {"--kube-version", "v1.30.0-rc.1", "--is-upgrade", "--api-versions", "monitoring.coreos.com/v1"},
+}
+
+// branching are the charts of the corpus that render otherwise for another answer than that of an install, and the answers. It keeps
+// the comparison from being one of renders that are all the same.
+var branching = map[string][]string{
+	"headlamp/charts/headlamp": {"older"},
+	"kargo/charts/kargo":       {"all different", "other kinds"},
 }
 
 func orElse(text, otherwise string) string {
@@ -108,6 +129,7 @@ func TestUpstreamHelm(t *testing.T) {
 	program := product(t)
 	upstream := tool(t, "helm")
 	same := 0
+	branched := map[string][]string{}
 	for _, dir := range foldersWith(t, root, "Chart.yaml") {
 		t.Run(dir, func(t *testing.T) {
 			c := chartSettings[dir]
@@ -115,7 +137,10 @@ func TestUpstreamHelm(t *testing.T) {
 			for _, line := range c.set {
 				arguments = append(arguments, "--set", line)
 			}
-			wanted, err := run(upstream, root, append([]string{"template", orElse(c.release, "test"), filepath.Join(root, dir), "--include-crds", "--kube-version", kubeVersion}, arguments...)...)
+			template := func(answers []string) ([]byte, error) {
+				return run(upstream, root, slices.Concat([]string{"template", orElse(c.release, "test"), filepath.Join(root, dir), "--include-crds"}, arguments, answers)...)
+			}
+			installed, err := template(answers["install"])
 			if reason, listed := notByUpstream[dir]; listed {
 				if err == nil {
 					t.Fatalf("upstream builds it, but it is listed as not built: %s", reason)
@@ -125,8 +150,17 @@ func TestUpstreamHelm(t *testing.T) {
 			if err != nil {
 				t.Fatalf("upstream does not build it and it is not listed: %v", err)
 			}
-			got := rendered(t, program, root, dir, append([]string{"--release", orElse(c.release, "test")}, arguments...)...)
-			compare(t, objectsOf(t, wanted), got, c.random)
+			for _, name := range slices.Sorted(maps.Keys(answers)) {
+				wanted, err := template(answers[name])
+				if err != nil {
+					t.Fatalf("%s: upstream does not build it: %v", name, err)
+				}
+				if len(differences(objectsOf(t, installed), objectsOf(t, wanted), "")) > 0 {
+					branched[dir] = append(branched[dir], name)
+				}
+				got := rendered(t, program, root, dir, slices.Concat([]string{"--release", orElse(c.release, "test")}, arguments, answers[name])...)
+				compare(t, objectsOf(t, wanted), got, c.random)
+			}
 			if !t.Failed() {
 				same++
 			}
@@ -135,10 +169,12 @@ func TestUpstreamHelm(t *testing.T) {
 	if same != charts {
 		t.Errorf("%d charts are the same, want %d", same, charts)
 	}
-	t.Logf("%d charts render to the same objects", same)
+	if !maps.EqualFunc(branched, branching, slices.Equal) {
+		t.Errorf("other answers make a difference to upstream for %v, want %v", branched, branching)
+	}
+	t.Logf("%d charts render to the same objects, each with %d answers", same, len(answers))
 }
 
-// corpus gives the folder of other people's repositories, beside the checkout.
 // The chart of an installation gives the objects of `plumb install`: the upstream program says so, and Plumb's own renders.
 func TestUpstreamChartOfPlumb(t *testing.T) {
 	root, err := filepath.Abs("../..")
@@ -188,6 +224,7 @@ func TestUpstreamChartOfPlumb(t *testing.T) {
 	compare(t, objectsOf(t, installed), objectsOf(t, kustomized), nil)
 }
 
+// corpus gives the folder of other people's repositories, beside the checkout.
 func corpus(t *testing.T) string {
 	t.Helper()
 	root, err := filepath.Abs("../../../shared/corpus")

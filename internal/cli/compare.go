@@ -145,8 +145,12 @@ func (c *comparer) old(ctx context.Context, app *fleet.App) (side, error) {
 }
 
 func (c *comparer) request(tree fs.FS, app fleet.App, upgrade bool) (render.Request, func(), error) {
+	answers, err := c.options.answers.capabilities()
+	if err != nil {
+		return render.Request{}, nil, err
+	}
 	req := requestOf(tree, app)
-	req.Upgrade, req.Set = upgrade, c.options.set
+	req.Upgrade, req.Set, req.Capabilities = upgrade, c.options.set, answers
 	if c.options.namespace != "" {
 		req.Namespace = c.options.namespace
 	}

@@ -33,6 +33,7 @@ type diffOptions struct {
 	all               bool
 	base, namespace   string
 	values, set       []string
+	answers           answerFlags
 	format            string
 }
 
@@ -46,8 +47,8 @@ func newDiffCommand(env Env) *cobra.Command {
 		GroupID: groupSee,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !o.offline && len(o.values)+len(o.set) > 0 {
-				return usagef(strings.TrimSpace("plumb diff --offline "+first(args)), "--values and --set are not what the agent renders with: they need --offline")
+			if !o.offline && (len(o.values)+len(o.set) > 0 || o.answers.given()) {
+				return usagef(strings.TrimSpace("plumb diff --offline "+first(args)), "--values, --set, --kube-version and --api-versions are not what the agent renders with: they need --offline")
 			}
 			if !o.offline {
 				return runLiveDiff(cmd.Context(), env, screenOf(env, cmd), liveOptions{diffOptions: o, kube: k}, first(args))
@@ -65,6 +66,7 @@ func newDiffCommand(env Env) *cobra.Command {
 	flags.BoolVar(&o.exitCode, "exit-code", false, "exit with 1 if there are differences")
 	flags.StringArrayVarP(&o.values, "values", "f", nil, "values file for charts, on both sides; may be repeated")
 	flags.StringArrayVar(&o.set, "set", nil, "value for charts as for helm --set, on both sides; may be repeated")
+	o.answers.add(flags)
 	noFetchFlag(flags, &o.noFetch)
 	outputFlag(cmd, &o.format, "table", "json", "yaml")
 	return cmd

@@ -27,6 +27,8 @@ type renderOptions struct {
 	values, set        []string
 	format             string
 	noFetch            bool
+	answers            answerFlags
+	upgrade            bool
 }
 
 func newRenderCommand(env Env) *cobra.Command {
@@ -46,18 +48,24 @@ func newRenderCommand(env Env) *cobra.Command {
 	flags.StringVar(&o.release, "release", "", "release name that a chart sees (default: the app's name)")
 	flags.StringArrayVarP(&o.values, "values", "f", nil, "values file for a chart, wins over the app's; may be repeated")
 	flags.StringArrayVar(&o.set, "set", nil, "value for a chart as for helm --set; may be repeated")
+	o.answers.add(flags)
+	flags.BoolVar(&o.upgrade, "is-upgrade", false, "tell charts that this is an upgrade, not an install")
 	noFetchFlag(flags, &o.noFetch)
 	outputFlag(cmd, &o.format, "yaml", "json")
 	return cmd
 }
 
 func runRender(ctx context.Context, env Env, out screen, o renderOptions, what string) error {
+	answers, err := o.answers.capabilities()
+	if err != nil {
+		return err
+	}
 	req, closer, err := renderRequest(ctx, env, what, o.noFetch)
 	if err != nil {
 		return err
 	}
 	defer closer()
-	req.Set = o.set
+	req.Set, req.Upgrade, req.Capabilities = o.set, o.upgrade, answers
 	if o.namespace != "" {
 		req.Namespace = o.namespace
 	}

@@ -1,15 +1,27 @@
 package render
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // KubeVersionDefault is the version of Kubernetes that a chart sees where there is no cluster.
 const KubeVersionDefault = "v1.37.2"
 
-// builtin answers as `helm template` does: a version, and the API versions that the client library knows.
-type builtin struct{}
+// Builtin answers as `helm template` does: with a version, the API versions that its client library knows, and those that are
+// added by hand. The zero value is `helm template` without --kube-version and --api-versions.
+type Builtin struct {
+	Version string   // "": KubeVersionDefault
+	Added   []string // "apps/v1" or "apps/v1/Deployment"
+}
 
-func (builtin) KubeVersion() string  { return KubeVersionDefault }
-func (builtin) Has(name string) bool { return slices.Contains(known, name) }
+// KubeVersion gives the version.
+func (b Builtin) KubeVersion() string { return cmp.Or(b.Version, KubeVersionDefault) }
+
+// Has tells whether a version or kind is known, or was added. A version does not stand for its kinds, as in Helm.
+func (b Builtin) Has(name string) bool {
+	return slices.Contains(known, name) || slices.Contains(b.Added, name)
+}
 
 // known is what helm v4.3.1 answers without a cluster: the kinds compiled into its client library.
 var known = []string{

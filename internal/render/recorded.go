@@ -213,7 +213,7 @@ func hashOf(source Source, name string) (string, bool) {
 // answerOf answers a question about the cluster or the release.
 func answerOf(ask string, capabilities Capabilities, upgrade bool) (string, bool) {
 	if capabilities == nil {
-		capabilities = builtin{}
+		capabilities = Builtin{}
 	}
 	switch {
 	case ask == askKube:
