@@ -46,7 +46,7 @@ const (
 	LabelRemoval       = "plumb.dev/removal"   // on Entries: "true" on that of an app that is gone from Git
 	LabelVarPrefix     = "plumb.dev/var-"      // on generated Apps: a variable of a pattern
 	AnnotationSync     = "plumb.dev/sync"      // on App or Repo: any new token asks for a pass
-	AnnotationDelete   = "plumb.dev/on-delete" // on App or Repo: orphan (default) or prune
+	AnnotationDelete   = "plumb.dev/on-delete" // on App: orphan (default) or prune
 	AnnotationReadOnly = "plumb.dev/read-only" // on the agent's Lease: "true" while the agent only compares
 	AnnotationAdopt    = "plumb.dev/adopt"     // on App: an AdoptRequest, to take objects over from another tool, once
 	AnnotationReturn   = "plumb.dev/give-back" // on App: any new token gives the objects back, while the App is paused
@@ -56,6 +56,12 @@ const (
 	AnnotationHealth   = "plumb.dev/health"    // on an object: ignore
 	AnnotationApply    = "plumb.dev/apply"     // on an object: create-only
 )
+
+// OnDeletePrune is the value of AnnotationDelete that has an App's objects deleted with it.
+const OnDeletePrune = "prune"
+
+// FinalizerPrune is on an App that says on-delete: prune: it goes when its objects are gone.
+const FinalizerPrune = "plumb.dev/on-delete"
 
 // What the active agent says of itself, as annotations of its Lease.
 const (

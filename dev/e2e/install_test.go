@@ -73,10 +73,11 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 
 	s.says(s.plumbs(0, "doctor").stdout, "crds      5, of this version", "policies  2, of this version", "plumb-system/plumb-deployer may do everything",
 		"plumb-system/installed is read at "+first[:7], "every API group answers")
+	s.onDelete("installed", "prune") // it would go with its objects; that its definition goes is another matter
 	s.kill() // of the Deployment only simulated pods run
 	s.says(s.plumbs(0, "uninstall", "--dry-run").stdout, "deleted  Deployment/plumb-system/plumb-agent", "nothing was changed")
 	s.live("Deployment/plumb-system/plumb-agent")
-	s.says(s.plumbs(0, "uninstall").stdout, "deleted  ClusterRole/plumb-agent", "what apps have delivered runs on")
+	s.says(s.plumbs(0, "uninstall").stdout, "deleted  ClusterRole/plumb-agent", "released  App/plumb-system/installed", "what apps have delivered runs on")
 	s.gone("ServiceAccount/plumb-system/plumb-agent")
 	s.gone("ValidatingAdmissionPolicy/plumb-apps")
 	s.live("App/plumb-system/installed")
@@ -190,6 +191,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: policy-` + na
 		{"and ends it", "asker", "App", resume, ""},
 		{"and does nothing else", "asker", "App", elsewhere, "verb configure"},
 		{"who configures does not pause", "writer", "App", pause, "verb pause"},
+		{"a Repo does not go with what its apps delivered", "writer", "Repo", forget, "is for Apps"},
 		{"and uses no ServiceAccount of others", "writer", "App", elsewhere, "plumb-system/plumb-deployer, which policy-writer may not impersonate"},
 		{"also by a Repo", "writer", "Repo", `{"spec": {"poll": "2m"}}`, "plumb-system/plumb-deployer, which policy-writer may not impersonate"},
 		{"not by another name", "writer", "App", `{"spec": {"serviceAccount": "policy-strong"}}`, "plumb-system/policy-strong, which policy-writer may not impersonate"},

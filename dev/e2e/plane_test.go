@@ -173,6 +173,7 @@ var kinds = map[string]schema.GroupVersionResource{
 	"ReplicaSet":  {Group: "apps", Version: "v1", Resource: "replicasets"},
 	"StatefulSet": {Group: "apps", Version: "v1", Resource: "statefulsets"},
 	"Job":         {Group: "batch", Version: "v1", Resource: "jobs"},
+	"Event":       {Group: "events.k8s.io", Version: "v1", Resource: "events"},
 	"Lease":       {Group: "coordination.k8s.io", Version: "v1", Resource: "leases"},
 
 	"ClusterRole":        {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -64,6 +65,7 @@ type app struct {
 
 	proposed *offer             // the newest commit, maybe without what it needs from elsewhere
 	dropped  bool               // the App was deleted
+	ended    bool               // its objects went before it
 	sources  map[string]sourced // spec.sources as they were read last
 
 	gathering sync.Mutex // one at a time; guards the two below
@@ -294,7 +296,7 @@ func (ag *Agent) putApp(o *v1alpha1.App) {
 
 // sameWish tells whether nothing that people write differs: the echo of our own status write is no news.
 func sameWish(before, after *v1alpha1.App) bool {
-	if before.UID != after.UID || before.Generation != after.Generation {
+	if before.UID != after.UID || before.Generation != after.Generation || !slices.Equal(before.Finalizers, after.Finalizers) {
 		return false
 	}
 	for _, key := range []string{v1alpha1.AnnotationSync, v1alpha1.AnnotationDelete, v1alpha1.AnnotationAdopt, v1alpha1.AnnotationReturn} {
@@ -305,7 +307,7 @@ func sameWish(before, after *v1alpha1.App) bool {
 	return true
 }
 
-// dropApp forgets an App that was deleted. Its workloads stay: deleting our own object never deletes a user's.
+// dropApp forgets an App that was deleted. What it still had stays: objects go only before their App does.
 func (ag *Agent) dropApp(o *v1alpha1.App) {
 	key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
 	ag.claims.gone(key)
@@ -324,6 +326,7 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	}
 	a.mu.Lock()
 	a.dropped = true
+	ended := a.ended
 	a.mu.Unlock()
 	ag.unbind(key)
 	ag.supply(key, nil)
@@ -333,7 +336,11 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	}
 	ag.cache.Forget(cacheKey(o))
 	ag.recorder.forget(string(o.UID))
-	ag.log.Info("an App was deleted; its objects stay", "app", key.String())
+	if ended {
+		ag.log.Info("an App was deleted with its objects", "app", key.String())
+	} else {
+		ag.log.Info("an App was deleted; its objects stay", "app", key.String())
+	}
 	ag.missed(key, makerOf(o))
 }
 

@@ -118,12 +118,15 @@ func (t *turn) cannotTell() {
 // failing tells the planner of the apps that cannot be rendered, and how far their inputs are as they were at the base of
 // this one. Trees are asked only where something is to be removed.
 func (t *turn) failing(ctx context.Context) []plan.Failing {
-	if !t.removes() {
+	if t.offer != nil && !t.removes() {
 		return nil
 	}
 	others := t.agent.claims.failing(t.app.key)
 	if len(others) == 0 {
 		return nil
+	}
+	if t.offer == nil {
+		return unknownTo(others)
 	}
 	var base *source.Snapshot
 	if commit := t.base(); commit != "" {
@@ -142,6 +145,15 @@ func (t *turn) failing(ctx context.Context) []plan.Failing {
 			since = f.since(base)
 		}
 		list = append(list, plan.Failing{App: f.app, Reason: f.reason, Inputs: since})
+	}
+	return list
+}
+
+// unknownTo is what is known of apps that cannot be rendered by one that was offered no commit: nothing.
+func unknownTo(others []*failing) []plan.Failing {
+	list := make([]plan.Failing, 0, len(others))
+	for _, f := range others {
+		list = append(list, plan.Failing{App: f.app, Reason: f.reason, Inputs: plan.Unknown})
 	}
 	return list
 }

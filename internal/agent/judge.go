@@ -78,7 +78,7 @@ func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 	f := state.Facts{
 		Fault: t.fault, Faults: a.faults, Revision: a.status.Revision, Target: a.target,
 		Generation: t.object.Generation, Shown: a.shown, Attempts: a.attempts, Manual: t.needsSync,
-		ReadOnly: t.readOnly, After: t.after, AfterSince: a.awaitingSince,
+		ReadOnly: t.readOnly, After: t.after, AfterSince: a.awaitingSince, Ending: t.ending,
 		Transient: a.broken != nil && t.fault == a.broken,
 	}
 	if t.paused() {
@@ -292,14 +292,14 @@ func (t *turn) consentBase(complete bool) string {
 	return before
 }
 
-// unsupported names what people asked for and what is not done, or not built yet: it must not be ignored in silence.
+// unsupported names what people asked for and what is not done, or not as they may think: it must not be ignored in silence.
 func (t *turn) unsupported() []string {
 	var texts []string
 	if t.app.adoptNote != "" {
 		texts = append(texts, t.app.adoptNote)
 	}
-	if t.object.Annotations[v1alpha1.AnnotationDelete] == "prune" {
-		texts = append(texts, v1alpha1.AnnotationDelete+": prune is not supported yet: deleting this App leaves its objects in place")
+	if text := t.endNote(); text != "" {
+		texts = append(texts, text)
 	}
 	return texts
 }

@@ -53,6 +53,7 @@ type turn struct {
 	seen          map[object.ID]awaited          // how the objects of an app with an order were when the plan was made
 	found         map[object.ID][]v1alpha1.Drift // what is to be undone in this pass
 	before        string                         // the revision that was applied when this pass began
+	ending        string                         // the App is deleted with its objects, and how that goes
 }
 
 // pass takes one app through the stages: render, look, plan, apply, observe, record.
@@ -70,6 +71,11 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	t := &turn{agent: ag, app: a, object: o, offer: of, newest: newest, log: ag.log.With("app", key.String()), place: ag.precedence.enter()}
 	defer t.place.leave()
 	t.begin()
+	if o.DeletionTimestamp != nil {
+		t.end(ctx)
+		return
+	}
+	t.keepFinalizer(ctx)
 	if of == nil {
 		t.withoutOffer(ctx)
 		return
@@ -539,6 +545,13 @@ func wishesApplied(outcomes []apply.Outcome) bool {
 }
 
 func (t *turn) identity() plan.App {
+	if t.offer == nil {
+		s := t.object.Spec
+		return plan.App{
+			Namespace: t.object.Namespace, Name: t.object.Name, UID: string(t.object.UID),
+			App: orDefault(s.App, t.object.Name), Env: s.Env, Cluster: orDefault(s.Cluster, "local"), Target: s.Namespace,
+		}
+	}
 	p := t.offer.placement
 	return plan.App{
 		Namespace: t.object.Namespace, Name: t.object.Name, UID: string(t.object.UID),

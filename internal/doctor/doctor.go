@@ -53,6 +53,7 @@ type examination struct {
 	findings []Finding
 	fleet    fleet
 	sandbox  string // what the agent says of its own
+	silent   bool   // no agent is heard from
 }
 
 // Examine runs all checks. Those that need a cluster are left out where none answers.
@@ -65,7 +66,7 @@ func Examine(ctx context.Context, o Options) []Finding {
 		return e.findings
 	}
 	for _, check := range []func(context.Context){
-		e.rights, e.definitions, e.policies, e.agent, e.accounts, e.repositories, e.webhooks, e.services,
+		e.rights, e.definitions, e.policies, e.agent, e.accounts, e.endings, e.repositories, e.webhooks, e.services,
 	} {
 		check(ctx)
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -120,6 +121,26 @@ func (e *examination) mayApply(ctx context.Context, namespace, name string, into
 		return
 	}
 	e.fine("accounts", "%s/%s may write in %s", namespace, name, cmp.Or(strings.Join(into, ", "), "no namespace yet"))
+}
+
+// endings looks for Apps that were deleted and are kept until their objects are gone.
+func (e *examination) endings(ctx context.Context) {
+	if e.read(ctx) != nil {
+		return
+	}
+	for _, a := range e.fleet.apps {
+		if a.DeletionTimestamp == nil || !slices.Contains(a.Finalizers, v1alpha1.FinalizerPrune) {
+			continue
+		}
+		name, since := a.Namespace+"/"+a.Name, e.Now().Sub(a.DeletionTimestamp.Time).Round(time.Second)
+		if e.silent {
+			e.wrong("deletions", fmt.Sprintf("start an agent; or let it go and leave its objects: kubectl -n %s patch app %s --type=merge -p '{\"metadata\":{\"finalizers\":null}}'", a.Namespace, a.Name),
+				"App %s was deleted %s ago with its objects, and no agent takes them away", name, since)
+			continue
+		}
+		e.warn("deletions", fmt.Sprintf("plumb why; or leave what there still is in place: kubectl -n %s annotate --overwrite app %s %s=orphan", a.Namespace, a.Name, v1alpha1.AnnotationDelete),
+			"App %s was deleted %s ago: %s", name, since, report.Clean(a.Status.Summary))
+	}
 }
 
 // repositories looks at each Repo: whether it can be read, its Secrets, its hooks.

@@ -121,6 +121,7 @@ func (e *examination) agent(ctx context.Context) {
 	err := e.api.get(ctx, "/apis/coordination.k8s.io/v1/namespaces/"+v1alpha1.Namespace+"/leases/plumb-agent", &lease)
 	switch {
 	case isGone(err) || err == nil && lease.Spec.RenewTime == nil:
+		e.silent = true
 		e.wrong("agent", e.agentNext(ctx), "no agent has ever run here%s", e.pods(ctx))
 		return
 	case err != nil:
@@ -130,6 +131,7 @@ func (e *examination) agent(ctx context.Context) {
 	e.sandbox = lease.Annotations[v1alpha1.AnnotationSandbox]
 	age := e.Now().Sub(lease.Spec.RenewTime.Time).Round(time.Second)
 	if age > report.Silence {
+		e.silent = true
 		e.wrong("agent", e.agentNext(ctx), "no agent was heard from for %s; every state is unknown%s", age, e.pods(ctx))
 		return
 	}
@@ -138,6 +140,7 @@ func (e *examination) agent(ctx context.Context) {
 		holder = *lease.Spec.HolderIdentity
 	}
 	if holder == "" {
+		e.silent = true
 		e.warn("agent", e.agentNext(ctx), "the last agent ended in good order %s ago, and no other has followed%s", age, e.pods(ctx))
 		return
 	}

@@ -25,7 +25,7 @@ import (
 // Result is what became of one object.
 type Result struct {
 	Object string `json:"object"` // Kind/namespace/name
-	Did    string `json:"did"`    // created, changed, unchanged, deleted
+	Did    string `json:"did"`    // created, changed, unchanged, deleted, released
 }
 
 // What became of an object.
@@ -34,6 +34,7 @@ const (
 	Changed   = "changed"
 	Unchanged = "unchanged"
 	Deleted   = "deleted"
+	Released  = "released" // of an App: its finalizer, so that it can be deleted without an agent; its objects stay
 )
 
 // Installer writes as one person.

@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -9,7 +10,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
+	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/deploy"
 	"plumb.dev/plumb/internal/fault"
 )
@@ -37,15 +40,61 @@ func (i *Installer) Remove(ctx context.Context, definitions bool) ([]Result, err
 	if err := i.untilNoPods(ctx, agent); err != nil {
 		return results, err
 	}
-	if definitions {
-		crds, err := Objects(Options{Parts: []string{deploy.CRDs}})
+	for _, step := range []func() ([]Result, error){
+		func() ([]Result, error) { return i.remove(ctx, rest) },
+		func() ([]Result, error) { return i.releaseApps(ctx) }, // an agent elsewhere has no rights any more to put it back
+		func() ([]Result, error) { return i.removeDefinitions(ctx, definitions) },
+	} {
+		did, err := step()
+		if results = append(results, did...); err != nil {
+			return results, err
+		}
+	}
+	return results, nil
+}
+
+func (i *Installer) removeDefinitions(ctx context.Context, wanted bool) ([]Result, error) {
+	if !wanted {
+		return nil, nil
+	}
+	crds, err := Objects(Options{Parts: []string{deploy.CRDs}})
+	if err != nil {
+		return nil, err
+	}
+	return i.remove(ctx, crds)
+}
+
+// releaseApps takes the finalizer off the Apps that were to go with their objects: without an agent nobody would, and neither
+// they nor the definition could ever be deleted. Their objects stay.
+func (i *Installer) releaseApps(ctx context.Context) ([]Result, error) {
+	apps, err := i.client.Resource(resources["App"]).List(ctx, metav1.ListOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the Apps: %w", err)
+	}
+	var results []Result
+	for _, app := range apps.Items {
+		rest := slices.DeleteFunc(app.GetFinalizers(), func(f string) bool { return f == v1alpha1.FinalizerPrune })
+		if len(rest) == len(app.GetFinalizers()) {
+			continue
+		}
+		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"finalizers": rest, "resourceVersion": app.GetResourceVersion()}})
 		if err != nil {
 			return results, err
 		}
-		rest = append(crds, rest...)
+		options := metav1.PatchOptions{FieldManager: Manager}
+		if i.DryRun {
+			options.DryRun = []string{metav1.DryRunAll}
+		}
+		_, err = i.client.Resource(resources["App"]).Namespace(app.GetNamespace()).Patch(ctx, app.GetName(), types.MergePatchType, patch, options)
+		if err != nil && !apierrors.IsNotFound(err) {
+			return results, fmt.Errorf("%s keeps its finalizer %s: %w", Name(&app), v1alpha1.FinalizerPrune, err)
+		}
+		results = append(results, Result{Object: Name(&app), Did: Released})
 	}
-	more, err := i.remove(ctx, rest)
-	return append(results, more...), err
+	return results, nil
 }
 
 // untilNoPods waits until the agent's pods are gone: an agent that still runs while its rights go would only say so.

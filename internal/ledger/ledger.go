@@ -8,10 +8,12 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -218,6 +220,42 @@ func (l *Ledger) DeleteApp(ctx context.Context, namespace, name string, uid type
 	return nil
 }
 
+// managerFinalizer owns finalizers: the App object itself is applied under another name, and without them.
+const managerFinalizer = v1alpha1.ManagerAgent + "-finalizer"
+
+// PutFinalizer puts a finalizer on an App that still is the one with this UID.
+func (l *Ledger) PutFinalizer(ctx context.Context, app *v1alpha1.App, finalizer string) error {
+	body := map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "App",
+		"metadata": map[string]any{"name": app.Name, "namespace": app.Namespace, "uid": app.UID, "finalizers": []string{finalizer}},
+	}
+	to := target{resource: "apps", namespace: app.Namespace, name: app.Name, manager: managerFinalizer}
+	if err := l.apply(ctx, to, body); err != nil {
+		return fmt.Errorf("put a finalizer on App %s/%s: %w", app.Namespace, app.Name, err)
+	}
+	return nil
+}
+
+// DropFinalizer takes a finalizer off an App whose finalizers are as they were seen, whoever put it there.
+func (l *Ledger) DropFinalizer(ctx context.Context, app *v1alpha1.App, finalizer string) error {
+	rest := slices.DeleteFunc(slices.Clone(app.Finalizers), func(f string) bool { return f == finalizer })
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/uid", "value": app.UID},
+		{"op": "test", "path": "/metadata/finalizers", "value": app.Finalizers},
+		{"op": "replace", "path": "/metadata/finalizers", "value": append([]string{}, rest...)},
+	})
+	if err != nil {
+		return err
+	}
+	err = l.rest.Patch(types.JSONPatchType).Namespace(app.Namespace).Resource("apps").Name(app.Name).
+		SetHeader("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json").
+		Param("fieldManager", v1alpha1.ManagerAgent).Body(patch).Do(ctx).Error()
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("take the finalizer off App %s/%s: %w", app.Namespace, app.Name, err)
+	}
+	return nil
+}
+
 // PutAppStatus writes the status of an App that still is the one with this UID.
 func (l *Ledger) PutAppStatus(ctx context.Context, namespace, name string, uid types.UID, status *v1alpha1.AppStatus) error {
 	if err := l.putStatus(ctx, target{kind: "App", resource: "apps", namespace: namespace, name: name, uid: uid}, status); err != nil {
@@ -239,6 +277,7 @@ type target struct {
 	kind, resource, subresource string
 	namespace, name             string
 	uid                         types.UID // of the object that it must be; "" is any
+	manager                     string    // "" is that of all bookkeeping
 }
 
 func (l *Ledger) putStatus(ctx context.Context, to target, status any) error {
@@ -313,7 +352,7 @@ func (l *Ledger) apply(ctx context.Context, to target, body any) error {
 	}
 	return req.SetHeader("Content-Type", string(types.ApplyPatchType)).
 		SetHeader("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json").
-		Param("fieldManager", v1alpha1.ManagerAgent).Param("force", "true").
+		Param("fieldManager", cmp.Or(to.manager, v1alpha1.ManagerAgent)).Param("force", "true").
 		Body(clean).Do(ctx).Error()
 }
 

@@ -15,10 +15,14 @@ func (t Target) Next() string {
 	switch {
 	case st.State == "" && st.AsOf == nil:
 		return "plumb sync " + address
+	case t.State == v1alpha1.StateUnknown && t.Ending():
+		return nextOfEnd(t.App)
 	case t.State == v1alpha1.StateUnknown:
 		return nextOfSilence
 	case t.State == v1alpha1.StateOK:
 		return ""
+	case t.Ending() && t.State != v1alpha1.StateFailed:
+		return fmt.Sprintf("wait; or leave what there still is in place: kubectl -n %s annotate --overwrite app %s %s=orphan", t.App.Namespace, t.App.Name, v1alpha1.AnnotationDelete)
 	case heldCount(st) > 0:
 		return "commit to the branch (an empty commit will do) with the line:  " + t.ConsentLines()[0]
 	}

@@ -286,3 +286,25 @@ func TestMatrixHidesNothing(t *testing.T) {
 		t.Errorf("%d rows, %d columns", len(m.Rows), len(m.Columns))
 	}
 }
+
+// An App that was deleted, and that no agent takes care of, says so and how to let it go.
+func TestAnAppThatCannotGo(t *testing.T) {
+	f := fleet()
+	deleted := metav1.NewTime(now.Add(-time.Hour))
+	f.Apps[0].DeletionTimestamp, f.Apps[0].Finalizers = &deleted, []string{v1alpha1.FinalizerPrune}
+	named := func() (texts []string) {
+		for _, trouble := range f.Troubles() {
+			if trouble.Name == f.Apps[0].Name {
+				texts = append(texts, trouble.Text+"\n"+trouble.Next)
+			}
+		}
+		return texts
+	}
+	if texts := strings.Join(named(), ""); strings.Contains(texts, "until an agent") {
+		t.Errorf("the agent is there: %q", texts)
+	}
+	f.Agent.Heard = now.Add(-5 * time.Minute)
+	if texts := strings.Join(named(), ""); !strings.Contains(texts, "until an agent has taken its objects away") || !strings.Contains(texts, `{"metadata":{"finalizers":null}}`) {
+		t.Errorf("it says %q", texts)
+	}
+}

@@ -31,7 +31,13 @@ func (f Fleet) Troubles() []Trouble {
 		if len(f.Apps)+len(f.Repos) == 0 {
 			return nil
 		}
-		return []Trouble{{State: v1alpha1.StateUnknown, Who: "agent", Text: silent + "; every state is unknown", Next: nextOfSilence}}
+		out := []Trouble{{State: v1alpha1.StateUnknown, Who: "agent", Text: silent + "; every state is unknown", Next: nextOfSilence}}
+		for _, t := range f.Targets() {
+			if t.Ending() {
+				out = append(out, Trouble{State: v1alpha1.StateUnknown, Who: t.Address(), Text: endsWithout, Next: nextOfEnd(t.App), Namespace: t.App.Namespace, Name: t.App.Name})
+			}
+		}
+		return out
 	}
 	var out []Trouble
 	for _, r := range f.Repos {
@@ -50,6 +56,18 @@ func (f Fleet) Troubles() []Trouble {
 }
 
 const nothingSaid = "the agent has said nothing yet"
+
+const endsWithout = "deleted, and kept until an agent has taken its objects away"
+
+// Ending tells whether the App was deleted, and is kept until its objects are gone.
+func (t Target) Ending() bool {
+	return t.App.DeletionTimestamp != nil && slices.Contains(t.App.Finalizers, v1alpha1.FinalizerPrune)
+}
+
+// nextOfEnd lets an App go that no agent takes care of.
+func nextOfEnd(app v1alpha1.App) string {
+	return fmt.Sprintf("start the agent; or let it go and leave its objects: kubectl -n %s patch app %s --type=merge -p '{\"metadata\":{\"finalizers\":null}}'", app.Namespace, app.Name)
+}
 
 const nextOfSilence = "kubectl -n plumb-system get lease plumb-agent"
 

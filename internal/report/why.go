@@ -72,6 +72,9 @@ func (w *whyPage) headline(t Target, agent Agent) {
 			known = "last known: " + Word(last)
 		}
 		summary = strings.TrimSuffix(silent+"; "+known+", "+t.Summary(), ", ")
+		if t.Ending() {
+			summary += "; it is " + endsWithout
+		}
 	}
 	head := fmt.Sprintf("%s %s  %s", s.Glyph(t.State), t.Address(), Word(t.State))
 	lines := s.wrap(summary, textWidth(head)+2)

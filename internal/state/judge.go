@@ -26,7 +26,7 @@ type judgement struct {
 // judge takes the first state of the precedence that is true.
 func judge(f Facts, before v1alpha1.AppStatus, now time.Time) judgement {
 	for _, rule := range []func(Facts, v1alpha1.AppStatus, time.Time) (judgement, bool){
-		lost, failed, unhealthy, drifted, rolling, waiting, paused,
+		ending, lost, failed, unhealthy, drifted, rolling, waiting, paused,
 	} {
 		if j, ok := rule(f, before, now); ok {
 			j.reason = cmp.Or(j.reason, fault.ApplyFailed) // a condition without a reason is refused by the API server
@@ -52,6 +52,22 @@ func waits(f *fault.Fault) bool {
 		return true
 	}
 	return false
+}
+
+// ending: its App is deleted, and its objects go with it.
+func ending(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
+	if f.Ending == "" || f.Fault != nil || len(f.failures()) > 0 {
+		return judgement{}, false
+	}
+	j := judgement{state: v1alpha1.StateRolling, reason: fault.Progressing, summary: f.Ending}
+	if f.Pause != nil || f.ReadOnly {
+		j.state, j.reason = v1alpha1.StateWaiting, fault.Paused
+		if f.ReadOnly {
+			j.reason = fault.ReadOnly
+		}
+	}
+	j.next = "annotation " + v1alpha1.AnnotationDelete + ": orphan on the App leaves what there still is in place"
+	return j, true
 }
 
 // lost: nobody can say how it is.

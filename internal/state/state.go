@@ -55,6 +55,7 @@ type Facts struct {
 	// Wanting: the newest commit was read, and what it names elsewhere, a chart or a source, cannot be had
 	Wanting bool
 	Lost    string // why the cluster cannot be heard; "" if it can
+	Ending  string // the App is deleted with its objects: how that goes; "" if it is not
 }
 
 // Judge gives the status with what it says about the state brought up to date: State, Summary, AsOf, Health, Blocking,
@@ -62,7 +63,7 @@ type Facts struct {
 // last plan changed.
 func Judge(f Facts, before v1alpha1.AppStatus, now time.Time) v1alpha1.AppStatus {
 	s := *before.DeepCopy()
-	blind := !f.looked() && (f.Fault == nil || f.aside()) && f.Lost == ""
+	blind := !f.looked() && (f.Fault == nil || f.aside()) && f.Lost == "" && f.Ending == ""
 	if blind && before.State != "" {
 		return s // nothing is known that was not known before: what was said holds until a pass has looked
 	}
