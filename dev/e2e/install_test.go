@@ -74,7 +74,7 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	s.says(s.plumbs(0, "doctor").stdout, "crds      5, of this version", "policies  2, of this version", "plumb-system/plumb-deployer may do everything",
 		"plumb-system/installed is read at "+first[:7], "every API group answers")
 	s.onDelete("installed", "prune") // it would go with its objects; that its definition goes is another matter
-	s.kill() // of the Deployment only simulated pods run
+	s.kill()                         // of the Deployment only simulated pods run
 	s.says(s.plumbs(0, "uninstall", "--dry-run").stdout, "deleted  Deployment/plumb-system/plumb-agent", "nothing was changed")
 	s.live("Deployment/plumb-system/plumb-agent")
 	s.says(s.plumbs(0, "uninstall").stdout, "deleted  ClusterRole/plumb-agent", "released  App/plumb-system/installed", "what apps have delivered runs on")
