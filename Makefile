@@ -18,17 +18,19 @@ BIN := $(CURDIR)/bin
 # The binaries that the tests drive.
 export PLUMB            := $(BIN)/plumb
 export PLUMB_PLAYGROUND := $(BIN)/plumb-playground
+export PLUMB_GITEA      := $(BIN)/gitea
 
 cli     := plumb.dev/plumb/internal/cli
 release := $(shell git describe --tags --dirty --match 'v*' 2>/dev/null)
 commit  := $(shell git rev-parse HEAD 2>/dev/null)
 ldflags := -s -w -X $(cli).release=$(release) -X $(cli).commit=$(commit)
 
-# The stages of `make test`, in order. The playground is built beside the first of them.
-STAGES := fmt-check build generated unit scripts race vet lint upstream e2e corpus
+# The stages of `make test`, in order. The playground and Gitea, which take long to build, are built beside the first of them.
+STAGES := fmt-check build generated unit scripts race vet lint upstream e2e corpus forge
+BESIDE := playground,gitea
 
 # Tests of these names belong to a stage of their own: what they need is slow or is not in the tree. internal/arch knows them too.
-apart := ^Test(Script|Corpus|Upstream|Browser)
+apart := ^Test(Script|Corpus|Upstream|Browser|Gitea)
 
 # $(call having,DIR,NAME): the packages below DIR that have a test whose name begins with NAME.
 having = $(shell cd $(1) && grep -rlE --include='*_test.go' --exclude-dir=dev '^func $(2)' . 2>/dev/null | xargs -r -n1 dirname | sort -u)
@@ -52,6 +54,9 @@ build: need ## The product: bin/plumb
 playground: need ## A control plane with simulated nodes: bin/plumb-playground, cached outside the tree by its inputs
 	@scripts/playground $(PLUMB_PLAYGROUND)
 
+gitea: need need-gcc ## A Gitea for tests: bin/gitea, cached outside the tree by its inputs
+	@scripts/gitea $(PLUMB_GITEA)
+
 image: build ## The agent's container image as an OCI layout, of packages that apt loads: make image OUT=bin/image
 	go -C dev/image run . -plumb $(PLUMB) -out $(abspath $(or $(OUT),bin/image)) -version '$(or $(release),devel)' -revision '$(commit)' \
 		-time $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
@@ -71,7 +76,7 @@ clean: ## Remove bin/; the caches outside the tree stay
 ##@ Test
 
 test: need ## Everything: each stage below, then a table of their times
-	@$(stages) run -beside playground $(STAGES)
+	@$(stages) run -beside $(BESIDE) $(STAGES)
 
 fmt-check: ## gofmt
 	@files=$$(gofmt -l .); \
@@ -81,11 +86,13 @@ vet: playground ## go vet, all modules
 	go vet ./...
 	go -C dev vet ./...
 	go -C dev/image vet ./...
+	go -C dev/forge vet ./...
 
 lint: playground ## staticcheck, all modules
 	@mkdir -p $(BIN)
 	go -C dev build -o $(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
-	@s=0; $(BIN)/staticcheck ./... || s=1; cd dev; $(BIN)/staticcheck ./... || s=1; cd image; $(BIN)/staticcheck ./... || s=1; exit $$s
+	@s=0; $(BIN)/staticcheck ./... || s=1; cd dev; $(BIN)/staticcheck ./... || s=1; cd image; $(BIN)/staticcheck ./... || s=1; \
+	cd ../forge; $(BIN)/staticcheck ./... || s=1; exit $$s
 
 generated: ## The generated files are those that the generator writes
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
@@ -121,6 +128,10 @@ corpus: build playground ## The applications of ../shared/corpus: found, and dep
 upstream: build ## The corpus rendered as the upstream kustomize and helm render it
 	$(call tally,upstream,$(call devtest,-timeout 30m -run '^TestUpstream',$(call having,dev,TestUpstream)))
 
+forge: build playground gitea ## Pull requests, statuses and merges at a real Gitea
+	$(call tally,forge,$(call gotest,.,-count=1 -timeout 20m -run '^TestGitea',$(call having,.,TestGitea)) \
+		$(call devtest,-timeout 30m -run '^TestGitea',$(call having,dev,TestGitea)))
+
 page: build playground ## The page in a real browser
 	@scripts/need chromium
 	$(call tally,page,$(call devtest,-timeout 20m -run '^TestBrowser',$(call having,dev,TestBrowser)))
@@ -140,4 +151,4 @@ need-sshd:
 need-gcc:
 	@scripts/need gcc=build-essential
 
-.PHONY: up build playground image bench generate recording clean test fmt-check vet lint generated unit arch scripts race e2e corpus upstream page help need need-gcc need-sshd
+.PHONY: up build playground gitea image bench generate recording clean test fmt-check vet lint generated unit arch scripts race e2e corpus upstream forge page help need need-gcc need-sshd

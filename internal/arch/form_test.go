@@ -203,8 +203,8 @@ func TestSentences(t *testing.T) {
 
 // The stages that run tests by their names (Makefile, apart) look for them in certain modules: elsewhere nobody would run them.
 func TestNamesBelongToStages(t *testing.T) {
-	inRoot, inDev := regexp.MustCompile(`^Test(Script|Corpus)`), regexp.MustCompile(`^Test(Corpus|Upstream|Browser)`)
-	apart := regexp.MustCompile(`^Test(Script|Corpus|Upstream|Browser)`)
+	inRoot, inDev := regexp.MustCompile(`^Test(Script|Corpus|Gitea)`), regexp.MustCompile(`^Test(Corpus|Upstream|Browser|Gitea)`)
+	apart := regexp.MustCompile(`^Test(Script|Corpus|Upstream|Browser|Gitea)`)
 	for _, p := range theTree(t).sorted() {
 		looked := inRoot
 		if within(p.dir, "dev") {

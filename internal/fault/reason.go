@@ -54,6 +54,9 @@ const (
 	Drifted        Reason = "Drifted"
 	Fight          Reason = "Fight"
 
+	// forge
+	ForgeFailed Reason = "ForgeFailed"
+
 	// agent
 	Paused      Reason = "Paused"
 	Held        Reason = "Held"

@@ -13,11 +13,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
 const usage = `usage:
-    stages run [-beside TARGET] TARGET...   run make targets in order, TARGET of -beside in the background from the start
+    stages run [-beside A,B] TARGET...      run make targets in order, those of -beside in the background from the start
     go test -json ... | stages tally NAME   print test results; fail if a test failed or none ran`
 
 // countsVar names the directory where tally leaves its counts for run.
@@ -31,9 +32,9 @@ func main() {
 	case len(args) == 2 && args[0] == "tally":
 		os.Exit(tally(args[1], os.Stdin, os.Stdout, os.Getenv(countsVar)))
 	case len(args) > 3 && args[0] == "run" && args[1] == "-beside":
-		os.Exit(run(ctx, args[2], args[3:]))
+		os.Exit(run(ctx, strings.Split(args[2], ","), args[3:]))
 	case len(args) > 1 && args[0] == "run":
-		os.Exit(run(ctx, "", args[1:]))
+		os.Exit(run(ctx, nil, args[1:]))
 	}
 	fmt.Fprintln(os.Stderr, usage)
 	os.Exit(2)

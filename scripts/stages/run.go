@@ -22,8 +22,8 @@ type stage struct {
 	counts *counts // of a stage that ran Go tests
 }
 
-// run makes the targets in order, beside in the background from the start, and prints the table.
-func run(ctx context.Context, beside string, targets []string) int {
+// run makes the targets in order, those of beside, also in order, in the background from the start, and prints the table.
+func run(ctx context.Context, beside, targets []string) int {
 	dir, err := os.MkdirTemp("", "stages-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -41,26 +41,24 @@ func run(ctx context.Context, beside string, targets []string) int {
 		fmt.Printf("\n── %s\n", target)
 		done = append(done, perform(ctx, target, dir, os.Stdout))
 	}
-	if beside != "" {
-		done = append([]stage{<-background}, done...)
-	}
-	return tell(os.Stdout, done, time.Since(began))
+	return tell(os.Stdout, append(<-background, done...), time.Since(began))
 }
 
-// startBeside makes a target while others run. What it prints is kept and shown only if it fails.
-func startBeside(ctx context.Context, target, dir string) <-chan stage {
-	ended := make(chan stage, 1)
-	if target == "" {
-		return ended
-	}
+// startBeside makes targets one after the other while others run. What they print is kept and shown only if one fails.
+func startBeside(ctx context.Context, targets []string, dir string) <-chan []stage {
+	ended := make(chan []stage, 1)
 	go func() {
-		var said strings.Builder
-		s := perform(ctx, target, dir, &said)
-		s.beside = true
-		if s.err != nil {
-			fmt.Printf("\n── %s (beside)\n%s", target, said.String())
+		var done []stage
+		for _, target := range targets {
+			var said strings.Builder
+			s := perform(ctx, target, dir, &said)
+			s.beside = true
+			if s.err != nil {
+				fmt.Printf("\n── %s (beside)\n%s", target, said.String())
+			}
+			done = append(done, s)
 		}
-		ended <- s
+		ended <- done
 	}()
 	return ended
 }

@@ -137,10 +137,13 @@ func TestRun(t *testing.T) {
 	if err := os.WriteFile("Makefile", []byte(makefile), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code := run(t.Context(), "slow", []string{"good"}); code != 0 {
+	if code := run(t.Context(), []string{"slow", "good"}, []string{"good"}); code != 0 {
 		t.Errorf("good: exit code %d", code)
 	}
-	if code := run(t.Context(), "", []string{"bad", "good"}); code != 1 {
+	if code := run(t.Context(), nil, []string{"bad", "good"}); code != 1 {
 		t.Errorf("a failed stage must fail the run: exit code %d", code)
+	}
+	if code := run(t.Context(), []string{"bad", "slow"}, []string{"good"}); code != 1 {
+		t.Errorf("one that failed beside the others must fail the run: exit code %d", code)
 	}
 }
