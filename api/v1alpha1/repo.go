@@ -61,6 +61,27 @@ type RepoSpec struct {
 	// Chart repositories that need a credential, or that are not on the public network.
 	// +kubebuilder:validation:MaxItems=100
 	Charts []ChartAccess `json:"charts,omitempty"`
+	// The forge that the repository lives in. If set, each commit that changed an app gets a status there, per environment.
+	Forge *Forge `json:"forge,omitempty"`
+}
+
+// Forge is where pull requests and commit statuses of the repository are.
+type Forge struct {
+	// Which API it speaks: github, gitlab, or gitea, which is Forgejo too.
+	// +kubebuilder:validation:XValidation:rule="self in ['github', 'gitlab', 'gitea']",message="the kind of a forge is github, gitlab or gitea (Forgejo too)"
+	// +kubebuilder:validation:MaxLength=32
+	Kind string `json:"kind"`
+	// Name of a Secret in this namespace with the key token or, for a GitHub App, app-id and private-key; optionally ca.crt.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Secret string `json:"secret"`
+	// Address of the forge, https://… or http://… on loopback. Default: the host of url, by https.
+	// +kubebuilder:validation:MaxLength=2048
+	URL string `json:"url,omitempty"`
+	// Beginning of the names of the statuses. Default plumb. Two installations that deliver the same repository need two.
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	Context string `json:"context,omitempty"`
 }
 
 // ChartAccess lets the charts below an address be fetched, with a credential that is sent nowhere else.

@@ -33,6 +33,8 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/chart"
 	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/forge/dial"
+	"plumb.dev/plumb/internal/herald"
 	"plumb.dev/plumb/internal/ledger"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/render"
@@ -79,6 +81,8 @@ type Agent struct {
 	tenure     *tenure
 	unlock     func() // the cache folder
 	recorder   *recorder
+	herald     *herald.Herald
+	forges     dial.Forges
 	born       time.Time // when it began to act: a standby waits before that
 	workers    sync.WaitGroup
 	end        context.CancelFunc // ends life
@@ -184,6 +188,7 @@ func (ag *Agent) connect() (err error) {
 	}
 	ag.recorder = newRecorder(ag.ledger, filepath.Join(options.CacheDir, "record"), ag.log)
 	ag.recorder.calm = ag.precedence.calm
+	ag.herald = herald.New(ag.forgeOf, filepath.Join(options.CacheDir, "forge"), ag.log)
 	if ag.facts, err = cluster.NewFacts(ag.cluster, ag.healthRules, ag.objectChanged); err != nil {
 		return err
 	}
@@ -223,6 +228,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 	}
 	context.AfterFunc(ctx, ag.queue.ShutDown)
 	ag.recorder.run(ctx)
+	ag.herald.Run(ctx)
 	ag.startRepositories()
 	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readonly", ag.options.ReadOnly)
 	return nil

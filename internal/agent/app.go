@@ -336,6 +336,9 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	}
 	ag.cache.Forget(cacheKey(o))
 	ag.recorder.forget(string(o.UID))
+	if maker := (types.NamespacedName{Namespace: o.Namespace, Name: makerOf(o)}); ag.hasForge(maker) {
+		ag.herald.Gone(maker.String(), shownName(o))
+	}
 	if ended {
 		ag.log.Info("an App was deleted with its objects", "app", key.String())
 	} else {

@@ -94,6 +94,7 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	t.settle()
 	t.tellDependents()
 	t.record(ctx)
+	t.announce()
 	t.retire(ctx)
 	if pause := time.Until(a.retryAt); pause > 0 {
 		ag.queue.AddAfter(key, pause+time.Millisecond) // an earlier wake-up has taken the place of the one that was asked for

@@ -129,6 +129,7 @@ func (ag *Agent) dropRepo(o *v1alpha1.Repo) {
 	if r == nil {
 		return
 	}
+	ag.herald.Forget(key.String())
 	r.mu.Lock()
 	r.gone = true
 	r.holdTrace(nil)

@@ -157,6 +157,9 @@ func (e *examination) repositories(ctx context.Context) {
 		if r.Spec.Webhook != nil {
 			e.secret(ctx, name, r.Namespace, r.Spec.Webhook.Secret, "secret")
 		}
+		if r.Spec.Forge != nil {
+			e.secret(ctx, name, r.Namespace, r.Spec.Forge.Secret, "token", "private-key")
+		}
 		ready := apimeta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionReady)
 		switch {
 		case r.Status.StaleSince != nil:

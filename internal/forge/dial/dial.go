@@ -1,13 +1,15 @@
 // Package dial opens the forge that an access names, with the adapter of its kind.
 //
 // Accesses with the same credential at the same forge share one rate limit: what a forge asks of one of them all of them
-// obey. The package never asks a forge anything itself, and keeps no credential but inside of what it opened.
+// obey. What was opened is given again for the same access, with its connections. The package never asks a forge anything
+// itself, and keeps no credential but inside of what it opened.
 //
 // Start at Forges.
 package dial
 
 import (
 	"crypto/sha256"
+	"strings"
 	"sync"
 
 	"plumb.dev/plumb/internal/fault"
@@ -19,9 +21,14 @@ import (
 
 // Forges opens forges. The zero value is ready, and safe for concurrent use.
 type Forges struct {
-	mu    sync.Mutex
-	gates map[[sha256.Size]byte]*forge.Gate
+	mu     sync.Mutex
+	gates  map[digest]*forge.Gate
+	opened map[digest]forge.Forge
 }
+
+type digest [sha256.Size]byte
+
+func digestOf(parts ...string) digest { return sha256.Sum256([]byte(strings.Join(parts, "\x00"))) }
 
 // Open gives the forge of an access.
 func (f *Forges) Open(access forge.Access) (forge.Forge, error) {
@@ -32,7 +39,24 @@ func (f *Forges) Open(access forge.Access) (forge.Forge, error) {
 	if !access.App.IsZero() && access.Kind != forge.GitHub {
 		return nil, fault.New(fault.CredentialsRefused, "only GitHub has Apps, and the forge is %s", access.Kind).WithNext("write a token into the Secret")
 	}
-	gate := f.gate(access)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := digestOf(string(access.Kind), access.URL, access.Repository, access.Token.Reveal(), access.App.ID, access.App.Key.Reveal(), string(access.CA))
+	if there, ok := f.opened[key]; ok {
+		return there, nil
+	}
+	opened, err := open(access, f.gate(access))
+	if err != nil {
+		return nil, err
+	}
+	if f.opened == nil {
+		f.opened = map[digest]forge.Forge{}
+	}
+	f.opened[key] = opened
+	return opened, nil
+}
+
+func open(access forge.Access, gate *forge.Gate) (forge.Forge, error) {
 	switch access.Kind {
 	case forge.GitHub:
 		return given(github.New(access, gate))
@@ -52,12 +76,11 @@ func given[F forge.Forge](f F, err error) (forge.Forge, error) {
 	return f, nil
 }
 
+// gate gives the gate of a credential. f.mu is held.
 func (f *Forges) gate(access forge.Access) *forge.Gate {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	key := sha256.Sum256([]byte(access.URL + "\x00" + access.Token.Reveal() + "\x00" + access.App.ID))
+	key := digestOf(access.URL, access.Token.Reveal(), access.App.ID)
 	if f.gates == nil {
-		f.gates = map[[sha256.Size]byte]*forge.Gate{}
+		f.gates = map[digest]*forge.Gate{}
 	}
 	if f.gates[key] == nil {
 		f.gates[key] = &forge.Gate{}

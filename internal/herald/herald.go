@@ -1,0 +1,264 @@
+// Package herald tells a forge how the commits of a repository went: a status per commit and environment, and a deployment
+// where the forge has them.
+//
+// It is told how apps are, and works behind whoever tells it: nothing waits for a forge, a forge that is down is asked again,
+// and one that wants to be left alone is. What was told last is kept in a folder, so that a start tells nothing twice. It
+// never asks how an app is, never reads anything of a forge but what stands there, and without a forge it does nothing.
+//
+// Start at Herald.Tell; word.go says what is told.
+package herald
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/forge"
+)
+
+const (
+	// gatherFor is how long news of one commit are gathered into one status.
+	gatherFor = 500 * time.Millisecond
+	// pendingPause is the least time between two sentences about what is under way: pods become ready one by one.
+	pendingPause = 15 * time.Second
+	// tellFor is how long one telling may take.
+	tellFor = time.Minute
+	// workers is how many statuses are written at once.
+	workers = 2
+	// triesOfNoUse is how often something is tried again that no retry is likely to mend: a commit that the forge does not know,
+	// a right that the token has not got. Other trouble is tried for ever.
+	triesOfNoUse = 5
+)
+
+// Place is where the commits of a Repo are told of.
+type Place struct {
+	Forge   forge.Reports
+	Context string // the beginning of the statuses' names
+	Branch  string // that is followed, "" if it is none
+}
+
+// Open gives the place of a Repo, nil if it has none (any more).
+type Open func(ctx context.Context, repo string) (*Place, error)
+
+// Herald tells forges. Make it with New.
+type Herald struct {
+	open  Open
+	log   *slog.Logger
+	queue workqueue.TypedRateLimitingInterface[subject]
+
+	mu      sync.Mutex
+	book    book
+	trouble map[string]string // by Repo: what was logged last
+}
+
+// subject is what one status is of.
+type subject struct {
+	Repo, Commit, Env string
+}
+
+// News is how an app is.
+type News struct {
+	App     string   // as people call it: cart/prod
+	Env     string   // "" is none
+	Commits []string // that changed it and came together, in full
+	Result  Result
+	Why     string // one sentence: what it waits for, or what failed and why
+	Took    time.Duration
+}
+
+// Result is how a commit went with one app.
+type Result string
+
+// The results.
+const (
+	Rolling Result = "rolling" // or waits
+	OK      Result = "ok"
+	Failed  Result = "failed"
+)
+
+// New makes a herald that keeps what it told below dir.
+func New(open Open, dir string, log *slog.Logger) *Herald {
+	return &Herald{
+		open: open, book: book{dir: dir, repos: map[string]*chapter{}}, log: log, trouble: map[string]string{},
+		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[subject](2*time.Second, 10*time.Minute)),
+	}
+}
+
+// Run tells until ctx ends.
+func (h *Herald) Run(ctx context.Context) {
+	context.AfterFunc(ctx, h.queue.ShutDown)
+	for range workers {
+		go func() {
+			for {
+				s, shutdown := h.queue.Get()
+				if shutdown {
+					return
+				}
+				h.work(ctx, s)
+				h.queue.Done(s)
+			}
+		}()
+	}
+}
+
+// Tell takes in how an app of a Repo is. It never waits.
+func (h *Herald) Tell(repo string, n News) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	apps := h.book.of(repo).Apps
+	before := apps[n.App]
+	apps[n.App] = n
+	if before.equal(n) && h.tells(repo, n) {
+		return
+	}
+	h.wake(repo, before)
+	h.wake(repo, n)
+}
+
+// Gone takes in that an app is there no more.
+func (h *Herald) Gone(repo, app string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	apps := h.book.of(repo).Apps
+	before, ok := apps[app]
+	if !ok {
+		return
+	}
+	delete(apps, app)
+	h.wake(repo, before)
+}
+
+// Forget drops all that is known of a Repo that is gone.
+func (h *Herald) Forget(repo string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.trouble, repo)
+	h.book.forget(repo)
+}
+
+func (h *Herald) wake(repo string, n News) {
+	for _, commit := range n.Commits {
+		h.queue.AddAfter(subject{repo, commit, n.Env}, gatherFor)
+	}
+}
+
+// tells tells whether something was told of every commit of the news. h.mu is held.
+func (h *Herald) tells(repo string, n News) bool {
+	for _, commit := range n.Commits {
+		if _, known := h.book.of(repo).Told[subject{repo, commit, n.Env}.page()]; !known {
+			return false
+		}
+	}
+	return true
+}
+
+func (n News) equal(m News) bool {
+	return n.App == m.App && n.Env == m.Env && n.Result == m.Result && n.Why == m.Why && n.Took == m.Took && slices.Equal(n.Commits, m.Commits)
+}
+
+// work tells what is to be told of one commit.
+func (h *Herald) work(ctx context.Context, s subject) {
+	h.mu.Lock()
+	told, known := h.book.of(s.Repo).Told[s.page()]
+	now, worth := wordOf(h.of(s), told.word, known)
+	h.mu.Unlock()
+	if !worth {
+		h.queue.Forget(s)
+		return
+	}
+	if pause := pendingPause - time.Since(told.At); known && told.State == forge.Pending && now.State == forge.Pending && pause > 0 {
+		h.queue.AddAfter(s, pause)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, tellFor)
+	defer cancel()
+	if err := h.tell(ctx, s, now); err != nil {
+		h.failed(ctx, s, err)
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.queue.Forget(s)
+	if h.trouble[s.Repo] != "" {
+		delete(h.trouble, s.Repo)
+		h.log.Info("the forge is told again how commits went", "repo", s.Repo)
+	}
+	if err := h.book.note(s, now, time.Now()); err != nil {
+		h.log.Warn("what was told is not kept: the next start tells it again", "repo", s.Repo, "error", err)
+	}
+}
+
+// of lists the news that a subject is made of, by app. h.mu is held.
+func (h *Herald) of(s subject) []News {
+	var list []News
+	apps := h.book.of(s.Repo).Apps
+	for _, app := range slices.Sorted(maps.Keys(apps)) {
+		if n := apps[app]; n.Env == s.Env && slices.Contains(n.Commits, s.Commit) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// tell writes the status, and the deployment if there is an environment.
+func (h *Herald) tell(ctx context.Context, s subject, w word) error {
+	at, err := h.open(ctx, s.Repo)
+	if at == nil || err != nil {
+		return err
+	}
+	name := at.Context + "/deploy"
+	if s.Env != "" {
+		name += "/" + s.Env
+	}
+	if err := at.Forge.SetStatus(ctx, s.Commit, forge.Status{Context: name, State: w.State, Description: w.Text, Ref: at.Branch}); err != nil {
+		return err
+	}
+	if s.Env == "" || at.Branch == "" {
+		return nil
+	}
+	_, err = at.Forge.Deploy(ctx, forge.Deployment{Environment: s.Env, Commit: s.Commit, Ref: at.Branch, Progress: progresses[w.State], Description: w.Text})
+	if f := fault.Of(err, fault.ForgeFailed); f != nil && f.Code == forge.CodeRight {
+		h.once(s.Repo, "the forge is not told of deployments: the token may not", err)
+		return nil // the status says the same
+	}
+	return err
+}
+
+var progresses = map[forge.State]forge.Progress{forge.Pending: forge.Running, forge.Success: forge.Succeeded, forge.Failure: forge.Failed}
+
+// failed has it tried again: when the forge wants to be asked, or later and later.
+func (h *Herald) failed(ctx context.Context, s subject, err error) {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return
+	}
+	f := fault.Of(err, fault.ForgeFailed)
+	h.once(s.Repo, "the forge is not told how commits went; it is tried again, and nothing waits for it", f)
+	if until, ok := forge.RetryAt(err); ok {
+		h.queue.AddAfter(s, time.Until(until)+gatherFor)
+		return
+	}
+	ofNoUse := f.Code == forge.CodeMissing || f.Code == forge.CodeInvalid || f.Code == forge.CodeRight
+	if ofNoUse && h.queue.NumRequeues(s) >= triesOfNoUse {
+		h.queue.Forget(s)
+		return
+	}
+	h.queue.AddRateLimited(s)
+}
+
+// once logs trouble of a Repo that was not logged last.
+func (h *Herald) once(repo, text string, err error) {
+	h.mu.Lock()
+	known := h.trouble[repo] == err.Error()
+	h.trouble[repo] = err.Error()
+	h.mu.Unlock()
+	if !known {
+		h.log.Warn(text, "repo", repo, "error", err)
+	}
+}

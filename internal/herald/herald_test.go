@@ -1,0 +1,202 @@
+package herald
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"plumb.dev/plumb/internal/forge"
+	"plumb.dev/plumb/internal/forge/dial"
+	"plumb.dev/plumb/internal/forge/forgetest/githubtest"
+)
+
+func TestWordOf(t *testing.T) {
+	ok := func(app string) News { return News{App: app, Result: OK, Took: 42 * time.Second} }
+	rolling := News{App: "web/prod", Result: Rolling, Why: "Deployment web: 1 of 3 pods are ready"}
+	failed := News{App: "pay/prod", Result: Failed, Why: "Deployment pay: ImagePullBackOff"}
+	pending, success, failure := word{forge.Pending, "p"}, word{forge.Success, "s"}, word{forge.Failure, "f"}
+	for _, test := range []struct {
+		reason string
+		apps   []News
+		told   word
+		known  bool
+		want   word
+		worth  bool
+	}{
+		{"nothing is known of it", nil, word{}, false, word{}, false},
+		{"one app is under way", []News{rolling}, word{}, false, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready"}, true},
+		{"and still is", []News{rolling}, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready"}, true, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready"}, false},
+		{"one is ok", []News{ok("web/prod")}, pending, true, word{forge.Success, "web/prod is ok after 42s"}, true},
+		{"several are", []News{ok("a"), ok("b")}, pending, true, word{forge.Success, "2 apps are ok after 42s"}, true},
+		{"one waits and one is ok", []News{ok("a"), rolling}, pending, true, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready (1 of 2 apps are ok)"}, true},
+		{"one failed: that is what counts", []News{ok("a"), rolling, failed}, pending, true, word{forge.Failure, "pay/prod: Deployment pay: ImagePullBackOff (1 of 3 apps are ok)"}, true},
+		{"without a sentence there is a word", []News{{App: "a", Result: Failed}}, word{}, false, word{forge.Failure, "a is failed"}, true},
+		{"replaced while it was under way", nil, pending, true, word{forge.Success, "another commit took its place before it was ok"}, true},
+		{"replaced after it was ok", nil, success, true, success, false},
+		{"replaced after it failed: it did fail", nil, failure, true, failure, false},
+	} {
+		now, worth := wordOf(test.apps, test.told, test.known)
+		if now != test.want || worth != test.worth {
+			t.Errorf("%s: %+v, %v, want %+v, %v", test.reason, now, worth, test.want, test.worth)
+		}
+	}
+}
+
+// town is a herald with a GitHub to tell.
+type town struct {
+	*testing.T
+	*Herald
+	hub *githubtest.Hub
+	dir string
+}
+
+func newTown(t *testing.T, hub *githubtest.Hub, dir string) *town {
+	t.Helper()
+	f, err := new(dial.Forges).Open(hub.Access())
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(_ context.Context, repo string) (*Place, error) {
+		if repo != "plumb-system/fleet" {
+			return nil, nil
+		}
+		return &Place{Forge: f, Context: "plumb", Branch: "main"}, nil
+	}
+	h := New(open, dir, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	h.Run(ctx)
+	return &town{t, h, hub, dir}
+}
+
+func (w *town) stands(commit, context string, want forge.State, text string) {
+	w.Helper()
+	deadline, tick := time.After(30*time.Second), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for {
+		is := w.hub.Scene().Shown(commit, context)
+		if len(is) == 1 && is[0].State == want && strings.Contains(is[0].Description, text) {
+			return
+		}
+		select {
+		case <-deadline:
+			w.Fatalf("%s of %s is %+v, want %s %q", context, commit[:7], is, want, text)
+		case <-tick.C:
+		}
+	}
+}
+
+func push(hub *githubtest.Hub, n int) string {
+	return hub.Scene().Push("main", "", map[string]string{"a.yaml": fmt.Sprint(n)})
+}
+
+const fleet = "plumb-system/fleet"
+
+// A commit is pending, then it is ok, per environment; the deployment moves with it.
+func TestACommitIsTold(t *testing.T) {
+	w := newTown(t, githubtest.New(t), t.TempDir())
+	commit := push(w.hub, 1)
+	w.Tell(fleet, News{App: "web/prod", Env: "prod", Commits: []string{commit}, Result: Rolling, Why: "Deployment web: 0 of 1 pods are ready"})
+	w.Tell(fleet, News{App: "web/test", Env: "test", Commits: []string{commit}, Result: OK})
+	w.stands(commit, "plumb/deploy/prod", forge.Pending, "Deployment web")
+	w.stands(commit, "plumb/deploy/test", forge.Success, "web/test is ok")
+	w.Tell(fleet, News{App: "web/prod", Env: "prod", Commits: []string{commit}, Result: OK, Took: time.Minute})
+	w.stands(commit, "plumb/deploy/prod", forge.Success, "web/prod is ok after 1m0s")
+	if is := w.hub.Scene().Deploys("prod"); len(is) != 1 || is[0].Progress == forge.Failed {
+		t.Errorf("%+v", is)
+	}
+	w.Tell(fleet, News{App: "plain", Commits: []string{commit}, Result: Failed, Why: "no"})
+	w.stands(commit, "plumb/deploy", forge.Failure, "plain: no")
+	w.Tell("other/repo", News{App: "x", Commits: []string{commit}, Result: OK}) // it has no forge
+}
+
+// What was told is not told again by the next life, and what it did not yet hear of does not count as ok.
+func TestANewLifeTellsNothingTwice(t *testing.T) {
+	hub, dir := githubtest.New(t), t.TempDir()
+	commit := push(hub, 1)
+	ok := News{App: "a", Env: "prod", Commits: []string{commit}, Result: OK}
+	failed := News{App: "b", Env: "prod", Commits: []string{commit}, Result: Failed, Why: "broken"}
+	one := newTown(t, hub, dir)
+	one.Tell(fleet, ok)
+	one.Tell(fleet, failed)
+	one.stands(commit, "plumb/deploy/prod", forge.Failure, "broken (1 of 2")
+	one.waitForFile()
+	hub.Calls()
+
+	two := newTown(t, hub, dir)
+	two.Tell(fleet, ok) // and b comes later
+	later := push(hub, 2)
+	two.Tell(fleet, News{App: "c", Env: "prod", Commits: []string{later}, Result: OK})
+	two.stands(later, "plumb/deploy/prod", forge.Success, "c is ok")
+	two.stands(commit, "plumb/deploy/prod", forge.Failure, "broken")
+	for _, call := range hub.Calls() {
+		if strings.Contains(call, commit) {
+			t.Errorf("the commit was told again: %s", call)
+		}
+	}
+}
+
+// waitForFile waits until what was told is kept.
+func (w *town) waitForFile() {
+	w.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		files, _ := filepath.Glob(filepath.Join(w.dir, "*.json"))
+		if len(files) == 1 {
+			if data, err := os.ReadFile(files[0]); err == nil && strings.Contains(string(data), `"failure"`) {
+				return
+			}
+		}
+		if w.Context().Err() != nil {
+			w.Fatal("nothing was kept")
+		}
+	}
+}
+
+// A commit whose apps another commit took over is not pending for ever.
+func TestAReplacedCommitIsEnded(t *testing.T) {
+	w := newTown(t, githubtest.New(t), t.TempDir())
+	one, two := push(w.hub, 1), push(w.hub, 2)
+	w.Tell(fleet, News{App: "web", Env: "prod", Commits: []string{one}, Result: Rolling})
+	w.stands(one, "plumb/deploy/prod", forge.Pending, "")
+	w.Tell(fleet, News{App: "web", Env: "prod", Commits: []string{two}, Result: Rolling})
+	w.stands(one, "plumb/deploy/prod", forge.Success, "another commit took its place")
+	w.stands(two, "plumb/deploy/prod", forge.Pending, "")
+	w.Gone(fleet, "web")
+	w.stands(two, "plumb/deploy/prod", forge.Success, "")
+}
+
+// A forge that is down is told when it is up again, what is true then; one that asks for patience is left alone meanwhile.
+func TestAForgeThatIsDown(t *testing.T) {
+	for _, test := range []struct {
+		reason string
+		answer func(w http.ResponseWriter)
+	}{
+		{"down", func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }},
+		{"asks for patience", func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}},
+	} {
+		t.Run(test.reason, func(t *testing.T) {
+			w := newTown(t, githubtest.New(t), t.TempDir())
+			commit := push(w.hub, 1)
+			failed := make(chan struct{})
+			w.hub.Next(func(*http.Request) bool { return true }, func(rw http.ResponseWriter, _ *http.Request) {
+				test.answer(rw)
+				close(failed)
+			})
+			w.Tell(fleet, News{App: "web", Env: "prod", Commits: []string{commit}, Result: Rolling})
+			<-failed
+			w.Tell(fleet, News{App: "web", Env: "prod", Commits: []string{commit}, Result: OK})
+			w.stands(commit, "plumb/deploy/prod", forge.Success, "web is ok")
+		})
+	}
+}
