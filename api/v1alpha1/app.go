@@ -153,6 +153,14 @@ const (
 	ConditionStalled     = "Stalled"
 )
 
+// EndHooks are the hooks around the end of an app, of the revision that was applied last.
+type EndHooks struct {
+	// The revision that has their manifests.
+	Revision string `json:"revision"`
+	// Each as "PreDelete Job/shop/backup", at most 20.
+	Hooks []string `json:"hooks"`
+}
+
 // AppStatus is what the agent knows of the app.
 type AppStatus struct {
 	State State `json:"state,omitempty"`
@@ -186,6 +194,8 @@ type AppStatus struct {
 	// The last revision with nothing held: consent counts from its children on.
 	ConsentBase string       `json:"consentBase,omitempty"`
 	WaitingFor  []WaitingFor `json:"waitingFor,omitempty"`
+	// The hooks that run when the app goes.
+	EndHooks *EndHooks `json:"endHooks,omitempty"`
 	// What would be done and is not, while the app waits: for plumb sync, for another app, or because the agent is read-only.
 	Pending *Pending `json:"pending,omitempty"`
 	// Names of Inventory objects.

@@ -52,7 +52,7 @@ const (
 	AnnotationReturn   = "plumb.dev/give-back" // on App: any new token gives the objects back, while the App is paused
 	AnnotationPrune    = "plumb.dev/prune"     // on an object: never or consent
 	AnnotationWave     = "plumb.dev/wave"      // on an object: an integer, default 0
-	AnnotationHook     = "plumb.dev/hook"      // on an object: PreSync, Sync, PostSync, SyncFail, Skip
+	AnnotationHook     = "plumb.dev/hook"      // on an object: PreSync, Sync, PostSync, SyncFail, PreDelete, PostDelete, Skip
 	AnnotationHealth   = "plumb.dev/health"    // on an object: ignore
 	AnnotationApply    = "plumb.dev/apply"     // on an object: create-only
 )

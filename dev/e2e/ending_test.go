@@ -217,3 +217,98 @@ func TestOnDeleteThroughKills(t *testing.T) {
 		})
 	}
 }
+
+// The hooks around the end of an app run once, in their order, when the folder is gone and its deletion was allowed: what Git
+// has no more is read from the revision that was applied last. One that fails holds the deletion, and says so.
+func TestEndHooksOfAFolder(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "curfew")
+	helm := func(name, hook, how string, more ...string) string {
+		return marked(job(name, how), append([]string{"helm.sh/hook: " + hook}, more...)...)
+	}
+	chart := documentsOf(helm("drain", "pre-delete", "slow-start-1s", "helm.sh/hook-weight: \"1\""), helm("ask", "pre-delete", "", "helm.sh/hook-delete-policy: hook-succeeded"),
+		helm("clean", "post-delete", ""), configMap("settings", "a", "{{ .Values.a }}"))
+	first := s.commit("install", files{"apps/curfew/Chart.yaml": "apiVersion: v2\nname: curfew\nversion: 1.0.0\n", "apps/curfew/values.yaml": "a: \"1\"\n", "apps/curfew/templates/a.yaml": chart,
+		"apps/curfew-b/a.yaml": configMap("b", "a", "1"), "apps/curfew-bad/a.yaml": documentsOf(configMap("settings", "a", "1"), marked(job("never", "fail-1"), "argocd.argoproj.io/hook: PreDelete"))})
+	s.ok("curfew", first)
+	s.ok("curfew-bad", first)
+	for _, name := range []string{"drain", "ask", "clean"} {
+		s.gone("Job/curfew/" + name)
+	}
+	before := s.now(t)
+	s.commit("the folders go", files{"apps/curfew": "", "apps/curfew-bad": ""})
+	s.is("curfew", "waiting", "DeletionHeld")
+	s.is("curfew-bad", "waiting", "DeletionHeld")
+	if writes := s.writesOf(before, "curfew"); len(writes) > 0 {
+		t.Errorf("nobody has allowed it, and yet: %v", writes)
+	}
+	s.commit("really\n\nPlumb-Allow-Delete: curfew\nPlumb-Allow-Delete: curfew-bad", nil)
+	s.absent("ConfigMap/curfew/settings")
+	s.has("Job/curfew/clean", "status.succeeded", 1)
+	writes := s.writesOf(before, "curfew")
+	s.inOrder(writes, "jobs/ask/status", "jobs/drain", "jobs/drain/status", "-configmaps/settings", "jobs/clean")
+	for _, name := range []string{"drain", "ask", "clean"} {
+		if n := times(writes, "jobs/"+name); n != 1 {
+			t.Errorf("%s ran %d times: %v", name, n, writes)
+		}
+	}
+	s.absent("Job/curfew/ask")
+
+	status := s.is("curfew-bad", "failed", "HookFailed")
+	s.says(status.Summary, "PreDelete hook Job/curfew-bad/never failed")
+	_, message := status.ready()
+	s.says(message, "plumb sync runs it again; nothing more is deleted until it succeeds")
+	s.live("ConfigMap/curfew-bad/settings")
+	s.noConfigMapWent(before, "curfew-bad")
+	s.commit("back, without the hook", files{"apps/curfew-bad/a.yaml": configMap("settings", "a", "1")})
+	s.is("curfew-bad", "ok", "Healthy")
+}
+
+// noConfigMapWent fails the test if the agent deleted a ConfigMap in a namespace.
+func (s *scenario) noConfigMapWent(since mark, namespace string) {
+	s.Helper()
+	for _, w := range s.writesOf(since, namespace) {
+		if strings.HasPrefix(w, "-configmaps/") {
+			s.Errorf("%s went", w)
+		}
+	}
+}
+
+// The hooks around the end of an App that goes with its objects, also when the agent is killed: each runs once.
+func TestEndHooksOfAnApp(t *testing.T) {
+	w := lives(t)
+	program, plain := withFailpoints(t), w.plumb
+	for _, point := range []string{"planned", "written-ahead", "after-apply", "before-delete", "carried-out", "written-after", "ended"} {
+		t.Run(point, func(t *testing.T) {
+			s := newScenario(t, w, "eh-"+point)
+			app := s.name
+			s.restarted()
+			s.commit("an app by hand", files{"folders/" + app + "/a.yaml": documentsOf(configMap("settings", "a", "1"), hookJob("backup", "PreDelete", "slow-start-1s"), hookJob("clean", "PostDelete", "")),
+				"apps/" + app + "-b/a.yaml": configMap("b", "a", "1")})
+			s.handmade(app, "folders/"+app, true)
+			s.is(app, "ok", "Healthy")
+			s.commit("the folder is gone too", files{"folders": ""})
+			s.is(app, "failed", "PathNotFound")
+			before := s.now(t)
+			s.kill()
+			s.remove("App/" + system + "/" + app)
+			s.agent.plumb = program
+			t.Setenv("PLUMB_FAILPOINT", point)
+			if err := s.agent.start(); err != nil {
+				s.agent.plumb = plain
+				t.Fatal(err)
+			}
+			s.dies()
+			s.agent.plumb = plain
+			t.Setenv("PLUMB_FAILPOINT", "")
+			s.restarted()
+			s.absent("App/" + system + "/" + app)
+			s.gone("ConfigMap/" + app + "/settings")
+			writes := s.writesOf(before, app)
+			s.inOrder(writes, "jobs/backup", "jobs/backup/status", "-configmaps/settings", "jobs/clean")
+			if times(writes, "jobs/backup") != 1 || times(writes, "jobs/clean") != 1 {
+				t.Errorf("a hook did not run once: %v", writes)
+			}
+		})
+	}
+}

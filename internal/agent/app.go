@@ -111,6 +111,7 @@ type app struct {
 	settings  string // as they were taken up, JSON
 
 	course course
+	ends   ends
 
 	used           []v1alpha1.SourceStatus // the sources that recorded was rendered with, if this life did that
 	rendered       *offer                  // the offer that recorded was found good for

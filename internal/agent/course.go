@@ -28,6 +28,9 @@ type course struct {
 func (t *turn) rollout() plan.Rollout {
 	a := t.app
 	r := plan.Rollout{Done: a.status.Revision == a.target, Install: a.status.Revision == ""}
+	if end := a.status.EndHooks; end != nil && (t.offer == nil || t.offer.removed || t.object.DeletionTimestamp != nil) {
+		r.Last = end.Revision
+	}
 	if t.asked {
 		token := t.object.Annotations[v1alpha1.AnnotationSync]
 		r.Again = object.DigestBytes([]byte(token))[len("sha256:"):][:8]
@@ -48,7 +51,7 @@ func (t *turn) rollout() plan.Rollout {
 func (t *turn) lookAtHealth(ctx context.Context, p *plan.Picture, in plan.Input, versions map[object.ID]string) {
 	a := t.app
 	t.seen, a.course.late = nil, false
-	if !plan.Ordered(in.Desired) {
+	if !plan.Ordered(in.Desired) && !in.Rollout.Ending() {
 		return
 	}
 	ignored := map[object.ID]bool{}

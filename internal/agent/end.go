@@ -10,7 +10,6 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/apply"
 	"plumb.dev/plumb/internal/fault"
-	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/state"
 )
@@ -115,19 +114,15 @@ func (t *turn) takeAway(ctx context.Context) bool {
 	}
 	failpoint("planned")
 	t.plan, t.newest = made, nil // no newer commit changes what a person has asked for
-	run := t.run()
-	t.outcomes = run.Do(ctx, *made)
-	done := map[object.ID]plan.Done{}
-	for _, out := range t.outcomes {
-		if out.Done {
-			done[out.Step.ID] = plan.Done{}
-		}
-		if out.Done && out.Step.Action == plan.Delete {
-			t.agent.facts.Forget(out.Step.ID)
-		}
+	if err := t.writeAhead(ctx); err != nil {
+		t.fail(fault.Of(err, fault.ApplyFailed))
+		return false
 	}
+	failpoint("written-ahead")
+	begun := time.Now()
+	t.outcomes = t.run().Do(ctx, *made)
 	failpoint("carried-out")
-	a.take(plan.After(a.entries(), *made, done))
+	t.note(begun)
 	t.agent.route(a)
 	if err := t.writeInventory(ctx); err != nil {
 		t.fail(fault.Of(err, fault.ApplyFailed))
@@ -153,7 +148,11 @@ func (t *turn) planEnd(ctx context.Context) (*plan.Plan, error) {
 	if err := t.agent.requireAccount(ctx, t.object.Namespace, account); err != nil {
 		return nil, err
 	}
-	in := plan.Input{App: t.identity(), Revision: a.target, Inventory: a.entries()}
+	in := plan.Input{App: t.identity(), Revision: a.target, Inventory: a.entries(), Rollout: t.rollout()}
+	in.Rollout.Done = false // what its hooks have made goes too
+	if in.Desired, err = t.endHooks(ctx); err != nil {
+		return nil, err
+	}
 	if t.offer != nil && t.offer.mirror != nil {
 		in.Policy = t.policy(ctx) // for lines of consent
 	}
@@ -169,8 +168,10 @@ func (t *turn) planEnd(ctx context.Context) (*plan.Plan, error) {
 // it, and from time to time; what failed after a pause.
 func (t *turn) concludeEnd() bool {
 	var open []apply.Outcome
+	moved := false
 	for _, out := range t.outcomes {
-		if !out.Done {
+		moved = moved || out.Tried && out.Done
+		if !out.Done || out.Step.Begins() {
 			open = append(open, out)
 		}
 	}
@@ -179,7 +180,9 @@ func (t *turn) concludeEnd() bool {
 		return true
 	}
 	t.agent.noteWaiting(t.app, true, false)
-	t.later()
+	if t.later(); moved {
+		t.agent.queue.Add(t.app.key) // the next turn may begin
+	}
 	t.ending = fmt.Sprintf("deleted with its objects: %s", openText(open))
 	return false
 }
@@ -195,7 +198,7 @@ func openText(open []apply.Outcome) string {
 	if more := len(open) - len(names); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	if first := open[0]; first.Step.Action == plan.Wait {
+	if first := open[0]; first.Step.Action == plan.Wait || first.Step.Begins() {
 		return text + " (" + first.Step.Why + ")"
 	}
 	return text + " (asked to go; see its finalizers if it stays)"

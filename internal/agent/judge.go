@@ -219,6 +219,9 @@ func (t *turn) troublePause(now time.Time) time.Duration {
 }
 
 func (t *turn) patience() time.Duration {
+	if t.offer == nil {
+		return patience
+	}
 	wait := t.offer.placement.Settings.Wait
 	if wait == nil {
 		return patience
@@ -246,6 +249,7 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	}
 	if t.complete(f) {
 		s.Revision = a.target
+		t.fillEnd(s)
 	}
 	s.ConsentBase = t.consentBase(t.complete(f))
 	if s.Objects.Changed == 0 && a.status.Target == a.target {

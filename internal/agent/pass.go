@@ -184,7 +184,7 @@ func (t *turn) prepare(ctx context.Context) bool {
 // retire takes away the App object of a folder that is gone from Git, when nothing of it is left in the cluster.
 func (t *turn) retire(ctx context.Context) {
 	a := t.app
-	if !t.offer.removed || t.fault != nil || len(a.faults) > 0 || a.wishes == nil || len(a.inventory) > 0 {
+	if !t.offer.removed || t.fault != nil || len(a.faults) > 0 || a.wishes == nil || !a.isOver() {
 		return
 	}
 	if err := t.agent.ledger.DeleteApp(ctx, a.key.Namespace, a.key.Name, t.object.UID); err != nil {
@@ -386,6 +386,12 @@ func (t *turn) makePlan(ctx context.Context) error {
 	in := plan.Input{
 		App: t.identity(), Revision: t.app.target, Desired: t.objects,
 		Inventory: t.app.entries(), Rollout: t.rollout(),
+	}
+	if t.offer.removed {
+		var err error
+		if in.Desired, err = t.endHooks(ctx); err != nil {
+			return err
+		}
 	}
 	in.Policy = t.policy(ctx)
 	t.decide(idSet(plan.Claims(t.objects)))

@@ -96,7 +96,10 @@ func (t *turn) note(begun time.Time) {
 		a.times = timesOf(a.status.History, a.target)
 	}
 	if a.times.seen.IsZero() {
-		a.times.seen = t.offer.seen
+		a.times.seen = begun
+		if t.offer != nil {
+			a.times.seen = t.offer.seen
+		}
 	}
 	if a.times.planned.IsZero() {
 		a.times.planned, a.times.ours = begun, true
@@ -154,7 +157,11 @@ func timeOf(t *metav1.MicroTime) time.Time {
 // writeAfter writes the Inventory if it differs from what was written, and keeps the commit that is applied now through
 // force-pushes and the server's clean-ups.
 func (t *turn) writeAfter(ctx context.Context) error {
-	if err := t.offer.mirror.Guard(ctx, guardName(t.app.key), t.app.target); err != nil {
+	guarded := t.app.target
+	if end := t.app.status.EndHooks; end != nil && t.offer.removed {
+		guarded = end.Revision // what its hooks are is still needed
+	}
+	if err := t.offer.mirror.Guard(ctx, guardName(t.app.key), guarded); err != nil {
 		t.log.Warn("the applied commit is not guarded against a force-push", "revision", t.app.target, "error", err)
 	}
 	return t.writeInventory(ctx)

@@ -12,6 +12,7 @@ import (
 // Marks is what an object says in Git about its own delivery (resources.md §7.2).
 type Marks struct {
 	Phases     []string // PreSync, Sync, PostSync, SyncFail; none if it is not a hook
+	Ends       []string // PreDelete, PostDelete: it runs when its app goes; with no phase beside them it is skipped until then
 	Hook       bool     // it runs once per revision of the app
 	Skip       bool     // it is not applied at all
 	Wave       int      // smallest first
@@ -169,23 +170,22 @@ func (r *markReader) phase(m Mark) error {
 	case "Skip":
 		r.marks.Skip, r.hook = true, m
 	case "PreDelete", "PostDelete":
-		if m.Key == v1alpha1.AnnotationHook {
-			return r.refuse(m, "PreSync, Sync, PostSync, SyncFail or Skip")
-		}
-		r.later(m)
+		r.addEnd(m, m.Value)
 	default:
-		return r.refuse(m, "PreSync, Sync, PostSync, SyncFail or Skip")
+		return r.refuse(m, "PreSync, Sync, PostSync, SyncFail, PreDelete, PostDelete or Skip")
 	}
 	return nil
 }
 
-// later is a hook around deletion: with no other phase the object is not applied.
-func (r *markReader) later(m Mark) {
-	r.ignored(m, "is not supported yet: it does not run")
+// addEnd adds a phase around the deletion of the app.
+func (r *markReader) addEnd(m Mark, phase string) {
 	if r.hook.Key == "" {
 		r.hook = m
 	}
 	r.marks.Hook = true
+	if !slices.Contains(r.marks.Ends, phase) {
+		r.marks.Ends = append(r.marks.Ends, phase)
+	}
 }
 
 func (r *markReader) addPhase(m Mark, phase string) {
@@ -265,8 +265,10 @@ func (r *markReader) helm() error {
 			r.addPhase(m, phase)
 		case known:
 			skipped = m
-		case m.Value == "pre-delete" || m.Value == "post-delete":
-			r.later(m)
+		case m.Value == "pre-delete":
+			r.addEnd(m, "PreDelete")
+		case m.Value == "post-delete":
+			r.addEnd(m, "PostDelete")
 		case m.Value == "crd-install":
 			// of Helm 2: an ordinary object since
 		default:
@@ -278,7 +280,7 @@ func (r *markReader) helm() error {
 		return err
 	}
 	r.marks.NotInstall, r.marks.NotUpgrade = lacking(words, "install"), lacking(words, "upgrade")
-	if skipped.Key != "" && len(r.marks.Phases) == 0 {
+	if skipped.Key != "" && len(r.marks.Phases)+len(r.marks.Ends) == 0 {
 		r.marks.Skip, r.hook = true, skipped
 	}
 	if err := r.each(helm+"hook-delete-policy", r.deletePolicy); err != nil {
@@ -364,13 +366,16 @@ func (r *markReader) overruled(key string) bool {
 
 func (r *markReader) source() {
 	m := &r.marks
+	if m.Skip {
+		m.Ends = nil
+	}
 	if m.Hook && len(m.Phases) == 0 {
-		m.Skip = true // only phases that do not run yet
+		m.Skip = true // it has its turn when the app goes
 	}
 	if m.Skip {
 		m.Hook, m.Phases, m.NotInstall, m.NotUpgrade = false, nil, nil, nil
 	}
-	if m.Hook && len(m.HookDelete) == 0 {
+	if (m.Hook || len(m.Ends) > 0) && len(m.HookDelete) == 0 {
 		m.HookDelete = []string{"BeforeHookCreation"}
 	}
 	switch {

@@ -21,6 +21,7 @@ func TestMarks(t *testing.T) {
 		key, value, _ := strings.Cut(source, ": ")
 		return Marks{Skip: true, Source: Mark{key, value}}
 	}
+	ends := func(m Marks, phases ...string) Marks { m.Ends, m.HookDelete = phases, before; return m }
 	wave := func(n int, key, value string) Marks { return Marks{Wave: n, Source: Mark{key, value}} }
 	for _, tt := range []struct {
 		reason      string
@@ -46,8 +47,10 @@ func TestMarks(t *testing.T) {
 		{"ours: create only", "plumb.dev/apply: create-only", Marks{CreateOnly: true}, 0},
 		{"Argo CD's hook, the same words", "argocd.argoproj.io/hook: PostSync", hook("argocd.argoproj.io/hook: PostSync", "PostSync"), 0},
 		{"Argo CD's Skip", "argocd.argoproj.io/hook: Skip", skip("argocd.argoproj.io/hook: Skip"), 0},
-		{"Argo CD's hooks around deletion come later, and are named", "argocd.argoproj.io/hook: PreDelete", skip("argocd.argoproj.io/hook: PreDelete"), 1},
-		{"one of them beside a phase that runs", "argocd.argoproj.io/hook: 'PostDelete,PreSync'", hook("argocd.argoproj.io/hook: PostDelete,PreSync", "PreSync"), 1},
+		{"Argo CD's hooks around deletion are skipped until then", "argocd.argoproj.io/hook: PreDelete", ends(skip("argocd.argoproj.io/hook: PreDelete"), "PreDelete"), 0},
+		{"one of them beside a phase of each revision", "argocd.argoproj.io/hook: 'PostDelete,PreSync'", ends(hook("argocd.argoproj.io/hook: PostDelete,PreSync", "PreSync"), "PostDelete"), 0},
+		{"ours, the same words", "plumb.dev/hook: PreDelete", ends(skip("plumb.dev/hook: PreDelete"), "PreDelete"), 0},
+		{"Skip wins over them too", "plumb.dev/hook: 'PreDelete,Skip'", skip("plumb.dev/hook: PreDelete,Skip"), 0},
 		{"Argo CD's wave", "argocd.argoproj.io/sync-wave: '3'", wave(3, "argocd.argoproj.io/sync-wave", "3"), 0},
 		{"Argo CD's delete policy", "argocd.argoproj.io/hook: Sync; argocd.argoproj.io/hook-delete-policy: HookSucceeded",
 			Marks{Hook: true, Phases: []string{"Sync"}, HookDelete: []string{"HookSucceeded"}, Source: Mark{"argocd.argoproj.io/hook", "Sync"}}, 0},
@@ -67,7 +70,8 @@ func TestMarks(t *testing.T) {
 			notInstall(hook("helm.sh/hook: pre-upgrade, post-upgrade", "PreSync", "PostSync"), "PreSync", "PostSync"), 0},
 		{"Helm: before an install and after an upgrade", "helm.sh/hook: 'pre-install,post-upgrade'",
 			notUpgrade(notInstall(hook("helm.sh/hook: pre-install,post-upgrade", "PreSync", "PostSync"), "PostSync"), "PreSync"), 0},
-		{"Helm: around deletion comes later", "helm.sh/hook: pre-delete", skip("helm.sh/hook: pre-delete"), 1},
+		{"Helm: around deletion", "helm.sh/hook: 'pre-delete,post-delete'", ends(skip("helm.sh/hook: pre-delete,post-delete"), "PreDelete", "PostDelete"), 0},
+		{"Helm: a test that also runs then", "helm.sh/hook: 'test,post-delete'", ends(skip("helm.sh/hook: test,post-delete"), "PostDelete"), 0},
 		{"Helm: a test is not applied", "helm.sh/hook: test", skip("helm.sh/hook: test"), 0},
 		{"Helm: an old word for a test", "helm.sh/hook: test-success", skip("helm.sh/hook: test-success"), 0},
 		{"Helm: around rollback is not applied", "helm.sh/hook: 'pre-rollback,post-rollback'", skip("helm.sh/hook: pre-rollback,post-rollback"), 0},
@@ -129,7 +133,7 @@ func TestPhasesAt(t *testing.T) {
 func TestMarksRefuse(t *testing.T) {
 	for _, tt := range []struct{ reason, annotations string }{
 		{"an unknown phase", "plumb.dev/hook: presync"},
-		{"deletion, which is not ours yet", "plumb.dev/hook: PreDelete"},
+		{"a phase around deletion that nobody knows", "plumb.dev/hook: SyncDelete"},
 		{"an unknown phase of Argo CD", "argocd.argoproj.io/hook: Never"},
 		{"an unknown hook of Helm", "helm.sh/hook: pre-instal"},
 		{"a wave that is no number", "plumb.dev/wave: first"},

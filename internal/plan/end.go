@@ -11,14 +11,17 @@ import (
 )
 
 // End decides what happens with everything that an app has when its App object is deleted and says on-delete: prune: for
-// each entry of the Inventory one Step, those of hooks among them. Desired does not count, nor what Git says.
+// each entry of the Inventory one Step, those of hooks among them. What Git says does not count; Desired is for
+// the hooks around the end (Rollout.Ending).
 //
 // A person has asked for the end of the app, which is no consent to lose data: what would need a line of consent for its own
 // sake (a kind that holds data, a mark, an object that Plumb did not make) is kept, unless Policy.Consents has that line. What
 // another App wants is left to it. Nothing is held: a Step either goes, stays, or waits for what comes by itself.
 func End(in Input) Plan {
 	p := Plan{Version: Version, App: in.App, Revision: in.Revision}
-	in.Desired = nil
+	if !in.Rollout.Ending() {
+		in.Desired = nil
+	}
 	in.Policy.Removed, in.Policy.Complete, in.Policy.Prune = true, true, true
 	m, _, f := newMaker(in)
 	if f != nil {
@@ -30,7 +33,9 @@ func End(in Input) Plan {
 		candidates = append(candidates, id)
 	}
 	for id, e := range m.entries {
-		p.Steps = append(p.Steps, m.endStep(id, e, candidates))
+		if !m.isHook(id) {
+			p.Steps = append(p.Steps, m.endStep(id, e, candidates))
+		}
 	}
 	m.holdContainers(p.Steps)
 	for i, s := range p.Steps {
@@ -39,6 +44,7 @@ func End(in Input) Plan {
 			p.Steps[i] = keep(s, s.Why)
 		}
 	}
+	p.Steps = m.around(p.Steps, true)
 	slices.SortStableFunc(p.Steps, compareSteps)
 	return p
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -13,6 +14,7 @@ import (
 type hook struct {
 	wish
 	phase string
+	last  string // the revision that it is of, around the end of the app
 
 	steps   []Step
 	run     Run    // as it is known now
@@ -43,16 +45,20 @@ func hookID(o object.Object, app App, revision, phase string) object.ID {
 // addHook takes in a hook of Git in the phases in which it is due. The Fault is a name that is there already.
 func (m *maker) addHook(o object.Object, marks object.Marks) *fault.Fault {
 	m.gitHooks = append(m.gitHooks, o)
-	if m.in.Rollout.Done {
+	if m.in.Rollout.Done && !m.in.Rollout.Ending() {
 		return nil
 	}
-	for _, phase := range marks.PhasesAt(m.in.Rollout.Install) {
-		id := hookID(o, m.in.App, m.in.Revision, phase)
+	due := marks.PhasesAt(m.in.Rollout.Install)
+	if m.in.Rollout.Ending() {
+		due = marks.Ends
+	}
+	for _, phase := range due {
+		id := hookID(o, m.in.App, m.revision(), phase)
 		i := slices.IndexFunc(m.hooks, func(h *hook) bool { return h.id == id && h.phase == phase })
 		if i >= 0 {
 			return duplicate(m.hooks[i].object, o)
 		}
-		m.hooks = append(m.hooks, &hook{wish: wish{object: o, id: id, marks: marks}, phase: phase})
+		m.hooks = append(m.hooks, &hook{wish: wish{object: o, id: id, marks: marks}, phase: phase, last: m.in.Rollout.Last})
 	}
 	return nil
 }
@@ -72,11 +78,11 @@ func (m *maker) isHook(id object.ID) bool {
 func (m *maker) decide(h *hook, turn gate) {
 	entry := m.entries[h.id]
 	live, exists := m.in.Picture.Live[h.id]
-	h.run = parseRecord(entry.Hook).at(m.in.Revision, h.phase)
+	h.run = parseRecord(entry.Hook).at(m.revision(), h.phase)
 	again := m.in.Rollout.Again
 	switch {
 	case h.run.State == RunSucceeded:
-		h.succeeds("succeeded in " + short(m.in.Revision))
+		h.succeeds("succeeded in " + short(m.revision()))
 	case h.run.State == RunFailed && (again == "" || again == h.run.Attempt):
 		h.fails(m.failure(h, "failed"))
 	case h.run.State == RunStarted:
@@ -91,9 +97,12 @@ func (m *maker) decide(h *hook, turn gate) {
 	}
 }
 
+// revision is that which hooks are of: what is decided on, or the last that was applied when the app ends.
+func (m *maker) revision() string { return cmp.Or(m.in.Rollout.Last, m.in.Revision) }
+
 // mark is what the object of a run bears as annotation plumb.dev/run.
 func (m *maker) mark(h *hook) string {
-	mark := m.in.Revision + "/" + h.phase
+	mark := m.revision() + "/" + h.phase
 	if h.run.Attempt != "" {
 		mark += "/" + h.run.Attempt
 	}
@@ -106,6 +115,7 @@ func (h *hook) step() Step {
 }
 
 func (h *hook) add(s Step, run Run) {
+	run.Revision = h.last
 	s.Run = &run
 	h.run = run
 	h.steps = append(h.steps, s)
@@ -132,8 +142,11 @@ func (m *maker) failure(h *hook, otherwise string) *fault.Fault {
 	case otherwise == "failed" && m.in.Picture.Absent[h.id]:
 		says = "failed, and its object is gone"
 	}
-	return fault.New(fault.HookFailed, "%s hook %s %s", h.phase, h.id, says).At(h.object.Place).
-		WithNext("the next commit runs it again, and so does plumb sync")
+	next := "the next commit runs it again, and so does plumb sync"
+	if h.last != "" {
+		next = "plumb sync runs it again; nothing more is deleted until it succeeds"
+	}
+	return fault.New(fault.HookFailed, "%s hook %s %s", h.phase, h.id, says).At(h.object.Place).WithNext("%s", next)
 }
 
 // follow tells how a run goes whose object was made and has a UID. The end of a run is seen on its object; one that nobody
@@ -219,7 +232,7 @@ func (m *maker) begin(h *hook, turn gate) {
 		s = m.beginOver(h, s, live)
 	case m.in.Picture.Absent[h.id], m.in.Picture.UnknownKinds[h.id.GroupKind()]:
 		s.Action, s.First, s.Created = Apply, true, true
-		s.Why = h.phase + " hook of " + short(m.in.Revision)
+		s.Why = h.phase + " hook of " + short(m.revision())
 	default:
 		s = refuse(s, fault.New(fault.Unreachable, "%s could not be read", h.id).
 			WithNext("it is tried again; see whether the app's ServiceAccount may get it"))
@@ -247,13 +260,13 @@ func (m *maker) beginOver(h *hook, s Step, live Live) Step {
 		return refuse(s, fault.New(fault.OwnedByOther, "%s exists, and was not made by this app: as a hook it would be deleted and made anew", h.id).
 			At(h.object.Place).WithNext("delete it, or give the hook another name"))
 	case !m.replaces(h):
-		s.Action, s.Why, s.Created = Apply, h.phase+" hook of "+short(m.in.Revision)+", applied over that of an earlier run", entry.Created
+		s.Action, s.Why, s.Created = Apply, h.phase+" hook of "+short(m.revision())+", applied over that of an earlier run", entry.Created
 		return s
 	}
 	if !ours {
 		s.Claim = live.Owner
 	}
-	s.Action, s.Why = Replace, h.phase+" hook of "+short(m.in.Revision)+": that of an earlier run is deleted first"
+	s.Action, s.Why = Replace, h.phase+" hook of "+short(m.revision())+": that of an earlier run is deleted first"
 	return s
 }
 
@@ -356,7 +369,7 @@ func (m *maker) tidy(h *hook, over, failed bool) []Step {
 func (m *maker) reused(h *hook) bool {
 	rec := parseRecord(m.entries[h.id].Hook)
 	for _, later := range phases[phaseIndex(h.phase)+1:] {
-		if rec.at(m.in.Revision, later).State != "" {
+		if rec.at(m.revision(), later).State != "" {
 			return true
 		}
 	}

@@ -29,8 +29,11 @@ func Make(in Input) Plan {
 		p.Fault = f
 		return p
 	}
-	applies := m.applySteps()
-	p.Steps = m.inOrder(applies, m.removalSteps())
+	if applies := m.applySteps(); in.Rollout.Ending() {
+		p.Steps = m.around(m.removalSteps(), false)
+	} else {
+		p.Steps = m.inOrder(applies, m.removalSteps())
+	}
 	slices.SortStableFunc(p.Steps, compareSteps)
 	p.Consumed = m.consumed(p.Steps)
 	p.Warnings = slices.Concat(warnings, m.copiesWarning(), m.releaseWarnings(p.Steps), m.markWarnings())
@@ -128,6 +131,12 @@ func (m *maker) readDesired() ([]string, *fault.Fault) {
 		if f != nil {
 			return nil, f
 		}
+		if m.in.Rollout.Ending() {
+			if f := m.addEnd(o, marks); f != nil {
+				return nil, f
+			}
+			continue
+		}
 		warnings = append(warnings, said...)
 		if marks.Skip {
 			continue
@@ -215,13 +224,17 @@ func Needs(in Input) []object.ID {
 func Versions(in Input) map[object.ID]string {
 	versions := map[object.ID]string{}
 	for _, e := range in.Inventory {
-		if e.Hook == "" || !in.Rollout.Done {
+		if e.Hook == "" || !in.Rollout.Done || in.Rollout.Ending() {
 			versions[EntryID(e)] = e.Version
 		}
 	}
 	for _, o := range in.Desired {
 		marks, _, f := readMarks(o)
 		switch {
+		case in.Rollout.Ending():
+			for _, phase := range marks.Ends {
+				versions[hookID(o, in.App, in.Rollout.Last, phase)] = o.Version()
+			}
 		case f == nil && (marks.Skip || marks.Hook && in.Rollout.Done):
 		case f == nil && marks.Hook:
 			for _, phase := range marks.Phases {

@@ -161,8 +161,14 @@ type Rollout struct {
 	Done    bool   // it was applied completely, with its hooks: none of them is due
 	Install bool   // no revision of the app was ever applied completely
 	Again   string // names the request to run again what has failed; "" if nobody asks
-	Failed  string // what the API server said against an object of the revision in an earlier pass; "" if nothing
+	// Last is set when the app ends and has hooks around that: the revision that Desired is of, of which nothing but those hooks
+	// counts.
+	Last   string
+	Failed string // what the API server said against an object of the revision in an earlier pass; "" if nothing
 }
+
+// Ending tells whether the hooks around the end of the app have their turn.
+func (r Rollout) Ending() bool { return r.Last != "" }
 
 // Action is what a Step does.
 type Action string

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -13,9 +14,12 @@ const (
 	Sync     = "Sync"
 	PostSync = "PostSync"
 	SyncFail = "SyncFail"
+	// Around the end of the app: before the first of its objects is deleted, and after the last.
+	PreDelete  = "PreDelete"
+	PostDelete = "PostDelete"
 )
 
-var phases = []string{PreSync, Sync, PostSync, SyncFail}
+var phases = []string{PreSync, Sync, PostSync, SyncFail, PreDelete, PostDelete}
 
 // phaseIndex gives the place of a phase in the order; "" is Sync.
 func phaseIndex(phase string) int {
@@ -41,6 +45,8 @@ type Run struct {
 	State RunState `json:"state"`
 	// Attempt names the request (plumb sync) that it was run again for, after it had failed; "" is the first run.
 	Attempt string `json:"attempt,omitempty"`
+	// Revision is that which the hook is of, if it is not that of the plan: around the end of the app.
+	Revision string `json:"revision,omitempty"`
 }
 
 // record is what an Inventory entry says of a hook: how far each of its phases came in one revision. It is what makes a
@@ -88,6 +94,7 @@ func (r record) under() bool {
 
 // noted gives the record with one more run in it. That of another revision goes.
 func noted(text, revision, phase string, run Run) string {
+	revision = cmp.Or(run.Revision, revision)
 	r := parseRecord(text)
 	if r.revision != revision {
 		r = record{revision: revision, runs: map[string]Run{}}
