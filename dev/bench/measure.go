@@ -34,11 +34,11 @@ func firstSync(ctx context.Context, l *lab) error {
 	applies := 0
 	f.FirstWrites = map[string]float64{}
 	for _, r := range requests {
-		f.FirstWrites[r.kindOf()] += 1 / float64(o.apps)
-		if r.kindOf() == "managed_write" && r.Verb == "patch" {
+		f.FirstWrites[kindOf(r)] += 1 / float64(o.apps)
+		if kindOf(r) == "managed_write" && r.Verb == "patch" {
 			applies++
-			if r.At.After(last) {
-				last = r.At
+			if r.Answered.After(last) {
+				last = r.Answered
 			}
 		}
 	}
@@ -192,10 +192,10 @@ func idle(ctx context.Context, l *lab) error {
 	}
 	f.IdleByKind = map[string]float64{}
 	for _, r := range requests {
-		f.IdleByKind[r.kindOf()] += 1 / f.IdleMinutes
-		if r.kindOf() != "watch" && r.kindOf() != "lease" {
+		f.IdleByKind[kindOf(r)] += 1 / f.IdleMinutes
+		if kindOf(r) != "watch" && kindOf(r) != "lease" {
 			f.IdleRequests += 1 / f.IdleMinutes
-			fmt.Fprintf(os.Stderr, "  while idle: %s %s %s/%s at %s\n", r.Verb, r.Object.Resource, r.Object.Namespace, r.Object.Name, r.At.Format(time.TimeOnly))
+			fmt.Fprintf(os.Stderr, "  while idle: %s %s %s/%s at %s\n", r.Verb, r.Object.Resource, r.Object.Namespace, r.Object.Name, r.Answered.Format(time.TimeOnly))
 		}
 	}
 	return nil
@@ -212,7 +212,7 @@ func settled(ctx context.Context, p *plane) error {
 		}
 		offset = end
 		for _, r := range requests {
-			if kind := r.kindOf(); kind != "watch" && kind != "lease" {
+			if kind := kindOf(r); kind != "watch" && kind != "lease" {
 				last = time.Now()
 			}
 		}
@@ -253,7 +253,7 @@ func restart(ctx context.Context, l *lab) error {
 		return err
 	}
 	for _, r := range requests {
-		if r.kindOf() == "managed_write" {
+		if kindOf(r) == "managed_write" {
 			f.Restart.Writes++
 		}
 	}

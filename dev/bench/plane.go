@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -23,6 +24,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
+
+	"plumb.dev/plumb/dev/audit"
 )
 
 // plane is a running control plane.
@@ -278,34 +281,10 @@ func eventually(ctx context.Context, limit time.Duration, do func() error) error
 	}
 }
 
-// request is what the audit log says of one request.
-type request struct {
-	UserAgent string    `json:"userAgent"`
-	Verb      string    `json:"verb"`
-	Stage     string    `json:"stage"`
-	At        time.Time `json:"stageTimestamp"`
-	Object    struct {
-		Resource, Subresource, Namespace, Name, APIGroup string
-	} `json:"objectRef"`
-	Status struct {
-		Code int `json:"code"`
-	} `json:"responseStatus"`
-}
-
 // requests reads the agent's completed requests from an offset of the audit log, and gives the new offset.
-func (p *plane) requests(offset int64) ([]request, int64, error) {
-	data, err := os.ReadFile(p.audit)
-	if err != nil {
-		return nil, offset, err
-	}
-	var out []request
-	for line := range bytes.Lines(data[offset:]) {
-		var r request
-		if json.Unmarshal(line, &r) == nil && r.Stage == "ResponseComplete" && bytes.HasPrefix([]byte(r.UserAgent), []byte("plumb-agent")) {
-			out = append(out, r)
-		}
-	}
-	return out, int64(len(data)), nil
+func (p *plane) requests(offset int64) ([]audit.Request, int64, error) {
+	all, end, err := audit.Since(p.audit, offset)
+	return slices.DeleteFunc(all, func(r audit.Request) bool { return !strings.HasPrefix(r.UserAgent, "plumb-agent") }), end, err
 }
 
 func (p *plane) auditOffset() int64 {
@@ -317,7 +296,7 @@ func (p *plane) auditOffset() int64 {
 }
 
 // kindOf sorts requests: managed objects, our own bookkeeping, watch renewals, the Lease.
-func (r request) kindOf() string {
+func kindOf(r audit.Request) string {
 	write := r.Verb == "patch" || r.Verb == "create" || r.Verb == "update" || r.Verb == "delete"
 	switch {
 	case r.Object.Resource == "leases":

@@ -1,36 +1,18 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
 	"os"
 	"strings"
 	"testing"
-	"time"
+
+	"plumb.dev/plumb/dev/audit"
 )
 
 // mark is a place in the audit log.
 type mark int64
 
 // request is what the audit log says of one request.
-type request struct {
-	UserAgent  string    `json:"userAgent"`
-	Verb       string    `json:"verb"`
-	Stage      string    `json:"stage"`
-	RequestURI string    `json:"requestURI"`
-	Received   time.Time `json:"requestReceivedTimestamp"`
-	Object     struct {
-		Resource, Subresource, Namespace, Name, APIGroup string
-	} `json:"objectRef"`
-	Status struct{ Code int }        `json:"responseStatus"`
-	User   struct{ Username string } `json:"user"`
-	As     struct{ Username string } `json:"impersonatedUser"`
-}
-
-// String gives "patch deployments/web-dev/web".
-func (r request) String() string {
-	return r.Verb + " " + strings.TrimSuffix(r.Object.Resource+"/"+r.Object.Subresource, "/") + " " + r.Object.Namespace + "/" + r.Object.Name
-}
+type request struct{ audit.Request }
 
 // now gives the present end of the audit log. A request's line is there before its answer goes out.
 func (p *plane) now(t *testing.T) mark {
@@ -51,23 +33,13 @@ func (p *plane) requests(t *testing.T, since mark, keep func(request) bool) []re
 // logged gives what anybody has asked since a mark, in the order of the answers, as far as keep tells.
 func (p *plane) logged(t *testing.T, since mark, keep func(request) bool) []request {
 	t.Helper()
-	file, err := os.Open(p.audit)
+	all, _, err := audit.Since(p.audit, int64(since))
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := make([]byte, info.Size()-int64(since))
-	if _, err := file.ReadAt(data, int64(since)); err != nil {
 		t.Fatal(err)
 	}
 	var found []request
-	for line := range bytes.Lines(data) {
-		var r request
-		if json.Unmarshal(line, &r) == nil && r.Stage == "ResponseComplete" && keep(r) {
+	for _, one := range all {
+		if r := (request{one}); keep(r) {
 			found = append(found, r)
 		}
 	}

@@ -1,102 +1,29 @@
 package e2e
 
 import (
-	"archive/tar"
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"encoding/json"
 	"fmt"
-	"maps"
-	"net/http"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"plumb.dev/plumb/dev/charthost"
 )
 
-// chartHost is a chart repository and a registry: the program that the tests of internal/chart use.
-type chartHost struct {
-	Repository, Registry, Control string
-}
-
-// newChartHost starts one that lives as long as the test. The arguments may ask for a user and a password.
+// newChartHost starts a chart repository and a registry that live as long as the test. The arguments may ask for a user and a password.
 func newChartHost(t *testing.T, arguments ...string) chartHost {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "chartserver")
-	if out, err := exec.Command("go", "build", "-C", "../..", "-o", program, "./internal/chart/charttest/chartserver").CombinedOutput(); err != nil {
-		t.Fatalf("build the chart server: %v\n%s", err, out)
-	}
-	server := exec.Command(program, arguments...)
-	stdin, err := server.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		stdin.Close()
-		_ = server.Wait()
-	})
-	var h chartHost
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	if err == nil {
-		err = json.Unmarshal(line, &h)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
+	return chartHost{charthost.Start(t, arguments...)}
 }
 
-func (h chartHost) put(t *testing.T, path string, body []byte) {
-	t.Helper()
-	req, err := http.NewRequest(http.MethodPut, h.Control+path, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("PUT %s: %s", path, resp.Status)
-	}
-}
+type chartHost struct{ charthost.Host }
 
-// publish packs a chart with one ConfigMap, named as the release, that holds its version and a color.
+// publish publishes a chart with one ConfigMap, named as the release, that holds its version and a color.
 func (h chartHost) publish(t *testing.T, name, version string) {
 	t.Helper()
-	all := map[string]string{
-		"Chart.yaml":       fmt.Sprintf("apiVersion: v2\nname: %s\nversion: %s\n", name, version),
-		"values.yaml":      "color: blue\n",
-		"templates/a.yaml": configMap("{{ .Release.Name }}-{{ .Chart.Name }}", "version", "{{ .Chart.Version }}") + "  color: {{ .Values.color }}\n",
-	}
-	var out bytes.Buffer
-	zip := gzip.NewWriter(&out)
-	archive := tar.NewWriter(zip)
-	for _, file := range slices.Sorted(maps.Keys(all)) {
-		if err := archive.WriteHeader(&tar.Header{Name: name + "/" + file, Mode: 0o644, Size: int64(len(all[file])), Typeflag: tar.TypeReg}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := archive.Write([]byte(all[file])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := archive.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := zip.Close(); err != nil {
-		t.Fatal(err)
-	}
-	h.put(t, "/"+name+"/"+version, out.Bytes())
+	h.Publish(t, name, version, fstest.MapFS{
+		"Chart.yaml":       {Data: fmt.Appendf(nil, "apiVersion: v2\nname: %s\nversion: %s\n", name, version)},
+		"values.yaml":      {Data: []byte("color: blue\n")},
+		"templates/a.yaml": {Data: []byte(configMap("{{ .Release.Name }}-{{ .Chart.Name }}", "version", "{{ .Chart.Version }}") + "  color: {{ .Values.color }}\n")},
+	})
 }
 
 // chartOf writes a plumb.yaml.
@@ -138,7 +65,7 @@ func TestChartsFromElsewhere(t *testing.T) {
 	s.ok("charted-range", commit)
 
 	// While nobody answers, what was fetched is served, and it is said since when.
-	h.put(t, "/break", nil)
+	h.Break(t)
 	s.until("charted-range", func(a appStatus) error {
 		if a.State != "ok" || len(a.Warnings) != 1 || !strings.Contains(a.Warnings[0], "whether podinfo 6.x is still 6.1.0 is not known since") {
 			return errNotYet("%s, warnings %v", a, a.Warnings)
@@ -149,7 +76,7 @@ func TestChartsFromElsewhere(t *testing.T) {
 	s.ok("charted-range", next)
 	s.ok("charted-exact", next)
 	s.has("ConfigMap/charted-range/charted-range-podinfo", "data.color", "red")
-	h.put(t, "/mend", nil)
+	h.Mend(t)
 	s.until("charted-range", func(a appStatus) error {
 		if a.State != "ok" || len(a.Warnings) > 0 {
 			return errNotYet("%s, warnings %v", a, a.Warnings)

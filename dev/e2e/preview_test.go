@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 )
@@ -11,15 +9,8 @@ import (
 // written lists what a person's commands have changed in the cluster since a mark, and counts their dry runs.
 func (s *scenario) written(since mark) (writes []request, dryRuns int) {
 	s.Helper()
-	data, err := os.ReadFile(s.audit)
-	if err != nil {
-		s.Fatal(err)
-	}
-	for line := range bytes.Lines(data[since:]) {
-		var r request
-		if json.Unmarshal(line, &r) != nil || r.Stage != "ResponseComplete" || !strings.HasPrefix(r.UserAgent, "plumb-cli") || r.Status.Code >= 400 {
-			continue
-		}
+	asked := s.logged(s.T, since, func(r request) bool { return strings.HasPrefix(r.UserAgent, "plumb-cli") && r.Status.Code < 400 })
+	for _, r := range asked {
 		switch r.Verb {
 		case "get", "list", "watch":
 		case "patch", "update":

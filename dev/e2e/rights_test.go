@@ -1,17 +1,16 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"plumb.dev/plumb/dev/audit"
 )
 
 // agentUser is the agent in a cluster, as the API server knows it.
@@ -27,14 +26,13 @@ func allAllowed() bool {
 	defer worlds.Unlock()
 	allowed := true
 	for _, p := range worlds.planes {
-		data, err := os.ReadFile(p.audit)
+		requests, _, err := audit.Since(p.audit, 0)
 		if err != nil {
 			fmt.Println(err)
 			return false
 		}
-		for line := range bytes.Lines(data) {
-			var r request
-			if json.Unmarshal(line, &r) == nil && r.Stage == "ResponseComplete" && r.own() && r.Status.Code == http.StatusForbidden && !p.starting(r.Received) {
+		for _, one := range requests {
+			if r := (request{one}); r.own() && r.Status.Code == http.StatusForbidden && !p.starting(r.Received) {
 				fmt.Printf("--- FAIL: an agent was refused: %s (%s)\n", r, r.RequestURI)
 				allowed = false
 			}

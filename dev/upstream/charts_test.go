@@ -1,17 +1,16 @@
 package upstream
 
 import (
-	"bufio"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"plumb.dev/plumb/dev/charthost"
 )
 
 // charts of this test, as their authors have them.
@@ -117,7 +116,7 @@ func TestUpstreamChartsFromElsewhere(t *testing.T) {
 	work := t.TempDir()
 	served := httptest.NewServer(http.FileServer(http.Dir(filepath.Join(work, "served"))))
 	t.Cleanup(served.Close)
-	registry := startRegistry(t)
+	registry := charthost.Start(t).Registry
 	writeAuthored(t, filepath.Join(work, "charts"), served.URL)
 	must(t, upstream, work, "package", "charts/redis", "--destination", "served")
 	must(t, upstream, work, "package", "charts/redis", "--destination", "served", "--version", "1.5.0")
@@ -174,38 +173,4 @@ func TestUpstreamChartsFromElsewhere(t *testing.T) {
 		}
 		compare(t, template(work, arguments...), ours("./elsewhere"), nil)
 	}
-}
-
-// startRegistry starts the registry that the tests of internal/chart use, and gives its address.
-func startRegistry(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "chartserver")
-	if out, err := exec.Command("go", "build", "-C", "../..", "-o", program, "./internal/chart/charttest/chartserver").CombinedOutput(); err != nil {
-		t.Fatalf("build the chart server: %v\n%s", err, out)
-	}
-	server := exec.Command(program)
-	stdin, err := server.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		stdin.Close()
-		_ = server.Wait()
-	})
-	var addresses struct{ Registry string }
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	if err == nil {
-		err = json.Unmarshal(line, &addresses)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addresses.Registry
 }
