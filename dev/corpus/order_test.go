@@ -1,117 +1,97 @@
 package corpus
 
 import (
+	"cmp"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"plumb.dev/plumb/dev/audit"
 )
 
-// sequence is what happened in the namespace of an application, by the API server's own count of writes, which all kinds
-// have in common (resourceVersion).
-type sequence struct {
-	mu     sync.Mutex
-	events map[string]uint64 // "made Kind/name", "done Job/name": the first time
+// event is "made Kind/name" or "done Job/name", by the API server's word: the request that created the object, and the last one that
+// wrote a Job's status, which says that it is complete.
+type event struct {
+	what string
+	at   time.Time
 }
 
-// watched are the kinds whose order the corpus promises.
-var watched = map[string]schema.GroupVersionResource{
-	"Job":        {Group: "batch", Version: "v1", Resource: "jobs"},
-	"Deployment": {Group: "apps", Version: "v1", Resource: "deployments"},
-	"ReplicaSet": {Group: "apps", Version: "v1", Resource: "replicasets"},
-}
+// kinds are those whose order the corpus promises, by their resources.
+var kinds = map[string]string{"jobs": "Job", "deployments": "Deployment", "replicasets": "ReplicaSet"}
 
-// watch begins to note what happens in the namespace of an application that promises an order.
-func (p *playground) watch(t *testing.T, a app) *sequence {
+// now gives the end of the audit log.
+func (p *playground) now(t *testing.T) int64 {
 	t.Helper()
-	s := &sequence{events: map[string]uint64{}}
-	if a.order == nil {
-		return s
-	}
-	namespace := a.namespace
-	if namespace == "" {
-		namespace = a.name()
-	}
-	for kind, resource := range watched {
-		w, err := p.client.Resource(resource).Namespace(namespace).Watch(t.Context(), metav1.ListOptions{})
-		if err != nil {
-			t.Fatalf("%s: %v", a.path, err)
-		}
-		t.Cleanup(w.Stop)
-		go func() {
-			for event := range w.ResultChan() {
-				if o, ok := event.Object.(*unstructured.Unstructured); ok {
-					s.note(kind, o)
-				}
-			}
-		}()
-	}
-	return s
-}
-
-func (s *sequence) note(kind string, o *unstructured.Unstructured) {
-	version, err := strconv.ParseUint(o.GetResourceVersion(), 10, 64)
+	_, end, err := audit.Since(p.audit, 0)
 	if err != nil {
-		return
+		t.Fatal(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	first := func(event string) {
-		if _, known := s.events[event]; !known {
-			s.events[event] = version
-		}
-	}
-	first("made " + kind + "/" + o.GetName())
-	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
-	for _, c := range conditions {
-		if c, ok := c.(map[string]any); ok && c["type"] == "Complete" && c["status"] == "True" {
-			first("done " + kind + "/" + o.GetName())
-		}
-	}
+	return end
 }
 
-// check fails the test unless things happened in the order that the application promises.
-func (s *sequence) check(t *testing.T, a app) {
+// events gives what happened in a namespace since then, in the order in which the API server was asked for it.
+func (p *playground) events(t *testing.T, since int64, namespace string) []event {
 	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last, before := uint64(0), ""
-	for _, want := range a.order {
-		at, event := s.find(want)
-		if event == "" {
-			t.Errorf("%s: %s never happened in %v", a.path, want, s.all())
+	requests, _, err := audit.Since(p.audit, since)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made []event
+	done := map[string]event{}
+	for _, r := range requests {
+		kind := kinds[r.Object.Resource]
+		if kind == "" || r.Object.Namespace != namespace || r.Status.Code >= 300 || strings.Contains(r.RequestURI, "dryRun=") {
 			continue
 		}
-		if at < last {
-			t.Errorf("%s: %s happened before %s: %v", a.path, event, before, s.all())
-		}
-		last, before = at, event
-	}
-	if a.order != nil {
-		t.Logf("%s: in order: %s", a.path, strings.Join(s.all(), ", "))
-	}
-}
-
-func (s *sequence) find(pattern string) (at uint64, event string) {
-	for have, version := range s.events {
-		if ok, _ := path.Match(pattern, have); ok {
-			return version, have
+		name := kind + "/" + r.Object.Name
+		switch {
+		case r.Object.Subresource == "" && r.Status.Code == 201:
+			made = append(made, event{"made " + name, r.Received})
+		case r.Object.Subresource == "status" && kind == "Job" && r.Received.After(done[name].at):
+			done[name] = event{"done " + name, r.Received}
 		}
 	}
-	return 0, ""
+	for _, e := range done {
+		made = append(made, e)
+	}
+	slices.SortFunc(made, func(a, b event) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.what, b.what)) })
+	return made
 }
 
-func (s *sequence) all() []string {
-	var events []string
-	for event := range s.events {
-		events = append(events, event)
+// inOrder fails the test unless things happened in the order that an application promises: each before the next is asked for. Where
+// several fit, it is the last of them that comes before the first of the next.
+func (p *playground) inOrder(t *testing.T, since int64, a app) {
+	t.Helper()
+	if a.order == nil {
+		return
 	}
-	slices.SortFunc(events, func(a, b string) int { return int(s.events[a]) - int(s.events[b]) })
-	return events
+	events := p.events(t, since, a.target())
+	var said []string
+	for _, e := range events {
+		said = append(said, e.what)
+	}
+	fits := func(pattern string) (found []event) {
+		for _, e := range events {
+			if ok, _ := path.Match(pattern, e.what); ok {
+				found = append(found, e)
+			}
+		}
+		return found
+	}
+	for i, want := range a.order {
+		found := fits(want)
+		if len(found) == 0 {
+			t.Errorf("%s: %s never happened in %v", a.path, want, said)
+			continue
+		}
+		if i == 0 {
+			continue
+		}
+		if before := fits(a.order[i-1]); len(before) > 0 && !before[len(before)-1].at.Before(found[0].at) {
+			t.Errorf("%s: %s happened before %s: %v", a.path, found[0].what, before[len(before)-1].what, said)
+		}
+	}
+	t.Logf("%s: in order: %s", a.path, strings.Join(said, ", "))
 }

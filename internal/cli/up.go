@@ -30,6 +30,12 @@ func newUpCommand(env Env) *cobra.Command {
 			if o.Dir != "" {
 				o.Dir = absolute(env, o.Dir)
 			}
+			if o.AuditLog != "" {
+				if o.Context != "" {
+					return usagef("plumb up --audit-log FILE", "--audit-log is written by the playground's own API server: it does not go with --context")
+				}
+				o.AuditLog = absolute(env, o.AuditLog)
+			}
 			o.JSON = format == "json"
 			return upError(playground.Run(cmd.Context(), o, env.Stdout))
 		},
@@ -41,6 +47,7 @@ func newUpCommand(env Env) *cobra.Command {
 	flags.IntVar(&o.Port, "port", 7420, "port of the page on 127.0.0.1; 0 takes any that is free")
 	flags.BoolVar(&o.NoBrowser, "no-browser", false, "do not open the page")
 	flags.StringVar(&o.Context, "context", "", "deliver to this context of your kubeconfig instead of a simulated cluster")
+	flags.StringVar(&o.AuditLog, "audit-log", "", "have the API server write every request to this file: who asked for what, without contents")
 	outputFlag(cmd, &format, "text", "json")
 	return cmd
 }

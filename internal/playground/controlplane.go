@@ -61,7 +61,11 @@ func startControlPlane(ctx context.Context, o Options, s *state, fail context.Ca
 		return nil, err
 	}
 	defer log.Close()
-	cmd := exec.Command(path, "serve", "--dir", s.path("control-plane"), "-o", "json")
+	args := []string{"serve", "--dir", s.path("control-plane"), "-o", "json"}
+	if o.AuditLog != "" {
+		args = append(args, "--audit-log", o.AuditLog)
+	}
+	cmd := exec.Command(path, args...)
 	cmd.Stderr = log
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

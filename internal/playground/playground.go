@@ -28,6 +28,7 @@ type Options struct {
 	Context   string // deliver to this context of the user's kubeconfig instead of a control plane of our own
 	Port      int    // of the status page and API; 0 is any
 	NoBrowser bool   // do not open the page
+	AuditLog  string // absolute path where the API server writes every request that it gets; "" = nowhere
 	JSON      bool   // print one JSON object when ready, instead of texts
 
 	Plumb        string              // the plumb binary that becomes the agent; default: this executable
