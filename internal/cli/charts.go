@@ -15,12 +15,14 @@ import (
 )
 
 // charts fetches what apps need from elsewhere, each chart once. Its store is the person's own: it asks every address that a folder
-// names, without a credential.
+// names, with the person's own credential for that address, if there is one.
 type charts struct {
 	store *chart.Store
+	env   Env
 
-	mu    sync.Mutex
-	known map[chart.Ref]fetched
+	mu     sync.Mutex
+	known  map[chart.Ref]fetched
+	logins *logins // nil until somebody is asked
 }
 
 type fetched struct {
@@ -36,7 +38,7 @@ func noFetchFlag(flags *pflag.FlagSet, to *bool) {
 func openCharts(env Env, noFetch bool) (*charts, error) {
 	dir := filepath.Join(filepath.Dir(clonesDir(env)), "charts")
 	store, err := chart.Open(dir, chart.Options{Private: true, Offline: noFetch})
-	return &charts{store: store, known: map[chart.Ref]fetched{}}, err
+	return &charts{store: store, env: env, known: map[chart.Ref]fetched{}}, err
 }
 
 // complete gives a request the charts from elsewhere that an app is made of.
@@ -76,9 +78,18 @@ func (c *charts) fetch(ctx context.Context, ref chart.Ref) (*chart.Chart, error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known, ok := c.known[ref]
-	if !ok {
-		known.chart, known.err = c.store.Fetch(ctx, chart.Want{Ref: ref})
-		c.known[ref] = known
+	if ok {
+		return known.chart, known.err
 	}
+	if c.logins == nil {
+		read, err := readLogins(c.env)
+		if err != nil {
+			return nil, err
+		}
+		c.logins = &read
+	}
+	known.chart, known.err = c.store.Fetch(ctx, chart.Want{Ref: ref, Access: c.logins.access})
+	known.err = c.logins.advise(known.err, ref.Repo)
+	c.known[ref] = known
 	return known.chart, known.err
 }

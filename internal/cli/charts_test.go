@@ -25,10 +25,14 @@ func (scriptT) Helper()             {}
 func (t scriptT) Fatal(args ...any) { t.script.Fatalf("%s", fmt.Sprint(args...)) }
 func (t scriptT) Cleanup(f func())  { t.script.Defer(f) }
 
-// serve-charts starts an HTTP chart repository, whose address is in $CHARTS, and a registry, in $REGISTRY.
-func cmdServeCharts(ts *testscript.TestScript, _ bool, _ []string) {
+// serve-charts [USER PASSWORD] starts an HTTP chart repository, whose address is in $CHARTS, and a registry, in $REGISTRY.
+func cmdServeCharts(ts *testscript.TestScript, _ bool, args []string) {
 	t := scriptT{ts}
-	s := &chartServers{t: t, repository: charttest.NewRepository(t, charttest.Options{}), registry: charttest.NewRegistry(t, charttest.Options{})}
+	var options charttest.Options
+	if len(args) == 2 {
+		options.User, options.Password = args[0], args[1]
+	}
+	s := &chartServers{t: t, repository: charttest.NewRepository(t, options), registry: charttest.NewRegistry(t, options)}
 	ts.Setenv("CHARTS", s.repository.URL)
 	ts.Setenv("REGISTRY", s.registry.URL)
 	*ts.Value(chartsKey{}).(*chartServers) = *s
