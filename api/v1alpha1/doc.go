@@ -68,6 +68,7 @@ const (
 	AnnotationAddress = "plumb.dev/address" // where it takes hooks: host:port
 	AnnotationVersion = "plumb.dev/version" // of the program
 	AnnotationSandbox = "plumb.dev/sandbox" // "complete", or what the sandbox of its renders lacks
+	AnnotationBeside  = "plumb.dev/beside"  // another agent that is active too: both run with --leader-elect=false
 )
 
 // Field managers (resources.md §7.1). An app's own manager is "plumb:<namespace>/<App>".

@@ -81,7 +81,7 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	s.gone("ServiceAccount/plumb-system/plumb-agent")
 	s.gone("ValidatingAdmissionPolicy/plumb-apps")
 	s.live("App/plumb-system/installed")
-	s.says(s.plumbs(1, "doctor").stdout, "not installed: plumb-apps, plumb-repos", "next  plumb install --only policies", "create serviceaccount plumb-deployer")
+	s.says(s.plumbs(1, "doctor").stdout, "not installed: plumb-apps, plumb-repos", "next  plumb install --only policies", "plumb-deployer does not exist", "next  plumb install --only access")
 	stays("after it was taken out")
 	s.plumbs(0, "uninstall", "--crds")
 	s.absent("CustomResourceDefinition/apps.plumb.dev")

@@ -135,14 +135,17 @@ stringData: {secret: ` + hookSecret + `}
 	})
 }
 
-// writeAccount asks for a token of the agent's ServiceAccount and writes a kubeconfig with it.
-func (p *plane) writeAccount() error {
+// writeAccount writes a kubeconfig with a token of the agent's ServiceAccount.
+func (p *plane) writeAccount() error { return p.writeAccountOf("plumb-agent", p.account) }
+
+// writeAccountOf asks for a token of a ServiceAccount of plumb-system and writes a kubeconfig with it.
+func (p *plane) writeAccountOf(name, file string) error {
 	hours := int64(24 * 3600)
 	body := &unstructured.Unstructured{}
 	body.SetAPIVersion("authentication.k8s.io/v1")
 	body.SetKind("TokenRequest")
 	body.Object["spec"] = map[string]any{"expirationSeconds": hours}
-	body.SetName("plumb-agent")
+	body.SetName(name)
 	answer, err := p.admin.Resource(kinds["ServiceAccount"]).Namespace(system).Create(context.Background(), body, metav1.CreateOptions{}, "token")
 	if err != nil {
 		return fmt.Errorf("ask for a token: %w", err)
@@ -155,7 +158,7 @@ func (p *plane) writeAccount() error {
 	for name := range config.AuthInfos {
 		config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: token}
 	}
-	return clientcmd.WriteToFile(*config, p.account)
+	return clientcmd.WriteToFile(*config, file)
 }
 
 // kinds are the resources that tests speak of.

@@ -36,6 +36,7 @@ type tenure struct {
 	identity string
 	lease    *coordinationv1.Lease // as it was seen last; nil if there was none
 	seen     time.Time             // when, by this agent's own clock, it was seen to have changed
+	beside   string                // who holds it, and is heard from, while this agent is active too
 }
 
 // newTenure names the agent by its host and its cache folder: the same folder is the same agent, also after a crash.
@@ -117,6 +118,9 @@ func (ag *Agent) about() map[string]string {
 	if ag.options.ReadOnly {
 		about[v1alpha1.AnnotationReadOnly] = "true"
 	}
+	if ag.tenure.beside != "" {
+		about[v1alpha1.AnnotationBeside] = ag.tenure.beside
+	}
 	switch {
 	case !ag.tested.Load():
 	case ag.sandbox.Weakness == "":
@@ -166,8 +170,11 @@ func (ag *Agent) take(ctx context.Context) (got bool, err error) {
 	}
 	now := time.Now()
 	ag.tenure.look(lease, now)
-	if !ag.tenure.free(now) && !ag.options.Election.Off {
-		return false, nil
+	if !ag.tenure.free(now) {
+		if !ag.options.Election.Off {
+			return false, nil
+		}
+		ag.tenure.beside = ag.tenure.holder()
 	}
 	return ag.hold(ctx)
 }
@@ -212,6 +219,7 @@ func (ag *Agent) heartbeat(ctx context.Context) {
 func (ag *Agent) renew(ctx context.Context) (held bool) {
 	ctx, cancel := context.WithTimeout(ctx, beat/2)
 	defer cancel()
+	ag.tenure.beside = "" // if nobody has written it since the last time, nobody is
 	got, err := ag.hold(ctx)
 	if !got && err == nil {
 		got, err = ag.take(ctx)

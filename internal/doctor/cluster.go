@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -108,8 +109,21 @@ func (e *examination) rights(ctx context.Context) {
 	case len(mayNot) == 0:
 		e.fine("rights", "%s may see, sync, pause and configure the apps of %s", name, v1alpha1.Namespace)
 	case len(may) == 0:
-		e.warn("rights", "kubectl -n "+v1alpha1.Namespace+" create rolebinding NAME --clusterrole=plumb-viewer --user="+name+", by an administrator", "%s may not see the apps of %s", name, v1alpha1.Namespace)
+		e.warn("rights", bindViewer(name)+", by an administrator", "%s may not see the apps of %s", name, v1alpha1.Namespace)
 	default:
 		e.fine("rights", "%s may %s, not %s, the apps of %s", name, strings.Join(may, ", "), strings.Join(mayNot, ", "), v1alpha1.Namespace)
 	}
+}
+
+// notInName is what a name of an object cannot have.
+var notInName = regexp.MustCompile(`[^a-z0-9]+`)
+
+// bindViewer is the command that lets somebody see.
+func bindViewer(user string) string {
+	subject := "--user=" + user
+	if account, ok := strings.CutPrefix(user, accountPrefix); ok {
+		subject = "--serviceaccount=" + account
+	}
+	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(user), "-"), "-")
+	return fmt.Sprintf("kubectl -n %s create rolebinding plumb-viewer-%s --clusterrole=plumb-viewer %s", v1alpha1.Namespace, name, subject)
 }

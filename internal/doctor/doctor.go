@@ -52,8 +52,7 @@ type examination struct {
 	api      *api
 	findings []Finding
 	fleet    fleet
-	sandbox  string // what the agent says of its own
-	silent   bool   // no agent is heard from
+	silent   bool // no agent is heard from
 }
 
 // Examine runs all checks. Those that need a cluster are left out where none answers.

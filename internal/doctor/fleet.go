@@ -12,10 +12,13 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/report"
+	"plumb.dev/plumb/internal/source"
 )
 
 // fleet is what people have written of it.
@@ -86,7 +89,11 @@ func (e *examination) accounts(ctx context.Context) {
 		switch {
 		case isGone(err):
 			missing := cluster.MissingServiceAccount(namespace, name)
-			e.wrong("accounts", missing.Next, "%s, and apps are to be applied as it", missing.Message)
+			next := missing.Next
+			if key == v1alpha1.Namespace+"/plumb-deployer" {
+				next = "plumb install --only access"
+			}
+			e.wrong("accounts", next, "%s, and apps are to be applied as it", missing.Message)
 		case err != nil:
 			e.unseen("accounts", err)
 		default:
@@ -151,47 +158,120 @@ func (e *examination) repositories(ctx context.Context) {
 	if len(e.fleet.repos) == 0 {
 		e.warn("repos", "plumb install --repo https://git.example.com/acme/fleet.git", "there is no Repo: nothing is delivered")
 	}
-	for _, r := range e.fleet.repos {
-		name := r.Namespace + "/" + r.Name
-		e.secret(ctx, name, r.Namespace, r.Spec.Secret, "token", "username", "identity")
-		if r.Spec.Webhook != nil {
-			e.secret(ctx, name, r.Namespace, r.Spec.Webhook.Secret, "secret")
-		}
-		if r.Spec.Forge != nil {
-			e.secret(ctx, name, r.Namespace, r.Spec.Forge.Secret, "token", "private-key")
-		}
-		ready := apimeta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionReady)
-		switch {
-		case r.Status.StaleSince != nil:
-			e.wrong("repos", "plumb why, and see that the agent reaches "+report.Clean(r.Spec.URL), "%s was not read since %s: %s", name, r.Status.StaleSince.UTC().Format("2006-01-02 15:04"), report.Clean(r.Status.Summary))
-		case ready == nil:
-			e.warn("repos", "plumb sync, once an agent runs", "%s was not looked at yet", name)
-		case r.Status.Observed == nil:
-			e.wrong("repos", "correct it: kubectl -n "+r.Namespace+" edit repo "+r.Name, "%s: %s", name, report.Clean(ready.Message))
-		default:
-			e.fine("repos", "%s is read at %.7s, by %s", name, r.Status.Observed.Revision, cmp.Or(r.Status.Observed.By, "poll"))
-		}
-		if r.Spec.Webhook != nil && r.Status.Observed != nil && r.Status.Observed.By == "poll" {
-			e.warn("hooks", fmt.Sprintf("point the forge's webhook at POST /hooks/%s/%s of the agent, with the key of Secret %s", r.Namespace, r.Name, r.Spec.Webhook.Secret),
-				"%s has a webhook, and its newest commit was found by polling", name)
-		}
+	for i := range e.fleet.repos {
+		e.repository(ctx, &e.fleet.repos[i])
 	}
 }
 
-// secret looks whether a Secret is there with one of some keys.
-func (e *examination) secret(ctx context.Context, repo, namespace, name string, keys ...string) {
-	if name == "" {
-		return
+func (e *examination) repository(ctx context.Context, r *v1alpha1.Repo) {
+	name := r.Namespace + "/" + r.Name
+	held, fine := e.secret(ctx, name, r.Namespace, credential(r))
+	if r.Spec.Webhook != nil {
+		e.secret(ctx, name, r.Namespace, wanted{name: r.Spec.Webhook.Secret, all: []string{"secret"}, make: "--from-literal=secret=$(openssl rand -hex 20)"})
+	}
+	if r.Spec.Forge != nil {
+		e.secret(ctx, name, r.Namespace, wanted{name: r.Spec.Forge.Secret, any: []string{"token", "private-key"}, make: "--from-literal=token=…"})
+	}
+	ready := apimeta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case !fine: // and therefore it cannot be read
+	case r.Status.StaleSince != nil:
+		message := r.Status.Summary
+		if ready != nil {
+			message = ready.Message
+		}
+		e.wrong("repos", unreadNext(r, ready, held), "%s was not read since %s: %s", name, r.Status.StaleSince.UTC().Format("2006-01-02 15:04"), report.Clean(message))
+	case ready == nil:
+		e.warn("repos", "plumb sync, once an agent runs", "%s was not looked at yet", name)
+	case r.Status.Observed == nil:
+		e.wrong("repos", unreadNext(r, ready, held), "%s: %s", name, report.Clean(ready.Message))
+	default:
+		e.fine("repos", "%s is read at %.7s, by %s", name, r.Status.Observed.Revision, cmp.Or(r.Status.Observed.By, "poll"))
+	}
+	if r.Spec.Webhook != nil && r.Status.Observed != nil && r.Status.Observed.By == "poll" {
+		e.warn("hooks", fmt.Sprintf("point the forge's webhook at POST /hooks/%s/%s of the agent, with the key of Secret %s", r.Namespace, r.Name, r.Spec.Webhook.Secret),
+			"%s has a webhook, and its newest commit was found by polling", name)
+	}
+}
+
+// unreadNext is what to do about a repository that cannot be read with what its Secret holds. What the server said stands in
+// the message.
+func unreadNext(r *v1alpha1.Repo, ready *metav1.Condition, held map[string][]byte) string {
+	const then = ", then plumb sync"
+	ssh, reason, message := source.IsSSH(r.Spec.URL), fault.FetchFailed, ""
+	if ready != nil {
+		reason, message = fault.Reason(ready.Reason), ready.Message
+	}
+	switch {
+	case reason == fault.CredentialsRefused && r.Spec.Secret == "":
+		name := r.Name + "-git"
+		return credential(r).creates(r.Namespace, name) + " && kubectl -n " + r.Namespace + " patch repo " + r.Name + ` --type merge -p '{"spec":{"secret":"` + name + `"}}'`
+	case reason == fault.CredentialsRefused && ssh:
+		return patchSecret(r.Namespace, r.Spec.Secret, "identity") + then
+	case reason == fault.CredentialsRefused && len(held["token"]) == 0 && len(held["password"]) > 0:
+		return patchSecret(r.Namespace, r.Spec.Secret, "password") + then
+	case reason == fault.CredentialsRefused:
+		return patchSecret(r.Namespace, r.Spec.Secret, "token") + then
+	case ssh && r.Spec.Secret != "" && strings.Contains(message, source.CodeHostKeyUnknown): // or CodeHostKeyChanged
+		return patchSecret(r.Namespace, r.Spec.Secret, "known_hosts") + then
+	case reason == fault.FetchFailed || reason == fault.SourceStale:
+		return "see that the agent reaches " + report.Clean(r.Spec.URL) + "; it tries again by itself, and with plumb sync at once"
+	}
+	return "kubectl -n " + r.Namespace + " edit repo " + r.Name
+}
+
+// wanted is a Secret and what must be in it.
+type wanted struct {
+	name string
+	any  []string // keys of which one must be there
+	all  []string // keys that must be there
+	make string   // how kubectl create secret is told of them
+}
+
+// credential is what a Repo needs to be read.
+func credential(r *v1alpha1.Repo) wanted {
+	if source.IsSSH(r.Spec.URL) {
+		return wanted{name: r.Spec.Secret, all: []string{"identity", "known_hosts"}, make: "--from-file=identity=… --from-file=known_hosts=…"}
+	}
+	return wanted{name: r.Spec.Secret, any: []string{"token", "username", "ca.crt"}, make: "--from-literal=token=…"}
+}
+
+func (w wanted) creates(namespace, name string) string {
+	return fmt.Sprintf("kubectl -n %s create secret generic %s %s", namespace, name, w.make)
+}
+
+// lacks gives the keys that a Secret should have and has not: of several that would do, the first.
+func (w wanted) lacks(data map[string][]byte) []string {
+	has := func(key string) bool { return len(data[key]) > 0 }
+	if len(w.any) > 0 && !slices.ContainsFunc(w.any, has) {
+		return w.any[:1]
+	}
+	return slices.DeleteFunc(slices.Clone(w.all), has)
+}
+
+// patchSecret is the command that puts a value into a Secret that exists.
+func patchSecret(namespace, name, key string) string {
+	return fmt.Sprintf("kubectl -n %s patch secret %s --type merge -p '{\"stringData\":{%q:\"…\"}}'", namespace, name, key)
+}
+
+// secret looks whether a Secret is there with what it must hold, and gives what it holds. None, and one that cannot be seen,
+// are fine.
+func (e *examination) secret(ctx context.Context, repo, namespace string, w wanted) (held map[string][]byte, fine bool) {
+	if w.name == "" {
+		return nil, true
 	}
 	var secret corev1.Secret
-	err := e.api.get(ctx, "/api/v1/namespaces/"+namespace+"/secrets/"+name, &secret)
-	create := fmt.Sprintf("kubectl -n %s create secret generic %s --from-literal=%s=…", namespace, name, keys[0])
-	switch {
+	switch err := e.api.get(ctx, "/api/v1/namespaces/"+namespace+"/secrets/"+w.name, &secret); {
 	case isGone(err):
-		e.wrong("repos", create, "%s names the Secret %s, which does not exist", repo, name)
+		e.wrong("repos", w.creates(namespace, w.name), "%s names the Secret %s, which does not exist", repo, w.name)
+		return nil, false
 	case err != nil:
 		e.unseen("repos", err)
-	case !slices.ContainsFunc(keys, func(key string) bool { return len(secret.Data[key]) > 0 }):
-		e.wrong("repos", create, "%s names the Secret %s, which has none of the keys %s", repo, name, strings.Join(keys, ", "))
+		return nil, true
 	}
+	lacking := w.lacks(secret.Data)
+	for _, key := range lacking {
+		e.wrong("repos", patchSecret(namespace, w.name, key), "%s names the Secret %s, which has no key %s", repo, w.name, key)
+	}
+	return secret.Data, len(lacking) == 0
 }

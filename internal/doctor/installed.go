@@ -65,7 +65,7 @@ func (e *examination) compare(ctx context.Context, check, part, kind, path strin
 	case len(missing) > 0:
 		e.wrong(check, next, "not installed: %s", strings.Join(missing, ", "))
 	case len(different) > 0:
-		e.warn(check, next+", with the newer plumb", "of another version than this plumb: %s", strings.Join(different, ", "))
+		e.warn(check, next, "of another version than this plumb, and the newer of the two should install: %s", strings.Join(different, ", "))
 	default:
 		e.fine(check, "%d, of this version", len(all))
 	}
@@ -128,7 +128,6 @@ func (e *examination) agent(ctx context.Context) {
 		e.unseen("agent", err)
 		return
 	}
-	e.sandbox = lease.Annotations[v1alpha1.AnnotationSandbox]
 	age := e.Now().Sub(lease.Spec.RenewTime.Time).Round(time.Second)
 	if age > report.Silence {
 		e.silent = true
@@ -145,12 +144,27 @@ func (e *examination) agent(ctx context.Context) {
 		return
 	}
 	e.fine("agent", "%s, heard from %s ago", strings.TrimSpace(holder+" "+lease.Annotations[v1alpha1.AnnotationVersion]), max(age, 0))
-	switch e.sandbox {
+	if other := lease.Annotations[v1alpha1.AnnotationBeside]; other != "" {
+		e.warn("agent", "end one of them, or start both without --leader-elect=false", "two agents are active, %s and %s, which costs work", holder, other)
+	}
+	switch sandbox := lease.Annotations[v1alpha1.AnnotationSandbox]; sandbox {
 	case "":
 	case "complete":
 		e.fine("agent", "the sandbox of its renders is complete")
 	default:
-		e.warn("agent", "run it on nodes with a newer kernel, or render only what you trust", "the sandbox of its renders is weak: %s", e.sandbox)
+		e.warn("agent", "run it on nodes with a newer kernel, or render only what you trust", "the sandbox of its renders is weak: %s", sandbox)
+	}
+	e.replicas(ctx)
+}
+
+// replicas tells of an agent in the cluster that has pods which are not ready, while one is heard from.
+func (e *examination) replicas(ctx context.Context) {
+	var deployment appsv1.Deployment
+	if err := e.api.get(ctx, deploymentPath, &deployment); err != nil || deployment.Spec.Replicas == nil {
+		return // it runs elsewhere, or is not to be seen
+	}
+	if ready, want := deployment.Status.ReadyReplicas, *deployment.Spec.Replicas; ready < want {
+		e.warn("agent", "kubectl -n "+v1alpha1.Namespace+" logs deployment/plumb-agent", "%d of %d of the agent's pods are ready%s", ready, want, e.pods(ctx))
 	}
 }
 

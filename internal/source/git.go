@@ -121,7 +121,7 @@ func (r repo) command(ctx context.Context, do run) (cmd *exec.Cmd, release func(
 	cmd.WaitDelay = killGrace
 	var held []*os.File
 	var shell string
-	if do.network && isSSH(r.remote.URL) {
+	if do.network && IsSSH(r.remote.URL) {
 		if shell, held, err = r.sshCommand(); err != nil {
 			return nil, nil, err
 		}
@@ -239,7 +239,7 @@ func (r repo) settings() []setting {
 }
 
 func (r repo) scheme() string {
-	if isSSH(r.remote.URL) {
+	if IsSSH(r.remote.URL) {
 		return "ssh"
 	}
 	scheme, _, _ := strings.Cut(r.remote.URL, "://")

@@ -37,7 +37,7 @@ func (r Remote) LogValue() slog.Value { return slog.StringValue(r.URL) }
 // credential gives user and password, and whether there are any. ssh has none.
 func (r Remote) credential() (user, password string, ok bool) {
 	switch {
-	case isSSH(r.URL):
+	case IsSSH(r.URL):
 		return "", "", false
 	case r.Token != "" && r.Username == "":
 		return "x-access-token", r.Token, true

@@ -14,8 +14,8 @@ import (
 	"plumb.dev/plumb/internal/fault"
 )
 
-// isSSH tells whether an address is one of ssh, in either spelling.
-func isSSH(address string) bool {
+// IsSSH tells whether an address is one of ssh, in either spelling.
+func IsSSH(address string) bool {
 	return strings.HasPrefix(address, "ssh://") || scpLike.MatchString(address)
 }
 

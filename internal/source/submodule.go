@@ -267,7 +267,7 @@ func (r Remote) moduleURL(written string) (string, error) {
 	if strings.HasPrefix(address, "http://") && !strings.HasPrefix(r.URL, "http://") {
 		return "", unsafeURL("plain http, though the repository is not read over it")
 	}
-	if isSSH(address) && strings.HasPrefix(r.URL, "https://") {
+	if IsSSH(address) && strings.HasPrefix(r.URL, "https://") {
 		own, other := placeOf(r.URL), placeOf(address)
 		if u, err := url.Parse(r.URL); err == nil && own.host == other.host {
 			return canonical("https://"+u.Host+other.path, false)
@@ -371,7 +371,7 @@ func (r Remote) forModule(address string) Remote {
 
 // mayEnter says why a submodule behind ssh cannot be asked for: there is no anonymous ssh.
 func (r Remote) mayEnter(module Remote) error {
-	if !isSSH(module.URL) || module.Identity != "" {
+	if !IsSSH(module.URL) || module.Identity != "" {
 		return nil
 	}
 	own := placeOf(r.URL)

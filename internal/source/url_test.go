@@ -131,7 +131,7 @@ func FuzzCheckURL(f *testing.F) {
 		if again, err := canonical(clean, true); err != nil || again != clean {
 			t.Errorf("%q becomes %q, which becomes %q (%v)", written, clean, again, err)
 		}
-		if isSSH(clean) {
+		if IsSSH(clean) {
 			if strings.ContainsAny(clean, " \"\\\n\t\x00#?'") || strings.HasPrefix(clean, "-") || strings.Contains(clean, "@-") || strings.Contains(clean, ":-") {
 				t.Errorf("%q becomes %q", written, clean)
 			}
