@@ -155,6 +155,27 @@ func (s *scenario) theirsAgain(was *unstructured.Unstructured) {
 	}
 }
 
+// argos gives an object in the scenario's namespace as an Argo CD application writes it.
+func (s *scenario) argos(application, text string) *unstructured.Unstructured {
+	o := inNamespace(s.name, text)
+	o.SetAnnotations(map[string]string{tracking: application + ":" + o.GroupVersionKind().Group + "/" + o.GetKind() + ":" + s.name + "/" + o.GetName()})
+	o.SetLabels(map[string]string{instance: application})
+	return o
+}
+
+// ofArgo makes what an Argo CD application has delivered into the scenario's namespace: web, settings and front.
+func (s *scenario) ofArgo(application string) []*unstructured.Unstructured {
+	s.Helper()
+	settings := s.argos(application, configMap("settings", "colour", "blue", "dropped", "1"))
+	data, _ := settings.MarshalJSON()
+	settings.SetAnnotations(map[string]string{tracking: settings.GetAnnotations()[tracking], lastApplied: string(data)})
+	return []*unstructured.Unstructured{
+		s.force(s.argos(application, deployment("web", 2, "registry.example/web:1")), "argocd-controller"), // from the server's side
+		s.create(settings, "argocd-controller"), // from the client's
+		s.force(s.argos(application, service("front", 80)), "argocd-controller"),
+	}
+}
+
 // What Argo CD runs is refused, shown, taken over when Argo CD lets go, and given back: without a deletion or a restart.
 func TestAdoptFromArgoCD(t *testing.T) {
 	t.Parallel()
@@ -167,19 +188,7 @@ kind: Application
 metadata: {name: adoptargo-shop, namespace: argocd, finalizers: [resources-finalizer.argocd.argoproj.io]}
 spec: {syncPolicy: {automated: {prune: true, selfHeal: true}}}
 `)
-	theirs := func(text string) *unstructured.Unstructured {
-		o := inNamespace("adoptargo", text)
-		group := o.GroupVersionKind().Group
-		o.SetAnnotations(map[string]string{tracking: "adoptargo-shop:" + group + "/" + o.GetKind() + ":adoptargo/" + o.GetName()})
-		o.SetLabels(map[string]string{instance: "adoptargo-shop"})
-		return o
-	}
-	web := s.force(theirs(deployment("web", 2, "registry.example/web:1")), "argocd-controller") // from the server's side
-	settings := theirs(configMap("settings", "colour", "blue", "dropped", "1"))
-	data, _ := settings.MarshalJSON()
-	settings.SetAnnotations(map[string]string{tracking: settings.GetAnnotations()[tracking], lastApplied: string(data)})
-	settings = s.create(settings, "argocd-controller") // from the client's
-	front := s.force(theirs(service("front", 80)), "argocd-controller")
+	objects := s.ofArgo("adoptargo-shop")
 	s.runs("Deployment/adoptargo/web", 2)
 	pods := s.pods("adoptargo")
 
@@ -211,7 +220,7 @@ spec: {syncPolicy: {automated: {prune: true, selfHeal: true}}}
 
 	s.says(s.plumbs(0, "import", "--adopt", "adoptargo", "--yes").stdout, "adoptargo has taken over 3 objects; nothing was deleted", "kubectl -n argocd delete applications.argoproj.io adoptargo-shop")
 	s.ok("adoptargo", first)
-	for _, was := range []*unstructured.Unstructured{web, settings, front} {
+	for _, was := range objects {
 		s.oursNow(was, "adoptargo")
 	}
 	if got := field(s.live("ConfigMap/adoptargo/settings"), "data"); fmt.Sprint(got) != "map[colour:blue]" {
@@ -225,7 +234,7 @@ spec: {syncPolicy: {automated: {prune: true, selfHeal: true}}}
 	s.says(s.adopts(0, "--give-back", "adoptargo"), "3 objects to give back", "Argo CD application adoptargo-shop: 3 objects", "nothing was written")
 	s.says(s.plumbs(0, "import", "--give-back", "adoptargo", "--yes").stdout, "has given 3 objects back to Argo CD application adoptargo-shop", "stays paused")
 	s.says(s.is("adoptargo", "paused", "Paused").Summary, "given back to Argo CD application adoptargo-shop")
-	for _, was := range []*unstructured.Unstructured{web, settings, front} {
+	for _, was := range objects {
 		s.theirsAgain(was)
 	}
 	if made := s.live("ConfigMap/adoptargo/new"); made.GetLabels()["plumb.dev/managed"] != "" || len(managers(made, "plumb")) > 0 {
@@ -242,9 +251,8 @@ spec: {syncPolicy: {automated: {prune: true, selfHeal: true}}}
 	s.noDeletes(t, before, "adoptargo")
 
 	// The other tool goes on where it was: its apply removes what it does not have, as before.
-	now := theirs(configMap("settings", "colour", "blue", "again", "1"))
-	s.force(now, "argocd-controller")
-	s.force(theirs(configMap("settings", "colour", "blue")), "argocd-controller")
+	s.force(s.argos("adoptargo-shop", configMap("settings", "colour", "blue", "again", "1")), "argocd-controller")
+	s.force(s.argos("adoptargo-shop", configMap("settings", "colour", "blue")), "argocd-controller")
 	if got := field(s.live("ConfigMap/adoptargo/settings"), "data"); fmt.Sprint(got) != "map[colour:blue]" {
 		t.Errorf("the data is %v after an apply of Argo CD", got)
 	}

@@ -141,16 +141,97 @@ func TestFailpoints(t *testing.T) {
 					t.Errorf("%s: the agent deleted %s", point.reason, r)
 				}
 			}
-			s.inventoried(app, "web", "migrate", "stays", "found", "new", "bystander")
+			s.inventoried(app, app, "web", "migrate", "stays", "found", "new", "bystander")
 		})
 	}
 }
 
-// inventoried waits until the Inventory of an app has the objects, each with the UID that it has, and no other but what is
-// always there.
+// killedAt has the agent killed at a point, after what is done while none runs, and starts the next one.
+func (s *scenario) killedAt(point string, do func()) {
+	s.Helper()
+	plain := s.agent.plumb
+	program := withFailpoints(s.T)
+	s.kill()
+	do()
+	s.agent.plumb = program
+	s.agent.env = append(s.agent.env, "PLUMB_FAILPOINT="+point)
+	err := s.agent.start()
+	s.agent.plumb, s.agent.env = plain, s.agent.env[:len(s.agent.env)-1]
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.dies()
+	s.restarted()
+}
+
+// An agent that is killed while it takes objects over from Argo CD, or gives them back, wherever that is, leaves each of them
+// to one of the two: the next one brings it to its end, and no object is deleted, no pod restarted, nothing forgotten.
+func TestAdoptThroughKills(t *testing.T) {
+	w := lives(t)
+	for _, point := range []string{"planned", "written-ahead", "migrated", "after-apply", "after-return", "carried-out", "written-after", "judged"} {
+		t.Run(point, func(t *testing.T) {
+			s := newScenario(t, w, "ak-"+point)
+			app, from := s.name, "Argo CD application "+s.name
+			s.restarted()
+			s.make("apiVersion: v1\nkind: Namespace\nmetadata: {name: " + app + "}\n")
+			objects := s.ofArgo(s.name)
+			s.runs("Deployment/"+app+"/web", 2)
+			pods := s.pods(app)
+			first := s.commit("the same, without one key", files{"apps/" + app + "/a.yaml": documentsOf(
+				deployment("web", 2, "registry.example/web:1"), configMap("settings", "colour", "blue"), service("front", 80), configMap("new", "a", "1"))})
+			s.is(app, "failed", "OwnedByOther")
+			before := s.now(t)
+
+			consent := `{"token":"t1","commit":"` + first + `","from":["` + from + `"]}`
+			adopt := func() {
+				s.patch("App/"+system+"/"+app, "plumb-cli", fmt.Sprintf("metadata: {annotations: {plumb.dev/adopt: %q}}", consent))
+			}
+			if point == "after-return" { // of the way back alone
+				adopt()
+			} else {
+				s.killedAt(point, adopt)
+			}
+			s.ok(app, first)
+			s.has("App/"+system+"/"+app, "status.handled.adopt", "t1")
+			for _, was := range objects {
+				s.oursNow(was, app)
+			}
+			if got := field(s.live("ConfigMap/"+app+"/settings"), "data"); fmt.Sprint(got) != "map[colour:blue]" {
+				t.Errorf("the data is %v, want what Git has", got)
+			}
+			s.inventoried(app, "web", "settings", "front", "new")
+
+			giveBack := func() {
+				s.patch("App/"+system+"/"+app, "plumb-cli", "{metadata: {annotations: {plumb.dev/give-back: t2}}, spec: {pause: {reason: given back, by: lena}}}")
+			}
+			if slices.Contains([]string{"written-ahead", "migrated", "after-apply"}, point) { // of the way there alone
+				giveBack()
+			} else {
+				s.killedAt(point, giveBack)
+			}
+			s.has("App/"+system+"/"+app, "status.handled.giveBack", "t2")
+			s.is(app, "paused", "Paused")
+			for _, was := range objects {
+				s.theirsAgain(was)
+			}
+			if got := inventoryOf(s, app); got != "null" {
+				t.Errorf("the inventory is %s", got)
+			}
+			if made := s.live("ConfigMap/" + app + "/new"); made.GetLabels()["plumb.dev/managed"] != "" || len(managers(made, "plumb")) > 0 {
+				t.Errorf("what was made since is still ours: %v, fields of %v", made.GetLabels(), managers(made, ""))
+			}
+			if now := s.pods(app); !slices.Equal(now, pods) {
+				t.Errorf("the pods were %v, and are %v", pods, now)
+			}
+			s.noDeletes(t, before, app)
+		})
+	}
+}
+
+// inventoried waits until the Inventory of an app has the objects, each with the UID that it has, and what is gone not any
+// more.
 func (s *scenario) inventoried(app string, names ...string) {
 	s.Helper()
-	names = append(names, app)
 	err := eventually(limit, func() error {
 		objects, _ := field(s.live("Inventory/"+system+"/"+app+"-0"), "objects").([]any)
 		known := map[string]bool{}

@@ -133,7 +133,9 @@ func (t *turn) letGo(ctx context.Context) ([]apply.Outcome, error) {
 	run := apply.Run{
 		Target: client, Manager: t.manager(), Owner: t.identity().Owner(), Versions: versions, Slots: t.agent.slots, Superseded: t.newest, At: stepFailpoint,
 	}
+	failpoint("planned")
 	outcomes := run.Do(ctx, made)
+	failpoint("carried-out")
 	done := map[object.ID]plan.Done{}
 	for _, out := range outcomes {
 		if out.Done {
@@ -143,7 +145,9 @@ func (t *turn) letGo(ctx context.Context) ([]apply.Outcome, error) {
 	}
 	a.take(plan.After(a.entries(), made, done))
 	t.agent.route(a)
-	return outcomes, t.writeInventory(ctx)
+	err = t.writeInventory(ctx)
+	failpoint("written-after")
+	return outcomes, err
 }
 
 func orFault(f *fault.Fault, format string, args ...any) *fault.Fault {
