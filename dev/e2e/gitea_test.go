@@ -307,3 +307,44 @@ func TestGiteaIsToldWhenItIsUpAgain(t *testing.T) {
 		t.Errorf("one status was written %d times", n)
 	}
 }
+
+// A read-only agent tells a forge nothing. One that may write tells what it then does, and an agent that starts anew does not
+// tell it again.
+func TestGiteaIsToldOnceAndNotByAReadOnlyAgent(t *testing.T) {
+	g := forgeOf(t)
+	w := lives(t)
+	own := &gitea{URL: g.URL, Token: g.Token, User: g.User, Password: g.Password}
+	if err := own.openDoor(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(own.door.Close)
+	s := newForgeScenario(t, w, own, "told-once")
+	s.restarted("--read-only")
+	commit := s.commitQuietly("one", files{"apps/told-once/a.yaml": configMap("settings", "a", "1")})
+	s.makeRepo()
+	s.wouldDo("told-once", "ReadOnly", "create Namespace/told-once", "create ConfigMap/told-once/settings")
+	s.sync("told-once")
+	s.until("told-once", func(a appStatus) error {
+		if a.Handled.Sync == "" {
+			return errNotYet("the sync was not taken up")
+		}
+		return nil
+	})
+	if n := own.writes.Load(); n != 0 {
+		t.Errorf("the read-only agent wrote %d statuses", n)
+	}
+	s.restarted()
+	s.ok("told-once", commit)
+	s.told(g, commit, "plumb/deploy", "success", "told-once is ok")
+	if all, err := g.ask(http.MethodGet, "/repos/acme/"+s.name+"/commits/"+commit+"/statuses", nil); err != nil || strings.Contains(string(all), "read-only") {
+		t.Errorf("the read-only agent told of it: %s, %v", all, err)
+	}
+	written := own.writes.Load()
+	s.restarted()
+	second := s.commitQuietly("two", files{"apps/told-once/a.yaml": configMap("settings", "a", "2")})
+	s.sync("told-once")
+	s.told(g, second, "plumb/deploy", "success", "told-once is ok")
+	if n := own.writes.Load() - written; n > 2 {
+		t.Errorf("one commit came, and %d statuses were written", n)
+	}
+}

@@ -16,6 +16,7 @@ import (
 type Delivery struct {
 	Event     string   // in the forge's own word, bounded; "" of a generic one
 	Moved     bool     // refs have moved: somebody should look
+	Pull      int      // number (at GitLab: iid) of the pull request that something happened to or was said about; 0: none
 	Ref       string   // which, in full; "": it does not say
 	Addresses []string // of the repository, in all the spellings that the forge sent; none: it does not say
 	Marks     []string // what makes a repetition known, see Seen; none: every one is new
@@ -30,10 +31,18 @@ const (
 	eventSystem     = "System Hook"
 )
 
+// Events that are about a pull request: it was opened, pushed to, labelled, merged or closed, reviewed, or commented on.
+// Forges call a comment on a pull request one on an issue. Gitea names some reviews in the event.
+var pullEvents = []string{
+	"pull_request", "pull_request_review", "issue_comment",
+	"pull_request_comment", "pull_request_approved", "pull_request_rejected",
+	"Merge Request Hook", "Note Hook",
+}
+
 // Read says what a delivery is about. Call Verify before.
 //
-// The error is one sentence for the sender: the event says that refs have moved, and its body is not what the forge
-// documents. Other events are not parsed.
+// The error is one sentence for the sender: the event says that refs have moved or that something happened to a pull request,
+// and its body is not what the forge documents. Other events are not parsed.
 func Read(kind Kind, header http.Header, body []byte) (Delivery, error) {
 	d := Delivery{}
 	switch kind {
@@ -49,26 +58,68 @@ func Read(kind Kind, header http.Header, body []byte) (Delivery, error) {
 		return Delivery{Moved: true}, nil
 	}
 	d.Event = shown(d.Event)
-	if !slices.Contains([]string{eventPush, eventPushGitLab, eventTagGitLab, eventSystem}, d.Event) {
+	moved := slices.Contains([]string{eventPush, eventPushGitLab, eventTagGitLab, eventSystem}, d.Event)
+	if !moved && !slices.Contains(pullEvents, d.Event) {
 		return d, nil
 	}
-	push, err := parse(header, body)
-	if err != nil {
+	said, err := parse(header, body)
+	switch {
+	case err != nil:
 		return d, err
-	}
-	if d.Event == eventSystem && push.EventName != "push" && push.EventName != "tag_push" {
+	case !moved:
+		d.Pull, d.Addresses = said.pull(), said.addresses()
+		return d, nil
+	case d.Event == eventSystem && said.EventName != "push" && said.EventName != "tag_push":
 		return d, nil
 	}
-	d.Moved, d.Ref, d.Addresses = true, push.Ref, push.addresses()
+	d.Moved, d.Ref, d.Addresses = true, said.Ref, said.addresses()
 	return d, nil
 }
 
-// push holds the fields of a push event of any forge that are looked at, of which each may be missing.
-type push struct {
-	Ref        string `json:"ref"`
-	EventName  string `json:"event_name"`
-	Repository place  `json:"repository"`
-	Project    place  `json:"project"` // GitLab's
+// event holds the fields of an event of any forge that are looked at, of which each may be missing.
+type event struct {
+	Ref         string   `json:"ref"`
+	EventName   string   `json:"event_name"`
+	Repository  place    `json:"repository"`
+	Project     place    `json:"project"` // GitLab's
+	PullRequest numbered `json:"pull_request"`
+	Issue       issue    `json:"issue"`
+
+	// GitLab's: a merge request, and of a comment the one that it is on.
+	Attributes   attributes `json:"object_attributes"`
+	MergeRequest numbered   `json:"merge_request"`
+}
+
+type numbered struct {
+	Number int `json:"number"`
+	IID    int `json:"iid"`
+}
+
+// issue is what was commented on: a pull request if it has something of one.
+type issue struct {
+	Number      int             `json:"number"`
+	PullRequest json.RawMessage `json:"pull_request"`
+}
+
+type attributes struct {
+	IID          int             `json:"iid"`
+	TargetBranch json.RawMessage `json:"target_branch"` // of a merge request, and of nothing else
+}
+
+// pull gives the number of the pull request, 0 if the event is about something else.
+func (e event) pull() int {
+	number := 0
+	switch {
+	case e.PullRequest.Number > 0:
+		number = e.PullRequest.Number
+	case len(e.Issue.PullRequest) > 0 && string(e.Issue.PullRequest) != "null":
+		number = e.Issue.Number
+	case e.MergeRequest.IID > 0:
+		number = e.MergeRequest.IID
+	case len(e.Attributes.TargetBranch) > 0:
+		number = e.Attributes.IID
+	}
+	return max(number, 0)
 }
 
 // place holds the addresses of a repository, as the forges call them.
@@ -81,9 +132,9 @@ type place struct {
 	WebURL     string `json:"web_url"`
 }
 
-func (p push) addresses() []string {
+func (e event) addresses() []string {
 	var all []string
-	for _, at := range []place{p.Repository, p.Project} {
+	for _, at := range []place{e.Repository, e.Project} {
 		all = append(all, at.CloneURL, at.SSHURL, at.HTMLURL, at.GitHTTPURL, at.GitSSHURL, at.WebURL)
 	}
 	all = slices.DeleteFunc(all, func(address string) bool { return address == "" })
@@ -92,19 +143,19 @@ func (p push) addresses() []string {
 }
 
 // parse reads the body, which may be JSON or a form with JSON in its field payload, as a webhook of GitHub is by default.
-func parse(header http.Header, body []byte) (push, error) {
+func parse(header http.Header, body []byte) (event, error) {
 	if kind, _, _ := mime.ParseMediaType(header.Get("Content-Type")); kind == "application/x-www-form-urlencoded" {
 		form, err := url.ParseQuery(string(body))
 		if err != nil || form.Get("payload") == "" {
-			return push{}, fmt.Errorf("the body is a form without the field payload")
+			return event{}, fmt.Errorf("the body is a form without the field payload")
 		}
 		body = []byte(form.Get("payload"))
 	}
-	var p push
-	if err := json.Unmarshal(body, &p); err != nil {
-		return push{}, fmt.Errorf("the body is not a push event in JSON")
+	var e event
+	if err := json.Unmarshal(body, &e); err != nil {
+		return event{}, fmt.Errorf("the body is not an event in JSON, as the forge documents it")
 	}
-	return p, nil
+	return e, nil
 }
 
 // marks gives what a repetition has in common with the first: the forge's name of the delivery, and its body, because that
@@ -138,11 +189,11 @@ func first(header http.Header, names ...string) string {
 const maxEvent = 64
 
 // shown gives the name of an event if it is one; its letters are those of a header.
-func shown(event string) string {
-	if len(event) > maxEvent {
-		return event[:maxEvent]
+func shown(name string) string {
+	if len(name) > maxEvent {
+		return name[:maxEvent]
 	}
-	return event
+	return name
 }
 
 // Same tells whether two addresses are of one repository: host and path are the same, whatever the scheme, the user, the

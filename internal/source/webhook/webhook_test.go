@@ -153,6 +153,40 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// What happens to a pull request, and what is said about it, names its number; the same of an issue does not.
+func TestReadOfPullRequests(t *testing.T) {
+	const repository = `"repository": {"clone_url": "https://git.example.com/acme/fleet.git"}`
+	const project = `"project": {"git_http_url": "https://git.example.com/acme/fleet.git"}`
+	for _, test := range []struct {
+		reason      string
+		kind        webhook.Kind
+		event, body string
+		want        int
+	}{
+		{"opened, pushed to, closed", webhook.GitHub, "pull_request", `{"action": "synchronize", "number": 12, "pull_request": {"number": 12, "head": {"sha": "1"}}, ` + repository + `}`, 12},
+		{"reviewed", webhook.GitHub, "pull_request_review", `{"action": "submitted", "review": {"state": "approved"}, "pull_request": {"number": 12}, ` + repository + `}`, 12},
+		{"commented on", webhook.GitHub, "issue_comment", `{"action": "created", "issue": {"number": 12, "pull_request": {"url": "u"}}, "comment": {"body": "/plan"}, ` + repository + `}`, 12},
+		{"an issue was", webhook.GitHub, "issue_comment", `{"action": "created", "issue": {"number": 12}, ` + repository + `}`, 0},
+		{"opened, pushed to, closed", webhook.Gitea, "pull_request", `{"action": "synchronized", "number": 12, "pull_request": {"number": 12}, ` + repository + `}`, 12},
+		{"approved", webhook.Gitea, "pull_request_approved", `{"action": "reviewed", "number": 12, "pull_request": {"number": 12}, ` + repository + `}`, 12},
+		{"commented on", webhook.Gitea, "issue_comment", `{"action": "created", "issue": {"number": 12, "pull_request": {"merged": false}}, "is_pull": true, ` + repository + `}`, 12},
+		{"an issue was", webhook.Gitea, "issue_comment", `{"action": "created", "issue": {"number": 12, "pull_request": null}, "is_pull": false, ` + repository + `}`, 0},
+		{"opened, pushed to, merged", webhook.GitLab, "Merge Request Hook", `{"object_kind": "merge_request", "object_attributes": {"iid": 12, "id": 99, "target_branch": "main", "action": "update"}, ` + project + `}`, 12},
+		{"commented on", webhook.GitLab, "Note Hook", `{"object_kind": "note", "object_attributes": {"id": 7, "noteable_type": "MergeRequest"}, "merge_request": {"iid": 12, "id": 99}, ` + project + `}`, 12},
+		{"an issue was", webhook.GitLab, "Note Hook", `{"object_kind": "note", "object_attributes": {"id": 7, "noteable_type": "Issue"}, "issue": {"iid": 12}, ` + project + `}`, 0},
+		{"a number that is none", webhook.GitHub, "pull_request", `{"pull_request": {"number": -1}, ` + repository + `}`, 0},
+		{"another event", webhook.GitHub, "issues", `{"issue": {"number": 12, "pull_request": {}}, ` + repository + `}`, 0},
+	} {
+		d, err := webhook.Read(test.kind, headers("X-GitHub-Event", test.event, "X-Gitea-Event", test.event, "X-Gitlab-Event", test.event), []byte(test.body))
+		if err != nil || d.Pull != test.want || d.Moved || test.want > 0 && !slices.Contains(d.Addresses, "https://git.example.com/acme/fleet.git") {
+			t.Errorf("%s, %s: %+v (%v), want %d", test.kind, test.reason, d, err, test.want)
+		}
+	}
+	if _, err := webhook.Read(webhook.GitHub, headers("X-GitHub-Event", "pull_request"), []byte(`{"pull_request": "x"}`)); err == nil {
+		t.Error("a pull request of another type is none")
+	}
+}
+
 func TestSeen(t *testing.T) {
 	var seen webhook.Seen
 	read := func(kind webhook.Kind, id, body string) []string {
@@ -223,7 +257,7 @@ func FuzzRead(f *testing.F) {
 		h := headers("X-GitHub-Event", event, "X-Gitlab-Event", event, "X-Gitea-Event", event, "Content-Type", content)
 		for _, kind := range []webhook.Kind{webhook.Generic, webhook.GitHub, webhook.GitLab, webhook.Gitea} {
 			d, err := webhook.Read(kind, h, []byte(body))
-			if len(d.Event) > 64 || err != nil && d.Moved {
+			if len(d.Event) > 64 || d.Pull < 0 || err != nil && (d.Moved || d.Pull > 0) {
 				t.Errorf("%s: %+v (%v)", kind, d, err)
 			}
 			for _, address := range d.Addresses {

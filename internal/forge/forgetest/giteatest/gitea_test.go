@@ -13,18 +13,22 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"plumb.dev/plumb/internal/forge"
 	"plumb.dev/plumb/internal/forge/forgetest"
 	"plumb.dev/plumb/internal/redact"
+	"plumb.dev/plumb/internal/source/webhook"
 )
 
 const password = "of-everybody"
@@ -285,3 +289,79 @@ func (s *stage) shown(commit, context string) []forge.Status {
 }
 
 func TestGiteaKeepsTheContract(t *testing.T) { forgetest.Run(t, scene) }
+
+// delivered is a delivery of Gitea's as it came.
+type delivered struct {
+	header http.Header
+	body   []byte
+}
+
+// What Gitea itself sends is genuine, and says which pull request it is about, or that a branch moved.
+func TestGiteaDeliversWhatIsRead(t *testing.T) {
+	const secret = "of-the-hook"
+	came := make(chan delivered, 100)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		came <- delivered{r.Header.Clone(), body}
+	}))
+	t.Cleanup(hook.Close)
+	sc := scene(t)
+	s := gitea(t)
+	path := "/repos/" + sc.Access.Repository
+	if _, err := s.as("", http.MethodPost, path+"/hooks", map[string]any{
+		"type": "gitea", "active": true, "events": []string{"push", "pull_request", "pull_request_sync", "pull_request_comment", "pull_request_review", "issue_comment", "issues"},
+		"config": map[string]any{"url": hook.URL, "content_type": "json", "secret": secret},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// until waits for a delivery of an event, and judges each that comes.
+	until := func(what string, is func(webhook.Delivery) bool) {
+		t.Helper()
+		deadline := time.After(time.Minute)
+		var seen []string
+		for {
+			select {
+			case d := <-came:
+				if !webhook.Verify(webhook.Gitea, secret, d.header, d.body, time.Now()) || webhook.Verify(webhook.Gitea, "another", d.header, d.body, time.Now()) {
+					t.Fatalf("%s is not known as genuine: %v", d.header.Get("X-Gitea-Event"), d.header)
+				}
+				read, err := webhook.Read(webhook.Gitea, d.header, d.body)
+				if err != nil || len(read.Marks) != 2 {
+					t.Fatalf("%s: %+v, %v", d.header.Get("X-Gitea-Event"), read, err)
+				}
+				if is(read) {
+					return
+				}
+				seen = append(seen, fmt.Sprintf("%s %s: %d", d.header.Get("X-Gitea-Event"), d.header.Get("X-Gitea-Event-Type"), read.Pull))
+			case <-deadline:
+				t.Fatalf("no delivery says that %s; there were %v", what, seen)
+			}
+		}
+	}
+	about := func(event string, number int) func(webhook.Delivery) bool {
+		return func(d webhook.Delivery) bool {
+			own := slices.ContainsFunc(d.Addresses, func(a string) bool { return webhook.Same(a, s.URL+"/"+sc.Access.Repository) })
+			return d.Pull == number && own && d.Event == event && !d.Moved
+		}
+	}
+	sc.Push("topic", "main", map[string]string{"a.yaml": "a: 1\n"})
+	until("a branch moved", func(d webhook.Delivery) bool { return d.Moved && d.Ref == "refs/heads/topic" })
+	made, err := s.as(forgetest.Ada, http.MethodPost, path+"/pulls", map[string]any{"head": "topic", "base": "main", "title": "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := int(made["number"].(float64))
+	until("it was opened", about("pull_request", number))
+	sc.Push("topic", "", map[string]string{"a.yaml": "a: 2\n"})
+	until("it was pushed to", about("pull_request", number))
+	sc.Comment(number, forgetest.Rob, "/plan")
+	until("it was commented on", about("issue_comment", number))
+	sc.Review(number, forgetest.Rob, forge.Approved)
+	until("it was approved", about("pull_request_approved", number))
+	issue, err := s.as(forgetest.Rob, http.MethodPost, path+"/issues", map[string]any{"title": "an issue"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.Comment(int(issue["number"].(float64)), forgetest.Rob, "not about a pull request")
+	until("an issue was commented on", func(d webhook.Delivery) bool { return d.Event == "issue_comment" && d.Pull == 0 })
+}
