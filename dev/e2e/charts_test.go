@@ -168,6 +168,15 @@ spec:
 	}
 	s.ok("valued", s.commit("another chart's values", files{"podinfo/values.yaml": "color: none\n"}))
 
+	// plumb diff reads the source as the agent does; a clone of it shows what its working tree would change, before it is pushed.
+	s.says(s.diff(0, "valued"), "No changes: 1 app compared.")
+	s.write(files{"podinfo/plumb.yaml": chartOf(h.Repository, "podinfo", "6.0.0") + "  values: [$config/envs/prod/podinfo.yaml, values.yaml]\n"})
+	s.says(s.diff(0, "valued"), "~ ConfigMap/valued/valued-podinfo", "- blue", "+ none")
+	s.git("reset", "-q", "--hard")
+	values.write(files{"envs/prod/podinfo.yaml": "color: violet\n"})
+	s.says(s.diff(0, "--source", "config="+values.repo.clone, "valued"), "~ ConfigMap/valued/valued-podinfo", "- blue", "+ violet")
+	s.says(s.diff(2, "--source", "conifg="+values.repo.clone, "valued"), "no app of this repository has a source conifg")
+
 	// A source that is not there is told by its name.
 	s.commit("a typo", files{"podinfo/plumb.yaml": chartOf(h.Repository, "podinfo", "6.0.0") + "  values: [$conifg/envs/prod/podinfo.yaml]\n"})
 	_, message := s.is("valued", "failed", "InvalidSettings").ready()

@@ -22,6 +22,7 @@ type comparer struct {
 	options       diffOptions
 	renderer      *render.Renderer
 	charts        *charts
+	besides       *besides
 	cache         *render.Cache
 	before, after fs.FS
 }
@@ -73,6 +74,7 @@ func (c *comparer) compare(ctx context.Context, p pair) (*report.AppDiff, error)
 		return nil, err
 	}
 	defer closer()
+	c.besides.working(&req)
 	if p.before == nil {
 		d.Notes = append(d.Notes, "a new app, in namespace "+p.after.Namespace)
 	} else if p.before.Namespace != p.after.Namespace {
@@ -122,6 +124,9 @@ func (c *comparer) old(ctx context.Context, app *fleet.App) (side, error) {
 		return side{}, err
 	}
 	defer closer()
+	if err := c.besides.committed(ctx, &req); err != nil {
+		return side{}, err
+	}
 	if err := c.charts.complete(ctx, c.before, *app, &req); err != nil {
 		return side{failure: fault.Of(err, fault.FetchFailed)}, ctx.Err()
 	}

@@ -34,6 +34,7 @@ type diffOptions struct {
 	base, namespace   string
 	values, set       []string
 	answers           answerFlags
+	sources           []string
 	format            string
 }
 
@@ -67,6 +68,7 @@ func newDiffCommand(env Env) *cobra.Command {
 	flags.StringArrayVarP(&o.values, "values", "f", nil, "values file for charts, on both sides; may be repeated")
 	flags.StringArrayVar(&o.set, "set", nil, "value for charts as for helm --set, on both sides; may be repeated")
 	o.answers.add(flags)
+	sourceFlag(flags, &o.sources)
 	noFetchFlag(flags, &o.noFetch)
 	outputFlag(cmd, &o.format, "table", "json", "yaml")
 	return cmd
@@ -112,6 +114,10 @@ func runDiff(ctx context.Context, env Env, out screen, o diffOptions, what strin
 	if cmp.charts, err = openCharts(env, o.noFetch); err != nil {
 		return err
 	}
+	if cmp.besides, err = openBesides(env, o.sources, true); err != nil {
+		return err
+	}
+	defer cmp.besides.Close()
 	if cmp.renderer, err = render.New(render.Options{}); err != nil {
 		return err
 	}

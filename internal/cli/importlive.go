@@ -55,6 +55,12 @@ func (l *live) adoptee(ctx context.Context, app v1alpha1.App, tree fs.FS) (previ
 		return subject, nil
 	}
 	request := requestOf(tree, placed)
+	sources := l.besides.of(ctx, &app, l.fleet)
+	if sources.fault != nil {
+		subject.Before = sources.fault
+		return subject, ctx.Err()
+	}
+	use(&request, sources.applied)
 	if err := l.charts.complete(ctx, tree, placed, &request); err != nil {
 		subject.Before = fault.Of(err, fault.FetchFailed)
 		return subject, ctx.Err()

@@ -38,6 +38,7 @@ type live struct {
 	cluster   *cluster.Cluster
 	renderer  *render.Renderer
 	charts    *charts
+	besides   *besides
 	fleet     report.Fleet
 	clusters  []fleet.Cluster
 	offline   bool                                 // the Cluster objects could not be listed: selectors are not evaluated
@@ -85,6 +86,9 @@ func runLiveDiff(ctx context.Context, env Env, out screen, o liveOptions, what s
 	if err != nil {
 		return err
 	}
+	if name := l.besides.undeclared(objectsOf(candidates)); name != "" {
+		return usagef("declare it in spec.sources of the App", "no app of this repository has a source %s", name)
+	}
 	group, rendering := errgroup.WithContext(ctx)
 	group.SetLimit(2) // the renderer has two children
 	for _, c := range candidates {
@@ -119,6 +123,17 @@ func runLiveDiff(ctx context.Context, env Env, out screen, o liveOptions, what s
 		return err
 	}
 	return out.comparison(o.diffOptions, l.head, answer)
+}
+
+// objectsOf gives the Apps that exist.
+func objectsOf(candidates []*candidate) []*v1alpha1.App {
+	var apps []*v1alpha1.App
+	for _, c := range candidates {
+		if c.object != nil {
+			apps = append(apps, c.object)
+		}
+	}
+	return apps
 }
 
 // elsewise tells of an app that the change does not touch and that is not as the base has it, in the agent's words.
@@ -221,6 +236,10 @@ func openLive(ctx context.Context, env Env, o liveOptions, dir string) (*live, f
 		if l.charts, err = openCharts(env, o.noFetch); err != nil {
 			return err
 		}
+		if l.besides, err = openBesides(env, o.sources, o.noFetch); err != nil {
+			return err
+		}
+		closers = append(closers, l.besides.Close)
 		if l.renderer, err = render.New(render.Options{}); err != nil {
 			return err
 		}

@@ -245,14 +245,16 @@ func (l *live) render(ctx context.Context, c *candidate) error {
 
 func (l *live) sides(ctx context.Context, c *candidate, applied string) error {
 	var memory []*render.Recorded
-	one := func(app *fleet.App, tree fs.FS) (preview.Side, *fault.Fault, error) {
+	sources := l.besides.of(ctx, c.object, l.fleet)
+	one := func(app *fleet.App, tree fs.FS, beside map[string]fs.FS) (preview.Side, *fault.Fault, error) {
 		if app == nil || tree == nil {
 			return preview.Side{}, nil, nil
 		}
-		if app.Fault != nil {
-			return preview.Side{}, app.Fault, nil
+		if f := cmp.Or(app.Fault, sources.fault); f != nil {
+			return preview.Side{}, f, ctx.Err()
 		}
 		request := requestOf(tree, *app)
+		use(&request, beside)
 		if err := l.charts.complete(ctx, tree, *app, &request); err != nil {
 			return preview.Side{}, fault.Of(err, fault.FetchFailed), ctx.Err()
 		}
@@ -264,13 +266,13 @@ func (l *live) sides(ctx context.Context, c *candidate, applied string) error {
 		return preview.Side{Objects: recorded.Manifest.Objects, Namespace: app.Namespace}, nil, nil
 	}
 	var err error
-	if c.preview.Applied, _, err = one(c.applied, l.tree(ctx, applied)); err != nil {
+	if c.preview.Applied, _, err = one(c.applied, l.tree(ctx, applied), sources.applied); err != nil {
 		return err
 	}
-	if c.preview.Base, c.preview.Before, err = one(c.base, l.tree(ctx, c.baseCommit)); err != nil {
+	if c.preview.Base, c.preview.Before, err = one(c.base, l.tree(ctx, c.baseCommit), sources.applied); err != nil {
 		return err
 	}
-	if c.preview.Tree, c.preview.Fault, err = one(c.tree, l.workspace.tree); err != nil {
+	if c.preview.Tree, c.preview.Fault, err = one(c.tree, l.workspace.tree, sources.tree); err != nil {
 		return err
 	}
 	if c.preview.Fault != nil && c.preview.Before != nil && c.preview.Before.Message == c.preview.Fault.Message {

@@ -29,6 +29,7 @@ type renderOptions struct {
 	noFetch            bool
 	answers            answerFlags
 	upgrade            bool
+	sources            []string
 }
 
 func newRenderCommand(env Env) *cobra.Command {
@@ -50,6 +51,7 @@ func newRenderCommand(env Env) *cobra.Command {
 	flags.StringArrayVar(&o.set, "set", nil, "value for a chart as for helm --set; may be repeated")
 	o.answers.add(flags)
 	flags.BoolVar(&o.upgrade, "is-upgrade", false, "tell charts that this is an upgrade, not an install")
+	sourceFlag(flags, &o.sources)
 	noFetchFlag(flags, &o.noFetch)
 	outputFlag(cmd, &o.format, "yaml", "json")
 	return cmd
@@ -65,6 +67,12 @@ func runRender(ctx context.Context, env Env, out screen, o renderOptions, what s
 		return err
 	}
 	defer closer()
+	besides, err := openBesides(env, o.sources, o.noFetch)
+	if err != nil {
+		return err
+	}
+	defer besides.Close()
+	besides.working(&req)
 	req.Set, req.Upgrade, req.Capabilities = o.set, o.upgrade, answers
 	if o.namespace != "" {
 		req.Namespace = o.namespace
