@@ -205,7 +205,7 @@ func idle(ctx context.Context, l *lab) error {
 // there was no request for a second.
 func settled(ctx context.Context, p *plane) error {
 	last, offset := time.Now(), p.auditOffset()
-	return eventually(ctx, time.Minute, func() error {
+	return eventually(ctx, time.Minute, 20*time.Millisecond, func() error {
 		requests, end, err := p.requests(offset)
 		if err != nil {
 			return err
@@ -232,7 +232,7 @@ func restart(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
-	if err := eventually(ctx, time.Minute, func() error {
+	if err := eventually(ctx, time.Minute, 20*time.Millisecond, func() error {
 		n, err := a.metric("plumb_apps_verified")
 		if err != nil {
 			return err

@@ -127,7 +127,7 @@ func (p *plane) prepare(ctx context.Context, n int, url string) error {
 	if err := p.makeIdentity(ctx); err != nil {
 		return err
 	}
-	if err := eventually(ctx, 30*time.Second, func() error {
+	if err := eventually(ctx, 30*time.Second, 20*time.Millisecond, func() error {
 		_, err := p.admin.Resource(repos).List(ctx, metav1.ListOptions{})
 		return err
 	}); err != nil {
@@ -262,11 +262,11 @@ func inParallel(concurrency, n int, do func(int) error) error {
 	return first
 }
 
-// eventually tries until do succeeds or the time is up.
-func eventually(ctx context.Context, limit time.Duration, do func() error) error {
+// eventually tries, at intervals, until do succeeds or the time is up.
+func eventually(ctx context.Context, limit, every time.Duration, do func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		err := do()

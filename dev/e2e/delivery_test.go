@@ -2,7 +2,12 @@ package e2e
 
 import (
 	"slices"
+	"strings"
 	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // A folder becomes an app: its namespace, its objects with their marks, and its healthy pods.
@@ -35,6 +40,55 @@ func TestCreate(t *testing.T) {
 		if r.As.Username != "system:serviceaccount:plumb-system:plumb-deployer" {
 			t.Errorf("%s was sent as %q", r, r.As.Username)
 		}
+	}
+}
+
+// What is new is made without a look: the API server makes it only if there is none. What turns out to be there is looked at
+// then, and treated as what it is: refused where it is another tool's, taken over where nobody holds it.
+func TestNewObjectsAreNotLookedFor(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "unseen")
+	s.make("apiVersion: v1\nkind: Namespace\nmetadata: {name: unseen}")
+	s.create(documents("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: taken, namespace: unseen}\ndata: {a: mine}\n")[0], "kubectl-create")
+	flux := s.create(documents("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: theirs, namespace: unseen, labels: {kustomize.toolkit.fluxcd.io/name: apps, kustomize.toolkit.fluxcd.io/namespace: flux-system}}\ndata: {a: theirs}\n")[0], "kustomize-controller")
+	before := s.now(t)
+	reads := func() []request {
+		return s.requests(t, before, func(r request) bool {
+			return r.As.Username != "" && (r.Verb == "get" || r.Verb == "list") && r.Object.Namespace == "unseen" && r.Object.Resource != "namespaces"
+		})
+	}
+	first := s.commit("all new", files{"apps/unseen/a.yaml": documentsOf(deployment("web", 1, "registry.example/web:1"), service("web", 80), configMap("a", "a", "1"), configMap("b", "a", "1"), configMap("c", "a", "1"))})
+	s.ok("unseen", first)
+	if asked := reads(); len(asked) > 0 {
+		t.Errorf("nothing of this was there, and it was asked for: %v", asked)
+	}
+
+	second := s.commit("two are there", files{"apps/unseen/b.yaml": documentsOf(configMap("taken", "a", "git"), configMap("theirs", "a", "git"), configMap("d", "a", "1"))})
+	status := s.is("unseen", "failed", "OwnedByOther")
+	s.says(status.Summary, "ConfigMap/unseen/theirs", "Flux")
+	s.same(flux)
+	s.has("ConfigMap/unseen/d", "data.a", "1")
+	s.has("ConfigMap/unseen/taken", "data.a", "git")
+	if entries := inventoryOf(s, "unseen"); strings.Contains(entries, `"theirs"`) {
+		t.Errorf("what is not ours is recorded: %s", entries)
+	}
+	if len(reads()) == 0 {
+		t.Error("what was there was not looked at")
+	}
+	s.entryOf("unseen", second, "failed")
+
+	// Custom resources are no other.
+	apply := func(name string) error {
+		body := `{"apiVersion": "plumb.dev/v1alpha1", "kind": "App", "metadata": {"name": "` + name + `", "resourceVersion": "1"}, "spec": {"repo": "unseen", "path": "apps/unseen"}}`
+		_, err := s.admin.Resource(kinds["App"]).Namespace(system).Patch(t.Context(), name, types.ApplyPatchType, []byte(body),
+			metav1.PatchOptions{FieldManager: "e2e", DryRun: []string{metav1.DryRunAll}})
+		return err
+	}
+	if err := apply("unseen-none"); err != nil {
+		t.Errorf("there is none, and it is refused: %v", err)
+	}
+	if err := apply("unseen"); !apierrors.IsConflict(err) {
+		t.Errorf("there is one, and the answer is %v", err)
 	}
 }
 

@@ -116,6 +116,7 @@ type app struct {
 	used           []v1alpha1.SourceStatus // the sources that recorded was rendered with, if this life did that
 	rendered       *offer                  // the offer that recorded was found good for
 	left           map[object.ID]bool      // wishes that are deliberately left alone
+	existing       map[object.ID]bool      // wishes that were presumed absent and are not: they are looked at
 	shown          map[object.ID]string    // drift that is shown, not undone, and why
 	unwished       map[object.ID]string    // of the Inventory and not of Git, and how the last plan saw them
 	refused        *fault.Fault            // the rendered objects cannot be planned
@@ -273,7 +274,7 @@ func (ag *Agent) putApp(o *v1alpha1.App) {
 		}
 	}
 	if !ok {
-		a = &app{key: key, fights: map[object.ID]*fight{}, accepted: map[object.ID]string{}}
+		a = &app{key: key, fights: map[object.ID]*fight{}, accepted: map[object.ID]string{}, existing: map[object.ID]bool{}}
 	}
 	a.mu.Lock()
 	before := a.object

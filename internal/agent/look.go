@@ -60,6 +60,7 @@ func (t *turn) look(ctx context.Context, in plan.Input) (plan.Picture, error) {
 		}
 		unknown = append(unknown, id)
 	}
+	unknown = t.presume(&p, in, unknown)
 	t.lookClosely(ctx, &p, unknown, versions)
 	t.lookAtNamespaces(ctx, &p, in)
 	t.lookForAutoscalers(ctx, &p, in)
@@ -68,6 +69,25 @@ func (t *turn) look(ctx context.Context, in plan.Input) (plan.Picture, error) {
 	p.Failing = t.failing(ctx)
 	t.lookAtHealth(ctx, &p, in, versions)
 	return p, nil
+}
+
+// presume takes those objects as absent that nobody need look for, and gives the others. The answer to the apply says whether it
+// was so: that is a request less for each kind and namespace, and no time passes between the look and the deed. What is only
+// shown is looked at.
+func (t *turn) presume(p *plan.Picture, in plan.Input, unknown []object.ID) []object.ID {
+	if t.agent.options.ReadOnly || t.manual() || t.adopt != nil {
+		return unknown
+	}
+	p.Presumed = map[object.ID]bool{}
+	fresh := plan.Fresh(in)
+	return slices.DeleteFunc(unknown, func(id object.ID) bool {
+		_, seen := t.agent.facts.Get(id)
+		if !fresh[id] || seen || t.agent.facts.Blind(id) || t.app.existing[id] {
+			return false
+		}
+		p.Absent[id], p.Presumed[id] = true, true
+		return true
+	})
 }
 
 // lookForReleases asks whether Helm still knows the releases that made objects of the app.

@@ -504,7 +504,7 @@ func (t *turn) finish(ctx context.Context, begun time.Time) {
 func (t *turn) conclude() {
 	a := t.app
 	a.faults = nil
-	superseded, retry, gated, moved := false, false, false, false
+	superseded, retry, gated, moved, found := false, false, false, false, false
 	a.deleting = false
 	for _, out := range t.outcomes {
 		moved = moved || out.Tried && out.Done
@@ -516,6 +516,8 @@ func (t *turn) conclude() {
 		case out.Fault == nil && out.Step.Action == plan.Wait:
 			retry = true
 		case out.Fault == nil:
+		case out.Found:
+			found = true
 		case out.Fault.Reason == fault.Superseded:
 			superseded = true
 		default:
@@ -525,7 +527,10 @@ func (t *turn) conclude() {
 	}
 	a.planned = t.plan.Outline()
 	t.agent.noteWaiting(a, a.deleting || blockedByOther(a.planned), asksForUnserved(a.planned))
-	if superseded {
+	if found {
+		t.agent.queue.Add(a.key)
+	}
+	if superseded || found {
 		return
 	}
 	if !gated {

@@ -51,6 +51,7 @@ func (a *app) forgetStrangers() {
 		return !wanted
 	}
 	maps.DeleteFunc(a.fights, func(id object.ID, _ *fight) bool { return strange(id) })
+	maps.DeleteFunc(a.existing, func(id object.ID, _ bool) bool { return strange(id) })
 	maps.DeleteFunc(a.accepted, func(id object.ID, digest string) bool { return strange(id) || digest == "" })
 }
 
@@ -108,6 +109,10 @@ func (t *turn) note(begun time.Time) {
 	done := map[object.ID]plan.Done{}
 	for i := range t.outcomes {
 		out := &t.outcomes[i]
+		if out.Found {
+			done[out.Step.ID] = plan.Done{Found: true}
+			a.existing[out.Step.ID] = true
+		}
 		if !out.Done || !out.Tried {
 			continue
 		}

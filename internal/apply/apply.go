@@ -50,6 +50,7 @@ type Outcome struct {
 	Fault   *fault.Fault    // why not
 	Took    []string        // from whom fields were taken
 	Tried   bool            // a request was sent
+	Found   bool            // of a New one: there is one, which was left as it is
 	Pending bool            // of Delete, and of a hook's Replace: the deletion was accepted, and the object still stands
 }
 

@@ -113,6 +113,23 @@ func TestOrdersFollowEachOther(t *testing.T) {
 	})
 }
 
+// What was presumed absent is made if there is none. One that is there is not touched, and nothing is deleted meanwhile.
+func TestWhatIsNewIsMadeOnlyIfThereIsNone(t *testing.T) {
+	m := newMemory()
+	theirs := m.put(id("ConfigMap", "b"), &stored{data: map[string]any{"key": "theirs"}, by: map[string]string{"key": "kubectl"}})
+	old := m.put(id("ConfigMap", "old"), &stored{owner: ourClaim})
+	fresh := func(name string) plan.Step {
+		s := apply("ConfigMap", name, "1", plan.OrderObjects)
+		s.New = true
+		return s
+	}
+	outcomes := run(m, fresh("a"), fresh("b"), plan.Step{ID: id("ConfigMap", "old"), Action: plan.Delete, UID: old.uid, Order: plan.OrderDeleteObjects})
+	wantOutcomes(t, outcomes, "a done", "b Superseded", "old ApplyFailed")
+	if !outcomes[1].Found || theirs.data["key"] != "theirs" || len(theirs.data) != 1 {
+		t.Errorf("found: %v; it is %v", outcomes[1].Found, theirs.data)
+	}
+}
+
 func TestOneFailureStopsOnlyDeletions(t *testing.T) {
 	m := newMemory()
 	old := m.put(id("ConfigMap", "old"), &stored{owner: ourClaim})

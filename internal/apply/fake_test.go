@@ -173,6 +173,8 @@ func (m *memory) Apply(_ context.Context, o object.Object, opts cluster.ApplyOpt
 	switch {
 	case uid != "" && (!exists || s.uid != uid):
 		return cluster.Applied{}, conflict(id, "the UID in the precondition differs")
+	case opts.New && exists:
+		return cluster.Applied{}, conflict(id, "the object has been modified")
 	case opts.DryRun:
 		return cluster.Applied{}, nil
 	case !exists:

@@ -37,7 +37,11 @@ func (r Run) apply(ctx context.Context, out *Outcome) error {
 		}
 		r.at("count-handed")
 	}
-	applied, err := r.send(ctx, step, !step.First)
+	applied, err := r.send(ctx, step, !step.First || step.New) // what is made only if there is none takes nothing
+	if step.New && cluster.IsOther(err) {
+		out.Found = true
+		return fault.New(fault.Superseded, "%s: there is one, and it is looked at first", step.ID)
+	}
 	if step.First && fault.Is(err, fault.OwnedByOther) {
 		others := cluster.ConflictManagers(err)
 		if owner, ok := livingApp(others, step.Takes); ok {
@@ -69,7 +73,7 @@ func (r Run) onImmutable(ctx context.Context, out *Outcome, cause error) error {
 // send applies an object. An object whose definition came with the same plan may be sent before the API server serves its
 // kind everywhere: then it is sent again, for a while.
 func (r Run) send(ctx context.Context, step plan.Step, force bool) (cluster.Applied, error) {
-	opts := cluster.ApplyOptions{Manager: r.Manager, Force: force}
+	opts := cluster.ApplyOptions{Manager: r.Manager, Force: force, New: step.New}
 	applied, err := r.Target.Apply(ctx, *step.Object, opts)
 	if step.Order != plan.OrderCustom || !cluster.IsUnserved(err) {
 		return applied, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -38,6 +39,7 @@ type ApplyOptions struct {
 	Manager string // field manager, at most 128 bytes
 	Force   bool   // take fields that other managers own
 	DryRun  bool   // the API server answers as if, and stores nothing
+	New     bool   // only if there is none: of one that exists the answer is an error for which IsOther is true
 }
 
 // Applied is what the API server answered: the metadata only.
@@ -53,6 +55,9 @@ func (c *Client) Apply(ctx context.Context, o object.Object, opts ApplyOptions) 
 	if err != nil {
 		return Applied{}, err
 	}
+	if opts.New {
+		o = unborn(o)
+	}
 	req = req.Param("fieldManager", opts.Manager).
 		Param("force", strconv.FormatBool(opts.Force)).
 		Param("fieldValidation", "Strict").
@@ -63,6 +68,17 @@ func (c *Client) Apply(ctx context.Context, o object.Object, opts ApplyOptions) 
 		req = req.Param("dryRun", metav1.DryRunAll)
 	}
 	return c.metadata(ctx, req, o.ID())
+}
+
+// unborn gives an object with a version that none has: storage begins to count at 1, and its first write is the second. An
+// apply that names a version changes no object of another one, and makes one where there is none (measured; docs/design/line.md).
+func unborn(o object.Object) object.Object {
+	fields := maps.Clone(o.Fields)
+	meta, _ := fields["metadata"].(map[string]any)
+	meta = maps.Clone(meta)
+	meta["resourceVersion"] = "1"
+	fields["metadata"] = meta
+	return object.Object{Fields: fields, Place: o.Place}
 }
 
 // Patch changes an object by a JSON patch.

@@ -97,6 +97,7 @@ func (s Step) reason() fault.Reason {
 // create is the step of an object that does not exist.
 func (m *maker) create(s Step) Step {
 	s.Action, s.First, s.Created, s.Why = Apply, true, true, "not in the cluster"
+	s.New = m.in.Picture.Presumed[s.ID]
 	s.MayReplace = false
 	if e, ok := m.entries[s.ID]; ok && e.UID != "" {
 		s.Why = "was deleted from the cluster"

@@ -76,6 +76,7 @@ type Done struct {
 	UID   string // of the object; of Apply and Replace
 	Owned string // digest of our entry in its managedFields; of Apply and Replace
 	Taken bool   // it existed, although the plan expected to create it (Step.UID is ""): it is not recorded as made by us
+	Found bool   // it existed, and was left as it is (Step.New): it is not recorded at all
 }
 
 // After gives the Inventory to write after the plan was carried out as far as it was: done holds what was answered, by
@@ -94,7 +95,10 @@ func After(inventory []v1alpha1.InventoryEntry, p Plan, done map[object.ID]Done)
 		}
 		switch s.Action {
 		case Apply, Replace:
-			if ok {
+			switch {
+			case answer.Found:
+				delete(entries, s.ID)
+			case ok:
 				entries[s.ID] = confirmed(s, e, answer)
 			}
 		case Delete, Release, Return:

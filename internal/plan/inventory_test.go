@@ -56,6 +56,18 @@ func TestTheInventoryAheadAndAfter(t *testing.T) {
 	}
 }
 
+// What was presumed absent and was there is not ours, and nothing of it is recorded.
+func TestTheInventoryForgetsWhatWasFound(t *testing.T) {
+	in := input(configMap("a"))
+	absent(&in, configMap("a"))
+	in.Picture.Presumed = plan.Fresh(in)
+	p := plan.Make(in)
+	ahead, _ := plan.Ahead(nil, p)
+	if after := plan.After(ahead, p, map[object.ID]plan.Done{configMap("a").ID(): {Found: true}}); len(ahead) != 1 || len(after) != 0 {
+		t.Errorf("ahead %+v, after %+v", ahead, after)
+	}
+}
+
 func TestTheInventoryKeepsWhatIsNotConfirmedGone(t *testing.T) {
 	in := input(stays)
 	gone, deleted, denied := configMap("gone"), configMap("deleted"), configMap("denied")

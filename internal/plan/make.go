@@ -250,6 +250,22 @@ func Versions(in Input) map[object.ID]string {
 	return versions
 }
 
+// Fresh lists the objects of Desired that may be presumed absent where the watches show none: the app never had them, nothing
+// else depends on whether they exist, and an API server that finds one after all refuses to make it.
+func Fresh(in Input) map[object.ID]bool {
+	fresh := map[object.ID]bool{}
+	for _, o := range in.Desired {
+		marks, _, f := readMarks(o)
+		if id := o.ID(); id.Namespace != "" && f == nil && !marks.Hook && !marks.Skip && !marks.LeaveAlone {
+			fresh[id] = true
+		}
+	}
+	for _, e := range in.Inventory {
+		delete(fresh, EntryID(e))
+	}
+	return fresh
+}
+
 // Claims lists the objects of Desired that an app claims: what it leaves alone or skips is not among them. It is what
 // Picture.Wanted of the other apps is made from. An object whose marks are wrong counts as claimed. The names that are
 // generated for hooks are an app's own anyway.

@@ -119,6 +119,26 @@ func step(t *testing.T, p plan.Plan, id object.ID) plan.Step {
 	return found[0]
 }
 
+// TestFresh: what may be presumed absent, and is made only if there is none.
+func TestFresh(t *testing.T) {
+	crd := manifest("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "widgets.example.com")
+	hook := configMap("hook", annotated(v1alpha1.AnnotationHook, "PreSync"))
+	left := configMap("left", annotated("kustomize.toolkit.fluxcd.io/reconcile", "disabled"))
+	in := input(configMap("new"), configMap("had"), stays, crd, hook, left)
+	have(&in, stays)
+	in.Inventory = append(in.Inventory, v1alpha1.InventoryEntry{Version: "v1", Kind: "ConfigMap", Namespace: "web-dev", Name: "had", Created: true})
+	fresh := plan.Fresh(in)
+	if diff := cmp.Diff(map[object.ID]bool{configMap("new").ID(): true}, fresh); diff != "" {
+		t.Errorf("not what is recorded, if only ahead, what has no namespace, a hook, or what is left alone: %s", diff)
+	}
+	absent(&in, configMap("new"), configMap("had"))
+	in.Picture.Presumed = fresh
+	p := plan.Make(in)
+	if !step(t, p, configMap("new").ID()).New || step(t, p, configMap("had").ID()).New {
+		t.Errorf("only what was presumed absent is made on the condition that there is none: %s", plan.Explain(p))
+	}
+}
+
 // TestApply is the table of resources.md §7.1: whose is an object, and what is sent for it.
 func TestApply(t *testing.T) {
 	cm := configMap("a")

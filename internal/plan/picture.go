@@ -13,10 +13,11 @@ import (
 // sight is what a Picture knows of one object, as it is serialised.
 type sight struct {
 	object.ID
-	Live    *Live  `json:"live,omitempty"`
-	Absent  bool   `json:"absent,omitempty"`
-	Wanted  *Claim `json:"wanted,omitempty"`
-	GivenUp string `json:"givenUp,omitempty"`
+	Live     *Live  `json:"live,omitempty"`
+	Absent   bool   `json:"absent,omitempty"`
+	Presumed bool   `json:"presumed,omitempty"`
+	Wanted   *Claim `json:"wanted,omitempty"`
+	GivenUp  string `json:"givenUp,omitempty"`
 
 	Health   *health.Verdict `json:"health,omitempty"`
 	Troubled bool            `json:"troubled,omitempty"`
@@ -52,6 +53,9 @@ func (p Picture) MarshalJSON() ([]byte, error) {
 	}
 	for id, absent := range p.Absent {
 		note(id, func(s *sight) { s.Absent = absent })
+	}
+	for id, presumed := range p.Presumed {
+		note(id, func(s *sight) { s.Presumed = presumed })
 	}
 	for id, claim := range p.Wanted {
 		note(id, func(s *sight) { s.Wanted = &claim })
@@ -99,6 +103,12 @@ func (p *Picture) see(s sight) {
 	}
 	if s.Absent {
 		p.Absent[s.ID] = true
+	}
+	if s.Presumed {
+		if p.Presumed == nil {
+			p.Presumed = map[object.ID]bool{}
+		}
+		p.Presumed[s.ID] = true
 	}
 	if s.Wanted != nil {
 		p.Wanted[s.ID] = *s.Wanted

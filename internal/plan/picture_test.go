@@ -18,6 +18,7 @@ func TestAPictureTravels(t *testing.T) {
 	in := input(stays, configMap("new"))
 	have(&in, stays, configMap("old"), manifest("v1", "Namespace", "", "old"))
 	absent(&in, configMap("new"))
+	in.Picture.Presumed = map[object.ID]bool{configMap("new").ID(): true}
 	in.Picture.Wanted = map[object.ID]plan.Claim{configMap("old").ID(): {App: "plumb-system/cart-dev", UID: other.UID}}
 	in.Picture.GivenUp = map[object.ID]string{stays.ID(): other.UID}
 	in.Picture.Undecided = map[string]string{"u": "plumb-system/third"}

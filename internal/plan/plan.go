@@ -84,6 +84,9 @@ type Picture struct {
 	// Needs lists what to look at.
 	Live   map[object.ID]Live `json:"-"`
 	Absent map[object.ID]bool `json:"-"`
+	// Presumed are those of Absent that nobody looked for: the watches show nothing of that name that bears our label. They are
+	// made only if there is none (Fresh lists what may be presumed).
+	Presumed map[object.ID]bool `json:"-"`
 	// Kinds that the API server is known not to serve, by object.ID.GroupKind, for objects of Desired and the Inventory.
 	// A failed discovery is not such knowledge.
 	UnknownKinds map[string]bool `json:"unknownKinds,omitempty"`
@@ -198,6 +201,7 @@ type Step struct {
 	UID    string         `json:"uid,omitempty"`   // of the live object, "" if there is none: precondition of Delete, Release and Replace
 	Order  int            `json:"order"`           // steps of a lower order end before those of a higher one begin
 	First  bool           `json:"first"`           // the first claim: made without force
+	New    bool           `json:"new,omitempty"`   // nobody looked for it: made only if there is none
 	Takes  []string       `json:"takes,omitempty"` // field managers whose managedFields entries move to ours
 	Sheds  []ToolMark     `json:"sheds,omitempty"` // what others left on the object and Git does not have; it goes with the move
 	Fault  *fault.Fault   `json:"fault,omitempty"`
