@@ -1,20 +1,17 @@
 package chart
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 	"time"
 
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/shelf"
 )
 
 // maxStore bounds the archives that are kept, in bytes: some thousand of usual size.
@@ -30,21 +27,22 @@ type Options struct {
 
 // Store fetches charts, and keeps their archives under their digests. It is safe for concurrent use by one process.
 type Store struct {
-	dir     string
-	max     int64
-	options Options
-	mu      sync.Mutex // of the folder: what is written and what is thrown away
+	archives *shelf.Shelf // by digest
+	pins     *shelf.Shelf // what each Ref meant last; none is ever thrown away
+	options  Options
 }
 
 // Open makes or opens a store in a folder of its own.
 func Open(dir string, options Options) (*Store, error) {
-	s := &Store{dir: dir, max: maxStore, options: options}
-	for _, sub := range []string{"archives", "pins"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
-			return nil, fmt.Errorf("open the store of charts: %w", err)
-		}
+	archives, err := shelf.Open(filepath.Join(dir, "archives"), maxStore)
+	if err != nil {
+		return nil, fmt.Errorf("open the store of charts: %w", err)
 	}
-	return s, nil
+	pins, err := shelf.Open(filepath.Join(dir, "pins"), 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the store of charts: %w", err)
+	}
+	return &Store{archives: archives, pins: pins, options: options}, nil
 }
 
 // Want is a chart and how one is let in. Scope parts what must not be shared: who may not fetch a chart must not have it from the
@@ -159,7 +157,7 @@ func (s *Store) take(ctx context.Context, ref Ref, before pin, f found) (pin, er
 }
 
 func (s *Store) chart(ref Ref, p pin) *Chart {
-	return &Chart{Ref: ref, Version: p.Version, Digest: p.Digest, Manifest: p.Manifest, At: p.At, file: s.archive(p.Digest)}
+	return &Chart{Ref: ref, Version: p.Version, Digest: p.Digest, Manifest: p.Manifest, At: p.At, file: s.archives.Path(p.Digest)}
 }
 
 func digest(data []byte) string {
@@ -167,15 +165,7 @@ func digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s *Store) archive(digest string) string { return filepath.Join(s.dir, "archives", digest) }
-
-func (s *Store) has(digest string) bool {
-	if digest == "" {
-		return false
-	}
-	now := time.Now()
-	return os.Chtimes(s.archive(digest), now, now) == nil // the oldest go first
-}
+func (s *Store) has(digest string) bool { return digest != "" && s.archives.Has(digest) }
 
 // readArchive gives an archive, if it still is what its name says. One that was damaged is thrown away.
 func readArchive(file, want string) ([]byte, error) {
@@ -190,71 +180,22 @@ func readArchive(file, want string) ([]byte, error) {
 	return data, nil
 }
 
-// keep writes an archive, and makes room for it.
+// keep writes an archive, and makes room for it. What goes is fetched again when it is needed, and must then be what it was.
 func (s *Store) keep(digest string, data []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.write(s.archive(digest), data); err != nil {
+	if err := s.archives.Put(digest, data); err != nil {
 		return fault.New(fault.FetchFailed, "the chart cannot be kept: %w", err)
 	}
-	s.shrink(digest)
 	return nil
 }
 
-// write puts a whole file in place at once.
-func (s *Store) write(name string, data []byte) error {
-	f, err := os.CreateTemp(s.dir, "new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
-}
-
-// shrink removes the archives that were not used for longest until three quarters of the bound are left. What goes is fetched
-// again when it is needed, and must then be what it was.
-func (s *Store) shrink(keep string) {
-	entries, _ := os.ReadDir(filepath.Join(s.dir, "archives"))
-	var files []fs.FileInfo
-	size := int64(0)
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			files, size = append(files, info), size+info.Size()
-		}
-	}
-	if size <= s.max {
-		return
-	}
-	slices.SortFunc(files, func(a, b fs.FileInfo) int {
-		return cmp.Or(a.ModTime().Compare(b.ModTime()), cmp.Compare(a.Name(), b.Name()))
-	})
-	for _, f := range files {
-		if size <= s.max/4*3 {
-			return
-		}
-		if f.Name() != keep && os.Remove(s.archive(f.Name())) == nil {
-			size -= f.Size()
-		}
-	}
-}
-
 // pinFile names the file of a Ref's pin.
-func (s *Store) pinFile(scope string, ref Ref) string {
+func pinFile(scope string, ref Ref) string {
 	data, _ := json.Marshal([]string{scope, ref.Repo, ref.Name, ref.Version, ref.Digest})
-	return filepath.Join(s.dir, "pins", digest(data)+".json")
+	return digest(data) + ".json"
 }
 
 func (s *Store) pinned(scope string, ref Ref) (pin, bool) {
-	data, err := os.ReadFile(s.pinFile(scope, ref))
+	data, err := s.pins.Read(pinFile(scope, ref))
 	if err != nil {
 		return pin{}, false
 	}
@@ -270,5 +211,5 @@ func (s *Store) setPin(scope string, ref Ref, p pin) error {
 	if err != nil {
 		return err
 	}
-	return s.write(s.pinFile(scope, ref), data)
+	return s.pins.Put(pinFile(scope, ref), data)
 }
