@@ -65,10 +65,11 @@ const FinalizerPrune = "plumb.dev/on-delete"
 
 // What the active agent says of itself, as annotations of its Lease.
 const (
-	AnnotationAddress = "plumb.dev/address" // where it takes hooks: host:port
-	AnnotationVersion = "plumb.dev/version" // of the program
-	AnnotationSandbox = "plumb.dev/sandbox" // "complete", or what the sandbox of its renders lacks
-	AnnotationBeside  = "plumb.dev/beside"  // another agent that is active too: both run with --leader-elect=false
+	AnnotationAddress = "plumb.dev/address"       // where it takes hooks: host:port
+	AnnotationVersion = "plumb.dev/version"       // of the program
+	AnnotationSecrets = "plumb.dev/secrets-every" // where it may not list Secrets: how often it looks at each
+	AnnotationSandbox = "plumb.dev/sandbox"       // "complete", or what the sandbox of its renders lacks
+	AnnotationBeside  = "plumb.dev/beside"        // another agent that is active too: both run with --leader-elect=false
 )
 
 // Field managers (resources.md §7.1). An app's own manager is "plumb:<namespace>/<App>".

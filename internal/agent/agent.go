@@ -50,12 +50,15 @@ type Options struct {
 	CacheDir   string // mirrors and renders; private to the agent
 	AllowLocal bool   // file:// repositories
 	ReadOnly   bool   // nothing of a user is written, and no Inventory: what would be done is only shown
-	Version    string
-	Log        *slog.Logger
-	Traces     *traces.Traces // nil: none
-	Workers    int            // apps in work at once; default 24
-	Slots      int            // requests in flight for users' objects; default 40
-	Election   Election
+	// SecretsEvery is set where the agent may not list Secrets: how often those of each app are looked at, one by one as the app's
+	// ServiceAccount. 0: they are watched, as all kinds are.
+	SecretsEvery time.Duration
+	Version      string
+	Log          *slog.Logger
+	Traces       *traces.Traces // nil: none
+	Workers      int            // apps in work at once; default 24
+	Slots        int            // requests in flight for users' objects; default 40
+	Election     Election
 }
 
 // Agent is a running agent.
@@ -192,6 +195,7 @@ func (ag *Agent) connect() (err error) {
 	if ag.facts, err = cluster.NewFacts(ag.cluster, ag.healthRules, ag.objectChanged); err != nil {
 		return err
 	}
+	ag.facts.Unlisted = options.SecretsEvery > 0
 	if ag.cache, err = render.OpenCache(filepath.Join(options.CacheDir, "render")); err != nil {
 		return err
 	}

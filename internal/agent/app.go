@@ -112,6 +112,7 @@ type app struct {
 
 	course course
 	ends   ends
+	swept  time.Time // when its Secrets were looked at last, where they are not watched
 
 	used           []v1alpha1.SourceStatus // the sources that recorded was rendered with, if this life did that
 	rendered       *offer                  // the offer that recorded was found good for

@@ -302,8 +302,10 @@ func (t *turn) unsupported() []string {
 	if t.app.adoptNote != "" {
 		texts = append(texts, t.app.adoptNote)
 	}
-	if text := t.endNote(); text != "" {
-		texts = append(texts, text)
+	for _, text := range []string{t.endNote(), t.secretsNote()} {
+		if text != "" {
+			texts = append(texts, text)
+		}
 	}
 	return texts
 }

@@ -121,6 +121,9 @@ func (ag *Agent) about() map[string]string {
 	if ag.tenure.beside != "" {
 		about[v1alpha1.AnnotationBeside] = ag.tenure.beside
 	}
+	if every := ag.options.SecretsEvery; every > 0 {
+		about[v1alpha1.AnnotationSecrets] = every.String()
+	}
 	switch {
 	case !ag.tested.Load():
 	case ag.sandbox.Weakness == "":

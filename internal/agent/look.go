@@ -112,7 +112,7 @@ func (t *turn) needsStatus(id object.ID) bool {
 // tracking marks of other tools matter, which only a closer look shows.
 func (t *turn) fromFacts(id object.ID) (plan.Live, bool) {
 	fact, ok := t.agent.facts.Get(id)
-	if !ok {
+	if !ok || t.unlisted(id) {
 		return plan.Live{}, false
 	}
 	entry, recorded := t.app.inventory[id]
@@ -146,7 +146,7 @@ func (t *turn) lookClosely(ctx context.Context, p *plan.Picture, ids []object.ID
 		groups[g] = append(groups[g], id)
 	}
 	for g, members := range groups {
-		if len(members) >= listFrom && g.namespace != "" && t.lookAtList(ctx, p, g.kind, g.namespace, members) {
+		if len(members) >= listFrom && g.namespace != "" && !t.unlisted(members[0]) && t.lookAtList(ctx, p, g.kind, g.namespace, members) {
 			continue
 		}
 		for _, id := range members {
@@ -176,6 +176,9 @@ func (t *turn) lookAtList(ctx context.Context, p *plan.Picture, kind cluster.Kin
 
 func (t *turn) lookAtOne(ctx context.Context, p *plan.Picture, id object.ID, version string) {
 	meta, err := t.client.GetMetadata(ctx, id, version)
+	if t.unlisted(id) {
+		t.takeSight(id, meta, err)
+	}
 	switch {
 	case cluster.IsGone(err):
 		p.Absent[id] = true

@@ -219,6 +219,7 @@ func (t *turn) act(ctx context.Context) {
 	if t.paused() || time.Now().Before(a.retryAt) {
 		return
 	}
+	t.sweepSecrets(ctx)
 	moved, quiet := t.quiet(ctx)
 	if quiet {
 		a.shown = nil // what differed is as in Git again

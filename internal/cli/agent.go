@@ -35,6 +35,8 @@ type agentFlags struct {
 	allowLocal          bool
 	simulated           bool
 	readOnly            bool
+	withoutSecrets      bool
+	secretsEvery        time.Duration
 	announce            bool
 	verbose             bool
 	logFormat           string
@@ -64,6 +66,8 @@ func newAgentCommand(env Env) *cobra.Command {
 	flags.StringVar(&f.tokenFile, "token-file", "", "file that holds the token for page, API and metrics; without it they are closed")
 	flags.BoolVar(&f.allowLocal, "allow-local", false, "allow repositories at file:///")
 	flags.BoolVar(&f.readOnly, "read-only", false, "only compare and show: write no object of a user and no inventory")
+	flags.BoolVar(&f.withoutSecrets, "without-secrets", false, "neither list nor watch Secrets: those of apps are looked at one by one, as the app's ServiceAccount")
+	flags.DurationVar(&f.secretsEvery, "secrets-every", 5*time.Minute, "how often, with --without-secrets")
 	flags.BoolVar(&f.simulated, "simulated", false, "say on every page that pods are simulated")
 	flags.BoolVar(&f.announce, "announce", false, "print one JSON line with the address when ready, and end when standard input does")
 	flags.BoolVar(&f.verbose, "verbose", false, "log more: also what matters only to who looks for a mistake")
@@ -111,8 +115,14 @@ func runAgent(ctx context.Context, env Env, f agentFlags) error {
 	}
 	defer closeTraces(ctx, sent)
 	var answers server.Switch
+	if !f.withoutSecrets {
+		f.secretsEvery = 0
+	} else if f.secretsEvery < time.Second {
+		return usagef("plumb agent --without-secrets --secrets-every 5m", "--secrets-every %s is less than a second", f.secretsEvery)
+	}
 	options := agent.Options{
-		Config: config, Traces: sent, CacheDir: cache, AllowLocal: f.allowLocal, ReadOnly: f.readOnly, Version: versionOf().Version, Log: log,
+		SecretsEvery: f.secretsEvery,
+		Config:       config, Traces: sent, CacheDir: cache, AllowLocal: f.allowLocal, ReadOnly: f.readOnly, Version: versionOf().Version, Log: log,
 		Workers: f.workers, Slots: f.slots,
 		Election: agent.Election{Off: !f.lead, Address: reachable(env, f, listener), Standby: answers.Standby},
 	}

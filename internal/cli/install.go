@@ -32,6 +32,8 @@ type installOptions struct {
 	image    string
 	replicas int
 	dryRun   bool
+	blind    bool     // without the right to list Secrets
+	groups   []string // that may be watched then
 	noWait   bool
 	timeout  time.Duration
 	file     string
@@ -56,6 +58,8 @@ func newInstallCommand(env Env) *cobra.Command {
 	flags.StringSliceVar(&o.only, "only", nil, "parts to install: "+strings.Join(deploy.Parts(), ", ")+" (default: all)")
 	flags.StringVar(&o.image, "image", defaultImage(), "image of the agent")
 	flags.IntVar(&o.replicas, "replicas", 1, "agents; one is active, others stand by")
+	flags.BoolVar(&o.blind, "without-secrets", false, "the agent may neither list nor watch Secrets")
+	flags.StringSliceVar(&o.groups, "watch-groups", nil, "API groups beside those of Kubernetes that it may watch, with --without-secrets")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "show what would change, and change nothing")
 	flags.BoolVar(&o.noWait, "no-wait", false, "do not wait until the agent runs")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long to wait for the agent")
@@ -196,6 +200,9 @@ func (o installOptions) parts(env Env) ([]part, error) {
 	if o.replicas < 1 {
 		return nil, usagef("plumb install --only crds,access,policies installs all but the agent", "--replicas %d leaves no agent", o.replicas)
 	}
+	if len(o.groups) > 0 && !o.blind {
+		return nil, usagef("plumb install --without-secrets --watch-groups "+strings.Join(o.groups, ","), "--watch-groups is for --without-secrets: otherwise the agent may watch all groups")
+	}
 	for _, name := range o.only {
 		if _, err := deploy.Part(name); err != nil {
 			return nil, usagef("plumb install --only "+strings.Join(deploy.Parts(), ","), "%v", err)
@@ -207,7 +214,7 @@ func (o installOptions) parts(env Env) ([]part, error) {
 	}
 	var parts []part
 	for _, name := range wanted {
-		objects, err := install.Objects(install.Options{Image: o.image, Replicas: o.replicas, Parts: []string{name}})
+		objects, err := install.Objects(install.Options{Image: o.image, Replicas: o.replicas, Parts: []string{name}, WithoutSecrets: o.blind, Groups: o.groups})
 		if err != nil {
 			return nil, err
 		}

@@ -180,7 +180,7 @@ func (k *kube) agent(ctx context.Context) report.Agent {
 	case lease.Spec.RenewTime == nil:
 		return report.Agent{}
 	}
-	return report.Agent{Heard: lease.Spec.RenewTime.Time, ReadOnly: lease.Annotations[v1alpha1.AnnotationReadOnly] == "true"}
+	return report.Agent{Heard: lease.Spec.RenewTime.Time, ReadOnly: lease.Annotations[v1alpha1.AnnotationReadOnly] == "true", SecretsEvery: lease.Annotations[v1alpha1.AnnotationSecrets]}
 }
 
 // me gives the person's name as the API server knows it.

@@ -70,6 +70,9 @@ type Facts struct {
 	mapper   *Mapper
 	rules    func(id object.ID) Rules
 	changed  func(object.ID)
+	// Unlisted: Secrets are neither listed nor watched. Their facts are those that Observe brings, for as long as nobody brings
+	// others.
+	Unlisted bool
 
 	mu    sync.Mutex
 	kinds map[schema.GroupKind]*kindFacts
@@ -239,6 +242,10 @@ func (f *Facts) start(life context.Context, gk schema.GroupKind, resource schema
 		k.inherit(before)
 	}
 	f.kinds[gk] = k
+	if f.Unlisted && gk == secrets {
+		k.once.Do(func() { close(k.synced) })
+		return
+	}
 	reflector := cache.NewReflectorWithOptions(f.listWatch(k), expected(k.full), k, cache.ReflectorOptions{Name: resource.String()})
 	go reflector.RunWithContext(ctx)
 }

@@ -147,6 +147,9 @@ func (e *examination) agent(ctx context.Context) {
 	if other := lease.Annotations[v1alpha1.AnnotationBeside]; other != "" {
 		e.warn("agent", "end one of them, or start both without --leader-elect=false", "two agents are active, %s and %s, which costs work", holder, other)
 	}
+	if every := lease.Annotations[v1alpha1.AnnotationSecrets]; every != "" {
+		e.fine("agent", "it lists no Secrets; those of apps are looked at every %s and with each plan, so that drift of them is seen only then", every)
+	}
 	switch sandbox := lease.Annotations[v1alpha1.AnnotationSandbox]; sandbox {
 	case "":
 	case "complete":

@@ -27,6 +27,10 @@ type Options struct {
 	Image    string   // of the agent; default deploy.Image
 	Replicas int      // of the agent; default 1
 	Parts    []string // of deploy.Parts; default all
+	// WithoutSecrets: the agent may neither list nor watch Secrets, and read those that Repos and Apps name in plumb-system alone.
+	WithoutSecrets bool
+	// Groups are the API groups beside those of Kubernetes whose objects it may watch then.
+	Groups []string
 }
 
 // Objects gives the objects of an installation, in the order in which they are applied.
@@ -60,6 +64,9 @@ func Objects(o Options) ([]*unstructured.Unstructured, error) {
 			set(object, o)
 		}
 	}
+	if o.WithoutSecrets {
+		return withoutSecrets(all, o.Groups)
+	}
 	return all, nil
 }
 
@@ -74,6 +81,15 @@ func set(deployment *unstructured.Unstructured, o Options) {
 		containers[0].(map[string]any)["image"] = o.Image
 		_ = unstructured.SetNestedSlice(deployment.Object, containers, "spec", "template", "spec", "containers")
 	}
+}
+
+// arg adds an argument to the agent's.
+func arg(deployment *unstructured.Unstructured, argument string) {
+	containers, _, _ := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
+	container := containers[0].(map[string]any)
+	args, _ := container["args"].([]any)
+	container["args"] = append(args, argument)
+	_ = unstructured.SetNestedSlice(deployment.Object, containers, "spec", "template", "spec", "containers")
 }
 
 // Parse reads a stream of YAML documents; those that hold nothing are left out.

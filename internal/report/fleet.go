@@ -17,6 +17,8 @@ type Agent struct {
 	Why   string    // why the Lease could not be read; "" if it could
 	// ReadOnly: it compares and shows, and writes no object of a user.
 	ReadOnly bool
+	// SecretsEvery is set where the agent may not list Secrets: how often it looks at those of each app.
+	SecretsEvery string
 }
 
 // ReadOnlyText says what a read-only agent does and does not.

@@ -23,6 +23,9 @@ func (s Style) Status(f Fleet, all bool) []string {
 		return []string{"No apps and no repositories here yet.", "next  kubectl apply a Repo (plumb.dev/v1alpha1), or try plumb up"}
 	}
 	lines := s.heads(f, all)
+	if every := f.Agent.SecretsEvery; every != "" {
+		lines = append(s.wrap("The agent may not list Secrets: those of apps are looked at every "+Clean(every)+" and with each plan; drift of them is seen only then.", 0), lines...)
+	}
 	if f.Agent.ReadOnly {
 		lines = append(s.wrap(ReadOnlyText, 0), lines...)
 	}
