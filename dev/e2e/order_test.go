@@ -126,8 +126,8 @@ func TestHooksGate(t *testing.T) {
 	s.gone("ConfigMap/gate/settings")
 	s.ok("gate", first)
 	writes := s.writesOf(before, "gate")
-	s.inOrder(writes, "jobs/before/status", "configmaps/settings", "deployments/web", "jobs/after")
-	s.inOrder(writes, "jobs/before/status", "deployments/web")
+	s.inOrder(writes, "jobs/before/status", "configmaps/settings", "jobs/after")
+	s.inOrder(writes, "jobs/before/status", "deployments/web", "jobs/after") // side by side with the other
 	old := s.live("Job/gate/before")
 
 	healed := s.now(t)
