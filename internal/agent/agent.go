@@ -37,6 +37,7 @@ import (
 	"plumb.dev/plumb/internal/herald"
 	"plumb.dev/plumb/internal/ledger"
 	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/recorder"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/traces"
 )
@@ -83,7 +84,7 @@ type Agent struct {
 	hooks      hooks
 	tenure     *tenure
 	unlock     func() // the cache folder
-	recorder   *recorder
+	recorder   *recorder.Recorder
 	herald     *herald.Herald
 	forges     dial.Forges
 	born       time.Time // when it began to act: a standby waits before that
@@ -189,8 +190,7 @@ func (ag *Agent) connect() (err error) {
 	if ag.ledger, err = ledger.New(ag.cluster.Config()); err != nil {
 		return err
 	}
-	ag.recorder = newRecorder(ag.ledger, filepath.Join(options.CacheDir, "record"), ag.log)
-	ag.recorder.calm = ag.precedence.calm
+	ag.recorder = recorder.New(ag.ledger, filepath.Join(options.CacheDir, "record"), ag.log, ag.precedence.calm)
 	ag.herald = herald.New(ag.forgeOf, filepath.Join(options.CacheDir, "forge"), ag.log)
 	if ag.facts, err = cluster.NewFacts(ag.cluster, ag.healthRules, ag.objectChanged); err != nil {
 		return err
@@ -231,7 +231,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 		ag.workers.Go(func() { ag.work(ctx) })
 	}
 	context.AfterFunc(ctx, ag.queue.ShutDown)
-	ag.recorder.run(ctx)
+	ag.recorder.Run(ctx)
 	ag.herald.Run(ctx)
 	ag.startRepositories()
 	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readonly", ag.options.ReadOnly)

@@ -338,7 +338,7 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 		ag.reordered(key.Namespace)
 	}
 	ag.cache.Forget(cacheKey(o))
-	ag.recorder.forget(string(o.UID))
+	ag.recorder.Forget(string(o.UID))
 	if maker := (types.NamespacedName{Namespace: o.Namespace, Name: makerOf(o)}); ag.hasForge(maker) {
 		ag.herald.Gone(maker.String(), shownName(o))
 	}

@@ -11,6 +11,7 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/record"
+	"plumb.dev/plumb/internal/recorder"
 )
 
 // book is what an app's record needs beside its status.
@@ -34,7 +35,7 @@ func (t *turn) record(ctx context.Context) {
 	}
 	row := a.status.History[0]
 	name := record.Name(t.identity(), row)
-	mark := t.agent.recorder.mark(string(t.object.UID))
+	mark := t.agent.recorder.Mark(string(t.object.UID))
 	if row.Revision == a.target && (mark.Name != name || mark.Result != v1alpha1.ResultOK) {
 		t.gather(ctx, name)
 	}
@@ -145,7 +146,7 @@ func (t *turn) commitLines(ctx context.Context) []v1alpha1.CommitLine {
 }
 
 // recordRows puts the Entries of the rows that are settled and beyond the mark, the oldest first.
-func (t *turn) recordRows(mark recordMark) {
+func (t *turn) recordRows(mark recorder.Mark) {
 	a := t.app
 	rows, app := a.status.History, t.identity()
 	marked := len(rows) - 1
@@ -162,11 +163,11 @@ func (t *turn) recordRows(mark recordMark) {
 			continue
 		}
 		e := record.Revision(app, record.Row{HistoryRow: rows[i], Chapter: chapter})
-		if mark.says(&e) {
+		if mark.Says(&e) {
 			continue
 		}
 		t.own(&e)
-		t.agent.recorder.put(draft{entry: e, sure: chapter != nil, first: len(rows) == 1 && a.book.isNew})
+		t.agent.recorder.Put(recorder.Draft{Entry: e, Sure: chapter != nil, First: len(rows) == 1 && a.book.isNew})
 		if i > 0 || e.Result == v1alpha1.ResultOK {
 			delete(a.book.chapters, name)
 		}
@@ -208,11 +209,11 @@ func (t *turn) putDrift(rows []v1alpha1.Drift, now time.Time) {
 	t.app.book.drift = record.Healed(t.identity(), t.app.book.drift, rows, now)
 	e := *t.app.book.drift.DeepCopy()
 	t.own(&e)
-	t.agent.recorder.put(draft{entry: e, sure: true})
+	t.agent.recorder.Put(recorder.Draft{Entry: e, Sure: true})
 }
 
 // catchUp puts, once in a life, the corrections that the life before told of in the status and did not record.
-func (t *turn) catchUp(mark recordMark) {
+func (t *turn) catchUp(mark recorder.Mark) {
 	a := t.app
 	if a.book.caught {
 		return

@@ -1,4 +1,4 @@
-package agent
+package recorder
 
 import (
 	"context"
@@ -75,49 +75,49 @@ func (b *keptBooks) since() string {
 
 var recordedApp = plan.App{Namespace: "plumb-system", Name: "cart", UID: "u1", App: "cart", Cluster: "local"}
 
-func revisionDraft(minute int, result string, sure bool) draft {
+func revisionDraft(minute int, result string, sure bool) Draft {
 	return seenDraft(time.Date(2026, 11, 20, 12, minute, 0, 0, time.UTC), fmt.Sprintf("%07d", minute), result, sure)
 }
 
-func seenDraft(at time.Time, revision, result string, sure bool) draft {
-	row := v1alpha1.HistoryRow{Revision: revision, Seen: exact(at), Result: result}
-	return draft{entry: record.Revision(recordedApp, record.Row{HistoryRow: row}), sure: sure}
+func seenDraft(at time.Time, revision, result string, sure bool) Draft {
+	row := v1alpha1.HistoryRow{Revision: revision, Seen: &metav1.MicroTime{Time: at}, Result: result}
+	return Draft{Entry: record.Revision(recordedApp, record.Row{HistoryRow: row}), Sure: sure}
 }
 
-func inBubble(t *testing.T, test func(t *testing.T, books *keptBooks, begin func() *recorder)) {
+func inBubble(t *testing.T, test func(t *testing.T, books *keptBooks, begin func() *Recorder)) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		books := &keptBooks{there: map[string]v1alpha1.Entry{}}
 		ctx, stop := context.WithCancel(t.Context())
 		defer synctest.Wait()
 		defer stop()
-		test(t, books, func() *recorder {
-			r := newRecorder(books, dir, slog.New(slog.DiscardHandler))
-			r.run(ctx)
+		test(t, books, func() *Recorder {
+			r := New(books, dir, slog.New(slog.DiscardHandler), func(context.Context) {})
+			r.Run(ctx)
 			return r
 		})
 	})
 }
 
 func TestAnEntryIsOneWrite(t *testing.T) {
-	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *recorder) {
+	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *Recorder) {
 		r := begin()
 		first := revisionDraft(1, "ok", true)
-		first.first = true
-		r.put(first)
+		first.First = true
+		r.Put(first)
 		synctest.Wait()
 		if got := books.since(); got != "put ok" {
 			t.Errorf("a new App's first Entry is %q, want one write", got)
 		}
-		r.put(revisionDraft(2, "failed", true))
+		r.Put(revisionDraft(2, "failed", true))
 		synctest.Wait()
-		r.put(revisionDraft(2, "ok", true))
+		r.Put(revisionDraft(2, "ok", true))
 		synctest.Wait()
 		if got := books.since(); got != "put failed, put ok" {
 			t.Errorf("a revision that fails and recovers is %q, want two writes", got)
 		}
 		// The next life knows what was written, and asks nobody.
-		if mark := begin().mark("u1"); !mark.Known || mark.Name != revisionDraft(2, "ok", true).entry.Name || mark.Result != "ok" {
+		if mark := begin().Mark("u1"); !mark.Known || mark.Name != revisionDraft(2, "ok", true).Entry.Name || mark.Result != "ok" {
 			t.Errorf("the next life knows %+v", mark)
 		}
 		synctest.Wait()
@@ -130,30 +130,30 @@ func TestAnEntryIsOneWrite(t *testing.T) {
 // The mark is at the revision that was put last, though a clock that was set back gives it the older name: else that would be
 // put again and again, with less each time.
 func TestTheMarkFollowsTheOrderOfRevisions(t *testing.T) {
-	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *recorder) {
+	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *Recorder) {
 		r := begin()
 		noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 		before, after := seenDraft(noon, "fffffff", "ok", true), seenDraft(noon.Add(-time.Hour), "0000000", "ok", true)
-		r.put(before)
-		r.put(after)
-		if mark := r.mark("u1"); !mark.says(&after.entry) {
-			t.Errorf("%s was put last, and the mark is at %s", after.entry.Name, mark.Name)
+		r.Put(before)
+		r.Put(after)
+		if mark := r.Mark("u1"); !mark.Says(&after.Entry) {
+			t.Errorf("%s was put last, and the mark is at %s", after.Entry.Name, mark.Name)
 		}
 		synctest.Wait()
-		if mark := begin().mark("u1"); !mark.says(&after.entry) {
-			t.Errorf("%s was written last, and the mark is at %s", after.entry.Name, mark.Name)
+		if mark := begin().Mark("u1"); !mark.Says(&after.Entry) {
+			t.Errorf("%s was written last, and the mark is at %s", after.Entry.Name, mark.Name)
 		}
 	})
 }
 
 func TestWhatIsMissingIsWrittenAndWhatIsThereIsNot(t *testing.T) {
-	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *recorder) {
-		there := revisionDraft(1, "ok", true).entry
+	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *Recorder) {
+		there := revisionDraft(1, "ok", true).Entry
 		there.Summary = "with all that was known"
 		books.there[there.Name] = there
 		r := begin() // the cache is lost: nobody knows what was written
-		r.put(revisionDraft(1, "ok", false))
-		r.put(revisionDraft(2, "ok", false))
+		r.Put(revisionDraft(1, "ok", false))
+		r.Put(revisionDraft(2, "ok", false))
 		synctest.Wait()
 		if got := books.since(); got != "list, put ok" {
 			t.Errorf("it asks %q, want one list and what is missing", got)
@@ -165,32 +165,32 @@ func TestWhatIsMissingIsWrittenAndWhatIsThereIsNot(t *testing.T) {
 }
 
 func TestRefusedEntriesAreTriedAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *recorder) {
+	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *Recorder) {
 		books.fails = 3
 		r := begin()
 		d := revisionDraft(1, "ok", true)
-		d.first = true
-		r.put(d)
+		d.First = true
+		r.Put(d)
 		synctest.Wait()
-		if begin().mark("u1").Known {
+		if begin().Mark("u1").Known {
 			t.Error("what was refused counts as written")
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if _, ok := books.there[d.entry.Name]; !ok {
+		if _, ok := books.there[d.Entry.Name]; !ok {
 			t.Errorf("it was given up after %q", books.since())
 		}
 	})
 }
 
 func TestAFightIsWrittenOnceAMinute(t *testing.T) {
-	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *recorder) {
+	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *Recorder) {
 		r := begin()
 		var open *v1alpha1.Entry
 		for range 600 { // for ten minutes
 			now := metav1.NewTime(time.Now())
 			open = record.Healed(recordedApp, open, []v1alpha1.Drift{{Object: "ConfigMap/shop/a", Field: "data.a", Manager: "other", Seen: &now, Healed: &now}}, now.Time)
-			r.put(draft{entry: *open.DeepCopy(), sure: true})
+			r.Put(Draft{Entry: *open.DeepCopy(), Sure: true})
 			time.Sleep(time.Second)
 		}
 		time.Sleep(time.Minute)
@@ -205,43 +205,43 @@ func TestAFightIsWrittenOnceAMinute(t *testing.T) {
 }
 
 func TestTheOldestGo(t *testing.T) {
-	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *recorder) {
+	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *Recorder) {
 		for minute := range entriesKept {
-			e := revisionDraft(minute, "ok", true).entry
+			e := revisionDraft(minute, "ok", true).Entry
 			books.there[e.Name] = e
 		}
 		r := begin()
-		r.put(revisionDraft(entriesKept, "ok", true))
+		r.Put(revisionDraft(entriesKept, "ok", true))
 		synctest.Wait()
 		if got := books.since(); got != "list, put ok, delete" {
 			t.Errorf("it asks %q", got)
 		}
 		oldest := slices.MinFunc(slices.Collect(maps.Keys(books.there)), record.Older)
-		if len(books.there) != entriesKept || oldest != revisionDraft(1, "ok", true).entry.Name {
+		if len(books.there) != entriesKept || oldest != revisionDraft(1, "ok", true).Entry.Name {
 			t.Errorf("%d are left, the oldest is %s", len(books.there), oldest)
 		}
 	})
 }
 
 func TestNothingIsWrittenOfAnAppThatIsGone(t *testing.T) {
-	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *recorder) {
+	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *Recorder) {
 		books.fails = 1 << 20
 		r := begin()
-		r.put(revisionDraft(1, "ok", true))
+		r.Put(revisionDraft(1, "ok", true))
 		end := revisionDraft(2, "ok", true)
-		end.entry.Labels[v1alpha1.LabelRemoval] = "true"
-		r.put(end)
+		end.Entry.Labels[v1alpha1.LabelRemoval] = "true"
+		r.Put(end)
 		synctest.Wait()
-		r.forget("u1")
+		r.Forget("u1")
 		books.mu.Lock()
 		books.fails = 0
 		books.mu.Unlock()
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if got := slices.Collect(maps.Keys(books.there)); !slices.Equal(got, []string{end.entry.Name}) {
+		if got := slices.Collect(maps.Keys(books.there)); !slices.Equal(got, []string{end.Entry.Name}) {
 			t.Errorf("%v was written, want how the app ended", got)
 		}
-		if r.mark("u1").Known {
+		if r.Mark("u1").Known {
 			t.Error("an App that is gone has a mark")
 		}
 	})

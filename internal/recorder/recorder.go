@@ -1,4 +1,12 @@
-package agent
+// Package recorder writes an app's record, Entries, behind the passes: nothing waits for it, what is refused is tried again, and
+// it is bounded. A mark in the cache folder says of each App what was written last, so that a start asks nothing; what the status
+// says beyond the mark is what a life of the agent ended before it wrote.
+//
+// It never decides what an Entry says (package record does) nor when a revision is worth one (the agent does), and it never
+// writes anything else.
+//
+// Start at Recorder.Put.
+package recorder
 
 import (
 	"cmp"
@@ -24,36 +32,34 @@ const (
 	entriesKept = 200
 	// driftPause is the least time between two writes of one Entry of drift: corrections meanwhile are counted in the next.
 	driftPause = time.Minute
-	// recordWorkers is how many Entries are written at once: nobody waits for them.
-	recordWorkers = 2
+	// workers is how many Entries are written at once: nobody waits for them.
+	workers = 2
 	// draftsKept is how many Entries of one App wait to be written while that is refused; the oldest go, and come back from
 	// the status at the next start.
 	draftsKept = 30
 )
 
-// entryBooks is where Entries are.
-type entryBooks interface {
+// Books is where Entries are: package ledger.
+type Books interface {
 	PutEntry(ctx context.Context, entry *v1alpha1.Entry) error
 	EntryResults(ctx context.Context, namespace, selector string) (map[string]v1alpha1.Result, error)
 	DeleteEntry(ctx context.Context, namespace, name string) error
 }
 
-// recorder writes Entries behind the passes: nothing waits for it, and what is refused is tried again. A mark in the cache
-// folder says of each App what was written last, so that a start asks nothing; what the status says beyond the mark is
-// what a life of the agent ended before it wrote.
-type recorder struct {
-	books entryBooks
+// Recorder writes Entries. Its methods may be called by many at once.
+type Recorder struct {
+	books Books
 	dir   string
 	calm  func(ctx context.Context) // waits while users' objects are to be applied
 	log   *slog.Logger
 	queue workqueue.TypedRateLimitingInterface[string] // UIDs of Apps
 
 	mu    sync.Mutex
-	files map[string]*recordFile // by UID of the App
+	files map[string]*file // by UID of the App
 }
 
-// recordMark is what was recorded of an App last.
-type recordMark struct {
+// Mark is what was recorded of an App last.
+type Mark struct {
 	Name   string          `json:"name"` // of the Entry of the newest revision
 	Result v1alpha1.Result `json:"result"`
 	Reason string          `json:"reason,omitempty"`
@@ -61,22 +67,23 @@ type recordMark struct {
 	Known  bool            `json:"known"`          // there is a mark
 }
 
-func (m recordMark) says(e *v1alpha1.Entry) bool {
+// Says tells whether an Entry tells no more than what was written last.
+func (m Mark) Says(e *v1alpha1.Entry) bool {
 	return m.Name == e.Name && m.Result == e.Result && (e.Revision == nil || m.Reason == e.Revision.Reason)
 }
 
-// draft is an Entry that is to be written.
-type draft struct {
-	entry v1alpha1.Entry
-	sure  bool // false: only if there is none of this name and result, which may say more
-	first bool // the App has none yet: nothing needs to be listed
+// Draft is an Entry that is to be written.
+type Draft struct {
+	Entry v1alpha1.Entry
+	Sure  bool // false: only if there is none of this name and result, which may say more
+	First bool // the App has none yet: nothing needs to be listed
 	turn  int  // they are written in the order in which they were put
 }
 
-// recordFile is what the recorder knows of one App's record.
-type recordFile struct {
-	offered recordMark // what was put last
-	drafts  map[string]draft
+// file is what is known of one App's record.
+type file struct {
+	offered Mark // what was put last
+	drafts  map[string]Draft
 	puts    int
 	there   map[string]v1alpha1.Result // by name; nil: not listed yet
 	wrote   map[string]time.Time       // Entries of drift, and when each was written
@@ -84,17 +91,19 @@ type recordFile struct {
 	gone    bool                       // the App is gone
 }
 
-func newRecorder(books entryBooks, dir string, log *slog.Logger) *recorder {
-	return &recorder{
-		books: books, dir: dir, log: log, calm: func(context.Context) {}, files: map[string]*recordFile{},
+// New gives a Recorder that keeps its marks in a folder of its own, and writes once Run is called. Before each write calm waits
+// as long as there is something more urgent to do.
+func New(books Books, dir string, log *slog.Logger, calm func(context.Context)) *Recorder {
+	return &Recorder{
+		books: books, dir: dir, log: log, calm: calm, files: map[string]*file{},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](time.Second, 5*time.Minute)),
 	}
 }
 
-// run writes until ctx ends.
-func (r *recorder) run(ctx context.Context) {
+// Run writes until ctx ends.
+func (r *Recorder) Run(ctx context.Context) {
 	context.AfterFunc(ctx, r.queue.ShutDown)
-	for range recordWorkers {
+	for range workers {
 		go func() {
 			for {
 				uid, shutdown := r.queue.Get()
@@ -109,43 +118,43 @@ func (r *recorder) run(ctx context.Context) {
 	}
 }
 
-// mark gives what was put last for an App, else what a former life has written.
-func (r *recorder) mark(uid string) recordMark {
+// Mark gives what was put last for an App, else what a former life has written.
+func (r *Recorder) Mark(uid string) Mark {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.file(uid).offered
+	return r.of(uid).offered
 }
 
-// file gives what is known of an App's record. r.mu is held.
-func (r *recorder) file(uid string) *recordFile {
+// of gives what is known of an App's record. r.mu is held.
+func (r *Recorder) of(uid string) *file {
 	f := r.files[uid]
 	if f == nil {
-		f = &recordFile{drafts: map[string]draft{}, wrote: map[string]time.Time{}}
+		f = &file{drafts: map[string]Draft{}, wrote: map[string]time.Time{}}
 		if data, err := os.ReadFile(r.path(uid)); err == nil && json.Unmarshal(data, &f.offered) != nil {
-			f.offered = recordMark{}
+			f.offered = Mark{}
 		}
 		r.files[uid] = f
 	}
 	return f
 }
 
-func (r *recorder) path(uid string) string {
+func (r *Recorder) path(uid string) string {
 	return filepath.Join(r.dir, object.DigestBytes([]byte(uid))[len("sha256:"):][:32]+".json")
 }
 
-// put has an Entry written.
-func (r *recorder) put(d draft) {
+// Put has an Entry written.
+func (r *Recorder) Put(d Draft) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	uid := d.entry.AppUID
-	f := r.file(uid)
-	f.offered = f.offered.after(&d.entry)
-	if waits, ok := f.drafts[d.entry.Name]; ok && waits.sure && !d.sure && waits.entry.Result == d.entry.Result {
+	uid := d.Entry.AppUID
+	f := r.of(uid)
+	f.offered = f.offered.after(&d.Entry)
+	if waits, ok := f.drafts[d.Entry.Name]; ok && waits.Sure && !d.Sure && waits.Entry.Result == d.Entry.Result {
 		return // what waits to be written says more
 	}
 	f.puts++
 	d.turn = f.puts
-	f.drafts[d.entry.Name] = d
+	f.drafts[d.Entry.Name] = d
 	for names := f.waiting(); len(names) > draftsKept; names = names[1:] {
 		delete(f.drafts, names[0])
 	}
@@ -153,13 +162,13 @@ func (r *recorder) put(d draft) {
 }
 
 // waiting gives the names of the drafts, the one that was put first before the others.
-func (f *recordFile) waiting() []string {
+func (f *file) waiting() []string {
 	return slices.SortedFunc(maps.Keys(f.drafts), func(a, b string) int { return cmp.Compare(f.drafts[a].turn, f.drafts[b].turn) })
 }
 
 // after is the mark when an Entry was written. Revisions are put in their order: the last one is the newest, whatever the
 // clock says.
-func (m recordMark) after(e *v1alpha1.Entry) recordMark {
+func (m Mark) after(e *v1alpha1.Entry) Mark {
 	m.Known = true
 	switch at := record.LastHealed(e); {
 	case e.Revision == nil && at.After(m.Drift):
@@ -170,8 +179,8 @@ func (m recordMark) after(e *v1alpha1.Entry) recordMark {
 	return m
 }
 
-// forget drops what is known of an App that is gone, but for the Entry of its removal, which outlives it.
-func (r *recorder) forget(uid string) {
+// Forget drops what is known of an App that is gone, but for the Entry of its removal, which outlives it.
+func (r *Recorder) Forget(uid string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_ = os.Remove(r.path(uid))
@@ -180,16 +189,16 @@ func (r *recorder) forget(uid string) {
 		return
 	}
 	f.gone = true
-	maps.DeleteFunc(f.drafts, func(_ string, d draft) bool { return d.entry.Labels[v1alpha1.LabelRemoval] == "" })
+	maps.DeleteFunc(f.drafts, func(_ string, d Draft) bool { return d.Entry.Labels[v1alpha1.LabelRemoval] == "" })
 	if len(f.drafts) == 0 {
 		delete(r.files, uid)
 	}
 }
 
 // work writes what is to be written of one App.
-func (r *recorder) work(ctx context.Context, uid string) {
+func (r *Recorder) work(ctx context.Context, uid string) {
 	r.mu.Lock()
-	f := r.file(uid)
+	f := r.of(uid)
 	names := f.waiting()
 	r.mu.Unlock()
 	for _, name := range names {
@@ -199,7 +208,7 @@ func (r *recorder) work(ctx context.Context, uid string) {
 		r.mu.Unlock()
 		switch {
 		case !ok:
-		case d.entry.Revision == nil && pause > 0 && !f.wrote[name].IsZero():
+		case d.Entry.Revision == nil && pause > 0 && !f.wrote[name].IsZero():
 			r.queue.AddAfter(uid, pause)
 		default:
 			if err := r.write(ctx, f, d); err != nil {
@@ -211,21 +220,21 @@ func (r *recorder) work(ctx context.Context, uid string) {
 	r.queue.Forget(uid)
 }
 
-func (r *recorder) refused(ctx context.Context, f *recordFile, d draft, err error) {
+func (r *Recorder) refused(ctx context.Context, f *file, d Draft, err error) {
 	if ctx.Err() != nil {
 		return
 	}
 	if !f.told {
-		r.log.Warn("the record cannot be written; it is tried again, and nothing waits for it", "app", d.entry.Namespace+"/"+d.entry.App, "error", err)
+		r.log.Warn("the record cannot be written; it is tried again, and nothing waits for it", "app", d.Entry.Namespace+"/"+d.Entry.App, "error", err)
 	}
 	f.told = true
-	r.queue.AddRateLimited(d.entry.AppUID)
+	r.queue.AddRateLimited(d.Entry.AppUID)
 }
 
 // write writes one Entry, removes those that there is no room for, and moves the mark. Only one worker has an App in hand.
-func (r *recorder) write(ctx context.Context, f *recordFile, d draft) error {
-	e := &d.entry
-	if f.there == nil && d.first {
+func (r *Recorder) write(ctx context.Context, f *file, d Draft) error {
+	e := &d.Entry
+	if f.there == nil && d.First {
 		f.there = map[string]v1alpha1.Result{}
 	}
 	if f.there == nil {
@@ -235,7 +244,7 @@ func (r *recorder) write(ctx context.Context, f *recordFile, d draft) error {
 		}
 		f.there = there
 	}
-	if d.sure || f.there[e.Name] != e.Result {
+	if d.Sure || f.there[e.Name] != e.Result {
 		if err := r.books.PutEntry(ctx, e.DeepCopy()); err != nil {
 			return err
 		}
@@ -250,15 +259,15 @@ func (r *recorder) write(ctx context.Context, f *recordFile, d draft) error {
 }
 
 // done takes a draft off, unless another has taken its place meanwhile, and moves the mark.
-func (r *recorder) done(f *recordFile, d draft) error {
+func (r *Recorder) done(f *file, d Draft) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	name, uid := d.entry.Name, d.entry.AppUID
-	if d.entry.Revision == nil {
+	name, uid := d.Entry.Name, d.Entry.AppUID
+	if d.Entry.Revision == nil {
 		f.wrote[name] = time.Now()
 		maps.DeleteFunc(f.wrote, func(_ string, at time.Time) bool { return time.Since(at) > driftPause })
 	}
-	if now := f.drafts[name]; now.entry.Result == d.entry.Result && record.LastHealed(&now.entry).Equal(record.LastHealed(&d.entry)) {
+	if now := f.drafts[name]; now.Entry.Result == d.Entry.Result && record.LastHealed(&now.Entry).Equal(record.LastHealed(&d.Entry)) {
 		delete(f.drafts, name)
 	}
 	if f.gone {
@@ -267,11 +276,11 @@ func (r *recorder) done(f *recordFile, d draft) error {
 		}
 		return nil
 	}
-	mark := recordMark{}
+	mark := Mark{}
 	if data, err := os.ReadFile(r.path(uid)); err == nil {
 		_ = json.Unmarshal(data, &mark) // a broken one is none
 	}
-	data, err := json.Marshal(mark.after(&d.entry))
+	data, err := json.Marshal(mark.after(&d.Entry))
 	if err != nil {
 		return err
 	}
@@ -292,7 +301,7 @@ func writeWhole(path string, data []byte) error {
 	return os.Rename(path+".new", path)
 }
 
-func (r *recorder) prune(ctx context.Context, there map[string]v1alpha1.Result, namespace string) error {
+func (r *Recorder) prune(ctx context.Context, there map[string]v1alpha1.Result, namespace string) error {
 	for _, name := range record.Surplus(slices.Collect(maps.Keys(there)), entriesKept) {
 		if err := r.books.DeleteEntry(ctx, namespace, name); err != nil {
 			return err
@@ -303,7 +312,7 @@ func (r *recorder) prune(ctx context.Context, there map[string]v1alpha1.Result, 
 }
 
 // pruneRemovals bounds the Entries of apps that are gone, which no App holds any more.
-func (r *recorder) pruneRemovals(ctx context.Context, e *v1alpha1.Entry) {
+func (r *Recorder) pruneRemovals(ctx context.Context, e *v1alpha1.Entry) {
 	repo := e.Labels[v1alpha1.LabelRepo]
 	if e.Labels[v1alpha1.LabelRemoval] == "" || repo == "" {
 		return
