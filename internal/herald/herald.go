@@ -179,13 +179,17 @@ func (h *Herald) work(ctx context.Context, s subject) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tellFor)
 	defer cancel()
-	if err := h.tell(ctx, s, now); err != nil {
+	done, err := h.tell(ctx, s, now)
+	if err != nil {
 		h.failed(ctx, s, err)
+		return
+	}
+	h.queue.Forget(s)
+	if !done {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.queue.Forget(s)
 	if h.trouble[s.Repo] != "" {
 		delete(h.trouble, s.Repo)
 		h.log.Info("the forge is told again how commits went", "repo", s.Repo)
@@ -207,28 +211,28 @@ func (h *Herald) of(s subject) []News {
 	return list
 }
 
-// tell writes the status, and the deployment if there is an environment.
-func (h *Herald) tell(ctx context.Context, s subject, w word) error {
+// tell writes the status, and the deployment if there is an environment. It is not done where there is no forge.
+func (h *Herald) tell(ctx context.Context, s subject, w word) (done bool, err error) {
 	at, err := h.open(ctx, s.Repo)
 	if at == nil || err != nil {
-		return err
+		return false, err
 	}
 	name := at.Context + "/deploy"
 	if s.Env != "" {
 		name += "/" + s.Env
 	}
 	if err := at.Forge.SetStatus(ctx, s.Commit, forge.Status{Context: name, State: w.State, Description: w.Text, Ref: at.Branch}); err != nil {
-		return err
+		return false, err
 	}
 	if s.Env == "" || at.Branch == "" {
-		return nil
+		return true, nil
 	}
 	_, err = at.Forge.Deploy(ctx, forge.Deployment{Environment: s.Env, Commit: s.Commit, Ref: at.Branch, Progress: progresses[w.State], Description: w.Text})
 	if f := fault.Of(err, fault.ForgeFailed); f != nil && f.Code == forge.CodeRight {
 		h.once(s.Repo, "the forge is not told of deployments: the token may not", err)
-		return nil // the status says the same
+		return true, nil // the status says the same
 	}
-	return err
+	return err == nil, err
 }
 
 var progresses = map[forge.State]forge.Progress{forge.Pending: forge.Running, forge.Success: forge.Succeeded, forge.Failure: forge.Failed}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,8 +53,10 @@ func TestWordOf(t *testing.T) {
 type town struct {
 	*testing.T
 	*Herald
-	hub *githubtest.Hub
-	dir string
+	hub     *githubtest.Hub
+	dir     string
+	without atomic.Bool // the Repo names no forge
+	opened  atomic.Int64
 }
 
 func newTown(t *testing.T, hub *githubtest.Hub, dir string) *town {
@@ -62,17 +65,19 @@ func newTown(t *testing.T, hub *githubtest.Hub, dir string) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w := &town{T: t, hub: hub, dir: dir}
 	open := func(_ context.Context, repo string) (*Place, error) {
-		if repo != "plumb-system/fleet" {
+		w.opened.Add(1)
+		if repo != fleet || w.without.Load() {
 			return nil, nil
 		}
 		return &Place{Forge: f, Context: "plumb", Branch: "main"}, nil
 	}
-	h := New(open, dir, slog.New(slog.DiscardHandler))
+	w.Herald = New(open, dir, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	h.Run(ctx)
-	return &town{t, h, hub, dir}
+	w.Herald.Run(ctx)
+	return w
 }
 
 func (w *town) stands(commit, context string, want forge.State, text string) {
@@ -160,6 +165,23 @@ func (w *town) waitForFile() {
 	}
 }
 
+// Pods become ready one by one: of what is under way a sentence is told now and then, of an end at once.
+func TestProgressIsToldNowAndThen(t *testing.T) {
+	w := newTown(t, githubtest.New(t), t.TempDir())
+	commit, other := push(w.hub, 1), push(w.hub, 2)
+	n := News{App: "web", Env: "prod", Commits: []string{commit}, Result: Rolling, Why: "1 of 3 pods are ready"}
+	w.Tell(fleet, n)
+	w.stands(commit, "plumb/deploy/prod", forge.Pending, "1 of 3")
+	n.Why = "2 of 3 pods are ready"
+	w.Tell(fleet, n)
+	w.Tell(fleet, News{App: "other", Env: "prod", Commits: []string{other}, Result: OK})
+	w.stands(other, "plumb/deploy/prod", forge.Success, "other is ok") // that came later, and is told
+	w.stands(commit, "plumb/deploy/prod", forge.Pending, "1 of 3")
+	n.Result = OK
+	w.Tell(fleet, n)
+	w.stands(commit, "plumb/deploy/prod", forge.Success, "web is ok")
+}
+
 // A commit whose apps another commit took over is not pending for ever.
 func TestAReplacedCommitIsEnded(t *testing.T) {
 	w := newTown(t, githubtest.New(t), t.TempDir())
@@ -171,6 +193,25 @@ func TestAReplacedCommitIsEnded(t *testing.T) {
 	w.stands(two, "plumb/deploy/prod", forge.Pending, "")
 	w.Gone(fleet, "web")
 	w.stands(two, "plumb/deploy/prod", forge.Success, "")
+}
+
+// What could not be told because the Repo named no forge is not taken for told when it names one.
+func TestAForgeThatComesLater(t *testing.T) {
+	w := newTown(t, githubtest.New(t), t.TempDir())
+	commit, other := push(w.hub, 1), push(w.hub, 2)
+	n := News{App: "web", Env: "prod", Commits: []string{commit}, Result: OK}
+	w.without.Store(true)
+	w.Tell(fleet, n)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for w.opened.Load() == 0 {
+		<-tick.C
+	}
+	w.without.Store(false)
+	w.Tell(fleet, News{App: "other", Env: "prod", Commits: []string{other}, Result: OK})
+	w.stands(other, "plumb/deploy/prod", forge.Success, "other is ok")
+	w.Tell(fleet, n)
+	w.stands(commit, "plumb/deploy/prod", forge.Success, "web is ok")
 }
 
 // A forge that is down is told when it is up again, what is true then; one that asks for patience is left alone meanwhile.
