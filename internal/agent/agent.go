@@ -232,7 +232,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 	}
 	context.AfterFunc(ctx, ag.queue.ShutDown)
 	ag.recorder.Run(ctx)
-	ag.herald.Run(ctx)
+	ag.workers.Go(func() { ag.herald.Run(ctx) })
 	ag.startRepositories()
 	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readonly", ag.options.ReadOnly)
 	return nil

@@ -91,21 +91,25 @@ func New(open Open, dir string, log *slog.Logger) *Herald {
 	}
 }
 
-// Run tells until ctx ends.
+// Run tells until ctx ends, and returns when nothing is being told any more.
 func (h *Herald) Run(ctx context.Context) {
 	context.AfterFunc(ctx, h.queue.ShutDown)
+	var all sync.WaitGroup
 	for range workers {
-		go func() {
+		all.Go(func() {
 			for {
 				s, shutdown := h.queue.Get()
 				if shutdown {
 					return
 				}
-				h.work(ctx, s)
+				if ctx.Err() == nil {
+					h.work(ctx, s)
+				}
 				h.queue.Done(s)
 			}
-		}()
+		})
 	}
+	all.Wait()
 }
 
 // Tell takes in how an app of a Repo is. It never waits.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -75,8 +76,12 @@ func newTown(t *testing.T, hub *githubtest.Hub, dir string) *town {
 	}
 	w.Herald = New(open, dir, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	w.Herald.Run(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { w.Herald.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
 	return w
 }
 
