@@ -115,8 +115,8 @@ func (s *scenario) olderParts() {
 	s.create(role("plumb-of-somebody"), "kubectl-create")
 }
 
-// A Plumb that another tool keeps is left to it.
-func TestInstallBesideHelm(t *testing.T) {
+// What is no part of an installation is refused, and what would be installed can be printed.
+func TestInstallOnlyItsParts(t *testing.T) {
 	t.Parallel()
 	w := shared(t)
 	s := newScenario(t, w, "beside")
