@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -87,21 +88,23 @@ func (p *process) stop() {
 }
 
 // crash tells from the first words of a dying Go program what it died of.
-var crash = regexp.MustCompile(`(?m)^(fatal error: .*|runtime: goroutine stack exceeds .*|panic: )`)
+var crash = regexp.MustCompile(`(?m)^(fatal error: .*|runtime: .*|SIG[A-Z]+: .*|panic: )`)
 
 // cause says how a stopped child ended, in words that hold nothing of its input.
-func (p *process) cause() error {
-	line := string(crash.Find(p.said.Bytes()))
-	switch state := p.cmd.ProcessState; {
+func (p *process) cause() error { return causeOf(p.said.Bytes(), p.cmd.ProcessState) }
+
+// causeOf reads what a child said, and how it ended; nil where that is not known.
+func causeOf(said []byte, state *os.ProcessState) error {
+	line := string(crash.Find(said))
+	switch {
 	case line == "panic: ": // its text may quote a value
 		return errors.New("it panicked")
 	case line != "":
 		return errors.New(line)
 	case state == nil:
 		return errors.New("it was stopped")
-	default:
-		return errors.New(state.String())
 	}
+	return errors.New(state.String())
 }
 
 // usage gives the CPU time that a stopped child used.
