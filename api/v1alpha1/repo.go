@@ -164,6 +164,25 @@ type AppCounts struct {
 	Unknown int `json:"unknown"`
 }
 
+// Of gives the count of a state. What is no state word counts as unknown.
+func (c *AppCounts) Of(state State) *int {
+	switch state {
+	case StateFailed:
+		return &c.Failed
+	case StateDrifted:
+		return &c.Drifted
+	case StateRolling:
+		return &c.Rolling
+	case StateWaiting:
+		return &c.Waiting
+	case StatePaused:
+		return &c.Paused
+	case StateOK:
+		return &c.OK
+	}
+	return &c.Unknown
+}
+
 // Handled echoes requests that were carried out.
 type Handled struct {
 	Sync string `json:"sync,omitempty"`

@@ -178,7 +178,7 @@ func TestOnDeletePruneOfARepo(t *testing.T) {
 // doctor and why say so.
 func TestOnDeleteThroughKills(t *testing.T) {
 	w := lives(t)
-	program, plain := withFailpoints(t), w.plumb
+	program := withFailpoints(t)
 	for _, point := range []string{"planned", "before-delete", "after-delete", "carried-out", "written-after", "ended"} {
 		t.Run(point, func(t *testing.T) {
 			s := newScenario(t, w, "od-"+point)
@@ -195,15 +195,7 @@ func TestOnDeleteThroughKills(t *testing.T) {
 				s.says(s.plumbs(1, "doctor").stdout, "App plumb-system/"+app+" was deleted", "no agent takes them away")
 			}
 			s.live("ConfigMap/" + app + "/one")
-			s.agent.plumb = program
-			t.Setenv("PLUMB_FAILPOINT", point)
-			if err := s.agent.start(); err != nil {
-				s.agent.plumb = plain
-				t.Fatal(err)
-			}
-			s.dies()
-			s.agent.plumb = plain
-			t.Setenv("PLUMB_FAILPOINT", "")
+			s.diesAt(t, program, point)
 			s.live("App/" + system + "/" + app) // as long as anything is to do, and it was not told that all is done
 			s.restarted()
 			s.absent("App/" + system + "/" + app)
@@ -277,7 +269,7 @@ func (s *scenario) noConfigMapWent(since mark, namespace string) {
 // The hooks around the end of an App that goes with its objects, also when the agent is killed: each runs once.
 func TestEndHooksOfAnApp(t *testing.T) {
 	w := lives(t)
-	program, plain := withFailpoints(t), w.plumb
+	program := withFailpoints(t)
 	for _, point := range []string{"planned", "written-ahead", "after-apply", "before-delete", "carried-out", "written-after", "ended"} {
 		t.Run(point, func(t *testing.T) {
 			s := newScenario(t, w, "eh-"+point)
@@ -292,15 +284,7 @@ func TestEndHooksOfAnApp(t *testing.T) {
 			before := s.now(t)
 			s.kill()
 			s.remove("App/" + system + "/" + app)
-			s.agent.plumb = program
-			t.Setenv("PLUMB_FAILPOINT", point)
-			if err := s.agent.start(); err != nil {
-				s.agent.plumb = plain
-				t.Fatal(err)
-			}
-			s.dies()
-			s.agent.plumb = plain
-			t.Setenv("PLUMB_FAILPOINT", "")
+			s.diesAt(t, program, point)
 			s.restarted()
 			s.absent("App/" + system + "/" + app)
 			s.gone("ConfigMap/" + app + "/settings")

@@ -62,6 +62,29 @@ var failingProgram = sync.OnceValues(func() (string, error) {
 	return program, nil
 })
 
+// diesAt starts an agent that is killed at a failpoint, and waits until that has happened. Whoever is started next has none.
+func (s *scenario) diesAt(t *testing.T, program, point string) {
+	t.Helper()
+	plain := s.agent.plumb
+	defer func() { s.agent.plumb = plain }()
+	s.agent.plumb = program
+	t.Setenv("PLUMB_FAILPOINT", point)
+	if err := s.agent.start(); err != nil {
+		t.Fatal(err)
+	}
+	s.dies()
+	t.Setenv("PLUMB_FAILPOINT", "")
+}
+
+// pushUnseen pushes a commit while no agent runs: nobody is told.
+func (s *scenario) pushUnseen(message string, f files) string {
+	s.Helper()
+	s.write(f)
+	s.git("commit", "-q", "-m", message)
+	s.git("push", "-q", "origin", "HEAD:main")
+	return s.git("rev-parse", "HEAD")
+}
+
 // dies waits until the agent has ended by itself.
 func (s *scenario) dies() {
 	s.Helper()
@@ -83,7 +106,7 @@ func (s *scenario) dies() {
 // not, and the next one brings everything to where it had to be.
 func TestFailpoints(t *testing.T) {
 	w := lives(t)
-	program, plain := withFailpoints(t), w.plumb
+	program := withFailpoints(t)
 	for _, point := range points {
 		t.Run(point.name, func(t *testing.T) {
 			s := newScenario(t, w, "fp-"+point.name)
@@ -100,22 +123,11 @@ func TestFailpoints(t *testing.T) {
 			seen := s.counts(app)
 			before := s.now(t)
 
-			s.plumb = program
-			t.Setenv("PLUMB_FAILPOINT", point.name)
 			s.kill()
-			s.write(files{"apps/" + app + "/a.yaml": documentsOf(
+			second := s.pushUnseen("everything at once", files{"apps/" + app + "/a.yaml": documentsOf(
 				unscaled("web", "registry.example/web:2"), job("registry.example/migrate:2"), configMap("stays", "a", "2"), configMap("found", "a", "1"),
 				configMap("new", "a", "1"), configMap("bystander", "a", "1")), "apps/" + app + "/hpa.yaml": horizontal(1, 9)})
-			s.git("commit", "-q", "-m", "everything at once")
-			s.git("push", "-q", "origin", "HEAD:main")
-			second := s.git("rev-parse", "HEAD")
-			if err := s.agent.start(); err != nil {
-				s.plumb = plain
-				t.Fatal(err)
-			}
-			s.dies()
-			s.plumb = plain
-			t.Setenv("PLUMB_FAILPOINT", "")
+			s.diesAt(t, program, point.name)
 			s.restarted()
 
 			s.ok(app, second)

@@ -348,7 +348,7 @@ func TestHooksOfOtherTools(t *testing.T) {
 // An agent that is killed runs no hook twice and leaves none out, wherever that is.
 func TestHooksThroughKills(t *testing.T) {
 	w := lives(t)
-	program, plain := withFailpoints(t), w.plumb
+	program := withFailpoints(t)
 	for _, point := range []string{"planned", "written-ahead", "after-apply", "replace-deleted", "replace-gone", "after-replace", "carried-out", "written-after", "judged"} {
 		t.Run(point, func(t *testing.T) {
 			s := newScenario(t, w, "hk-"+point)
@@ -356,20 +356,9 @@ func TestHooksThroughKills(t *testing.T) {
 			s.restarted()
 			s.ok(app, s.commit("before", files{"apps/" + app + "/a.yaml": documentsOf(hookJob("first", "PreSync", ""), hookJob("last", "PostSync", ""), configMap("settings", "a", "1"))}))
 			before := s.now(t)
-			s.agent.plumb = program
-			t.Setenv("PLUMB_FAILPOINT", point)
 			s.kill()
-			s.write(files{"apps/" + app + "/a.yaml": documentsOf(hookJob("first", "PreSync", ""), hookJob("new", "PreSync", ""), hookJob("last", "PostSync", ""), configMap("settings", "a", "2"))})
-			s.git("commit", "-q", "-m", "a revision")
-			s.git("push", "-q", "origin", "HEAD:main")
-			second := s.git("rev-parse", "HEAD")
-			if err := s.agent.start(); err != nil {
-				s.agent.plumb = plain
-				t.Fatal(err)
-			}
-			s.dies()
-			s.agent.plumb = plain
-			t.Setenv("PLUMB_FAILPOINT", "")
+			second := s.pushUnseen("a revision", files{"apps/" + app + "/a.yaml": documentsOf(hookJob("first", "PreSync", ""), hookJob("new", "PreSync", ""), hookJob("last", "PostSync", ""), configMap("settings", "a", "2"))})
+			s.diesAt(t, program, point)
 			s.restarted()
 			s.ok(app, second)
 			s.restarted()

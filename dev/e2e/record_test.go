@@ -259,26 +259,15 @@ func TestRecordOfDrift(t *testing.T) {
 // has nothing to write writes nothing and asks for nothing.
 func TestRecordAfterAKill(t *testing.T) {
 	s := newScenario(t, lives(t), "reckill")
-	program, plain := withFailpoints(t), s.plumb
+	program := withFailpoints(t)
 	s.restarted()
 	first := s.commit("begin", files{"apps/reckill/a.yaml": configMap("settings", "a", "1")})
 	s.ok("reckill", first)
 	s.entryOf("reckill", first, "ok")
 
-	s.agent.plumb = program
-	t.Setenv("PLUMB_FAILPOINT", "judged")
 	s.kill()
-	s.write(files{"apps/reckill/a.yaml": configMap("settings", "a", "2")})
-	s.git("commit", "-q", "-m", "killed")
-	s.git("push", "-q", "origin", "HEAD:main")
-	second := s.git("rev-parse", "HEAD")
-	if err := s.agent.start(); err != nil {
-		s.agent.plumb = plain
-		t.Fatal(err)
-	}
-	s.dies()
-	s.agent.plumb = plain
-	t.Setenv("PLUMB_FAILPOINT", "")
+	second := s.pushUnseen("killed", files{"apps/reckill/a.yaml": configMap("settings", "a", "2")})
+	s.diesAt(t, program, "judged")
 	s.restarted()
 	s.ok("reckill", second)
 	s.didExactly(s.entryOf("reckill", second, "ok"), "changed ConfigMap/reckill/settings data.a: 1 → 2")

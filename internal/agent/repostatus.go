@@ -157,27 +157,9 @@ func (ag *Agent) count(r *repo) *v1alpha1.AppCounts {
 			continue
 		}
 		c.Total++
-		*counter(c, a.shownState())++
+		*c.Of(a.shownState())++
 	}
 	return c
-}
-
-func counter(c *v1alpha1.AppCounts, s v1alpha1.State) *int {
-	switch s {
-	case v1alpha1.StateFailed:
-		return &c.Failed
-	case v1alpha1.StateDrifted:
-		return &c.Drifted
-	case v1alpha1.StateRolling:
-		return &c.Rolling
-	case v1alpha1.StateWaiting:
-		return &c.Waiting
-	case v1alpha1.StatePaused:
-		return &c.Paused
-	case v1alpha1.StateOK:
-		return &c.OK
-	}
-	return &c.Unknown
 }
 
 // nothingFound is the fault of a commit in which there is no app, with the way out.

@@ -125,30 +125,9 @@ func environmentRank(env string) int {
 func Count(targets []Target) v1alpha1.AppCounts {
 	c := v1alpha1.AppCounts{Total: len(targets)}
 	for _, t := range targets {
-		*counter(&c, t.State)++
+		*c.Of(t.State)++
 	}
 	return c
-}
-
-// CountOf gives the part of c that is in a state.
-func CountOf(c v1alpha1.AppCounts, state v1alpha1.State) int { return *counter(&c, state) }
-
-func counter(c *v1alpha1.AppCounts, state v1alpha1.State) *int {
-	switch state {
-	case v1alpha1.StateFailed:
-		return &c.Failed
-	case v1alpha1.StateDrifted:
-		return &c.Drifted
-	case v1alpha1.StateRolling:
-		return &c.Rolling
-	case v1alpha1.StateWaiting:
-		return &c.Waiting
-	case v1alpha1.StatePaused:
-		return &c.Paused
-	case v1alpha1.StateOK:
-		return &c.OK
-	}
-	return &c.Unknown
 }
 
 // Worst gives the worst state of the targets: the first of the precedence of resources.md §8, where unknown is worse than

@@ -45,7 +45,7 @@ func (s Style) Counts(targets []Target) string {
 		v1alpha1.StateOK, v1alpha1.StateRolling, v1alpha1.StateWaiting, v1alpha1.StatePaused,
 		v1alpha1.StateDrifted, v1alpha1.StateFailed, v1alpha1.StateUnknown,
 	} {
-		if n := CountOf(counts, state); n > 0 {
+		if n := *counts.Of(state); n > 0 {
 			parts = append(parts, s.paint(state, fmt.Sprintf("%d %s", n, Word(state))))
 		}
 	}

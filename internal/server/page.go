@@ -138,7 +138,7 @@ func (s *server) fleetPage(w http.ResponseWriter, r *http.Request) {
 	counts, worst := report.Count(targets), report.Worst(targets)
 	body := fleetBody{Total: counts.Total, Troubles: f.Troubles()}
 	for _, state := range v1alpha1.States {
-		if n := report.CountOf(counts, state); n > 0 {
+		if n := *counts.Of(state); n > 0 {
 			body.Counters = append(body.Counters, counter{state, n})
 		}
 	}
@@ -161,7 +161,7 @@ func fleetTitle(counts v1alpha1.AppCounts, worst v1alpha1.State) string {
 	case worst == v1alpha1.StateOK:
 		return fmt.Sprintf("all %d ok", counts.Total)
 	}
-	return fmt.Sprintf("%d %s of %d", report.CountOf(counts, worst), report.Word(worst), counts.Total)
+	return fmt.Sprintf("%d %s of %d", *counts.Of(worst), report.Word(worst), counts.Total)
 }
 
 // matrix fills in the table, trouble first.
