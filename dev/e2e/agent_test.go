@@ -122,6 +122,27 @@ func (a *agent) end(t *testing.T) {
 func (a *agent) log() string   { return filepath.Join(a.dir, "agent.log") }
 func (a *agent) cache() string { return filepath.Join(a.dir, "cache") }
 
+// nonePanicked tells whether no pass of an agent panicked, in any world. An agent survives that, and nobody would see it.
+func nonePanicked() bool {
+	worlds.Lock()
+	defer worlds.Unlock()
+	sound := true
+	for _, log := range worlds.logs {
+		data, err := os.ReadFile(log)
+		if err != nil {
+			fmt.Println(err)
+			return false
+		}
+		for line := range bytes.Lines(data) {
+			if bytes.Contains(line, []byte("panicked")) {
+				fmt.Printf("--- FAIL: %s", line)
+				sound = false
+			}
+		}
+	}
+	return sound
+}
+
 // kill is kill -9.
 func (a *agent) kill() {
 	if a.cmd == nil {

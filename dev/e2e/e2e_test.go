@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		_ = flag.Set("test.parallel", "8") // tests wait more than they work
 	}
 	code := m.Run()
-	if !allAllowed() {
+	if allowed, sound := allAllowed(), nonePanicked(); !allowed || !sound {
 		code = max(code, 1)
 	}
 	endWorlds()
@@ -62,6 +62,7 @@ type world struct {
 var worlds struct {
 	sync.Mutex
 	planes []*plane
+	logs   []string // of the agents
 	ends   []func()
 }
 
@@ -142,6 +143,9 @@ func newWorld(name string) (*world, error) {
 	}
 	end = func() { w.gitHost.stop(); w.plane.stop(); forget() }
 	w.agent = &agent{plumb: plumb, kubeconfig: w.config, account: w.plane.account, dir: filepath.Join(dir, "agent")}
+	worlds.Lock()
+	worlds.logs = append(worlds.logs, w.agent.log())
+	worlds.Unlock()
 	if err := w.agent.start(); err != nil {
 		return nil, err
 	}

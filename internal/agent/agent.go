@@ -101,6 +101,7 @@ type Agent struct {
 	inventories  map[types.NamespacedName][]v1alpha1.Inventory // of the first list, until an app takes its own
 	owners       map[object.ID]types.NamespacedName            // which app an object's news go to
 	waiting      map[types.NamespacedName]*app                 // apps whose last plan waits for something that may come
+	words        int                                           // how often those were told to look again
 	namespaces   map[string]time.Time                          // namespaces that were seen not to be terminating
 	accounts     map[string]time.Time                          // ServiceAccounts that were seen
 	beatAt       time.Time                                     // when the Lease was last renewed

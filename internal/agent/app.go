@@ -98,6 +98,8 @@ type app struct {
 	retryAt   time.Time
 	faults    []*fault.Fault // of the last apply
 	planned   *plan.Plan     // of the last apply, without objects
+	cut       bool           // the last plan was stopped by a newer offer
+	heard     int            // what had been said to those who wait when it looked last
 	deleting  bool           // an object that was asked to go still stands
 	fights    map[object.ID]*fight
 	accepted  map[object.ID]string // digests of additions that are none, after a closer look

@@ -425,6 +425,7 @@ func (t *turn) wakeAt(f state.Facts, now time.Time) {
 // nothing while nobody waits.
 func (ag *Agent) wakeWaiting(key types.NamespacedName) {
 	ag.mu.Lock()
+	ag.words++
 	waiting := slices.Collect(maps.Values(ag.waiting))
 	ag.mu.Unlock()
 	for _, a := range waiting {
@@ -434,17 +435,29 @@ func (ag *Agent) wakeWaiting(key types.NamespacedName) {
 	}
 }
 
-// noteWaiting notes whether the last plan of an app waits for, or was refused because of, something that may come.
+// said counts how often apps that wait were told to look again.
+func (ag *Agent) said() int {
+	ag.mu.Lock()
+	defer ag.mu.Unlock()
+	return ag.words
+}
+
+// noteWaiting notes whether the last plan of an app waits for, or was refused because of, something that may come. What came
+// between the look and this was told to nobody: then the app looks again.
 func (ag *Agent) noteWaiting(a *app, blocked, unserved bool) {
 	a.mu.Lock()
 	a.blocked, a.unserved = blocked, unserved
 	a.mu.Unlock()
 	ag.mu.Lock()
-	defer ag.mu.Unlock()
 	if blocked && ag.apps[a.key] == a {
 		ag.waiting[a.key] = a
 	} else if ag.waiting[a.key] == a {
 		delete(ag.waiting, a.key)
+	}
+	missed := ag.words != a.heard
+	ag.mu.Unlock()
+	if missed && a.waits() {
+		ag.queue.Add(a.key)
 	}
 }
 

@@ -27,6 +27,7 @@ const listLimit = 500
 // look takes the Picture that a Plan is made from. What the watches show costs nothing; what they do not show is read
 // as the app's ServiceAccount, in lists where that is cheaper.
 func (t *turn) look(ctx context.Context, in plan.Input) (plan.Picture, error) {
+	t.app.heard = t.agent.said()
 	ids, versions := plan.Needs(in), plan.Versions(in)
 	p := plan.Picture{
 		Version: plan.Version, Live: map[object.ID]plan.Live{}, Absent: map[object.ID]bool{},
@@ -75,7 +76,7 @@ func (t *turn) look(ctx context.Context, in plan.Input) (plan.Picture, error) {
 // was so: that is a request less for each kind and namespace, and no time passes between the look and the deed. What is only
 // shown is looked at.
 func (t *turn) presume(p *plan.Picture, in plan.Input, unknown []object.ID) []object.ID {
-	if t.agent.options.ReadOnly || t.manual() || t.adopt != nil {
+	if t.offer == nil || t.agent.options.ReadOnly || t.manual() || t.adopt != nil {
 		return unknown
 	}
 	p.Presumed = map[object.ID]bool{}

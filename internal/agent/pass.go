@@ -310,6 +310,8 @@ func (t *turn) quiet(ctx context.Context) (moved string, quiet bool) {
 		return "a new render", false
 	case len(a.faults) > 0:
 		return "a fault is tried again", false
+	case a.cut:
+		return "the last plan was not carried out to its end", false
 	case a.unsaved:
 		return "the Inventory is not written", false
 	case a.deleting || a.planned != nil && (waitsFor(a.planned) || heldForFailing(a.planned)):
@@ -526,7 +528,7 @@ func (t *turn) conclude() {
 			retry = retry || out.Fault.Reason != fault.HookFailed // that is tried again by a commit, or when somebody asks
 		}
 	}
-	a.planned = t.plan.Outline()
+	a.planned, a.cut = t.plan.Outline(), superseded
 	t.agent.noteWaiting(a, a.deleting || blockedByOther(a.planned), asksForUnserved(a.planned))
 	if found {
 		t.agent.queue.Add(a.key)
