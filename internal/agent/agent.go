@@ -76,6 +76,7 @@ type Agent struct {
 	sandbox    render.Sandbox
 	tested     atomic.Bool // sandbox is known
 	slots      chan struct{}
+	single     chan struct{} // of them, those that make Services
 	precedence *precedence
 	queue      workqueue.TypedRateLimitingInterface[types.NamespacedName]
 	claims     *claims
@@ -144,6 +145,7 @@ func newAgent(options Options) (*Agent, error) {
 	a := &Agent{
 		options: options, log: options.Log,
 		slots:        make(chan struct{}, options.Slots),
+		single:       make(chan struct{}, 2), // one that is served, and one that is on its way
 		queue:        workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
 		claims:       newClaims(),
 		order:        newOrder(),

@@ -486,7 +486,7 @@ func (t *turn) execute(ctx context.Context, p plan.Plan) {
 func (t *turn) run() apply.Run {
 	return apply.Run{
 		Target: t.client, Manager: t.manager(), Owner: t.identity().Owner(), Policy: t.policyOf(), Versions: t.versions(),
-		Slots: t.agent.slots, Superseded: t.newest, Served: t.agent.cluster.Mapper().Invalidate,
+		Slots: t.agent.slots, Single: t.agent.single, Superseded: t.newest, Served: t.agent.cluster.Mapper().Invalidate,
 		At: stepFailpoint,
 	}
 }

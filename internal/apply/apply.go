@@ -64,6 +64,9 @@ type Run struct {
 	Versions map[object.ID]string
 	// Slots bounds the requests in flight over all apps; nil means no bound.
 	Slots chan struct{}
+	// Single bounds those of them that make a Service, over all apps: the API server gives out cluster IPs one after the other,
+	// and whoever waits for one must not keep others from being applied. nil means no bound.
+	Single chan struct{}
 	// Superseded is closed when a newer commit asks to stop at the next safe boundary.
 	Superseded <-chan struct{}
 	// Served is called after CustomResourceDefinitions were established, so that their kinds are known from then on.
@@ -150,8 +153,15 @@ func (r Run) order(ctx context.Context, now, before []Outcome) {
 			out.Fault = out.Step.Fault
 			continue
 		}
-		r.acquire()
+		queued := queues(out.Step)
+		if !queued {
+			r.acquire()
+		}
 		wait.Go(func() {
+			if queued {
+				defer occupy(r.Single)()
+				r.acquire()
+			}
 			defer r.release()
 			out.Tried = true
 			if err := r.step(ctx, out); err != nil {
@@ -242,6 +252,21 @@ func (r Run) version(step plan.Step) string {
 		return step.Object.Version()
 	}
 	return r.Versions[step.ID]
+}
+
+// queues tells whether the API server makes an object of this kind only while it makes no other: it allocates a cluster IP
+// for a new Service under one lock (Kubernetes 1.37, MetaAllocator.AllocateNextService).
+func queues(s plan.Step) bool {
+	return s.ID.Group == "" && s.ID.Kind == "Service" && s.Action == plan.Apply && s.UID == ""
+}
+
+// occupy takes a place, and gives what gives it back.
+func occupy(places chan struct{}) (leave func()) {
+	if places == nil {
+		return func() {}
+	}
+	places <- struct{}{}
+	return func() { <-places }
 }
 
 func (r Run) acquire() {
