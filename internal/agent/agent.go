@@ -193,8 +193,12 @@ func (ag *Agent) connect() (err error) {
 	if ag.ledger, err = ledger.New(ag.cluster.Config()); err != nil {
 		return err
 	}
-	ag.recorder = recorder.New(ag.ledger, filepath.Join(options.CacheDir, "record"), ag.log, ag.precedence.calm)
-	ag.herald = herald.New(ag.forgeOf, filepath.Join(options.CacheDir, "forge"), ag.log)
+	if ag.recorder, err = recorder.New(ag.ledger, filepath.Join(options.CacheDir, "record"), ag.log, ag.precedence.calm); err != nil {
+		return err
+	}
+	if ag.herald, err = herald.New(ag.forgeOf, filepath.Join(options.CacheDir, "forge"), ag.log); err != nil {
+		return err
+	}
 	if ag.facts, err = cluster.NewFacts(ag.cluster, ag.healthRules, ag.objectChanged); err != nil {
 		return err
 	}

@@ -219,6 +219,17 @@ func TestWhoWaitsIsWoken(t *testing.T) {
 		if a.wake() {
 			t.Error("an app wakes itself")
 		}
+		a.heard = ag.said()
+		ag.wakeWaiting(books) // after a looked, and before it is known to wait
+		a.wake()
+		ag.noteWaiting(a, true, false)
+		if !a.wake() {
+			t.Error("what was said between the look and the note is missed")
+		}
+		a.heard = ag.said()
+		if ag.noteWaiting(a, true, false); a.wake() {
+			t.Error("nothing was said, and an app is woken")
+		}
 		ag.noteWaiting(a, false, false)
 		ag.wakeWaiting(books)
 		if a.wake() || len(ag.waiting) != 0 {

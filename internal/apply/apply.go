@@ -141,7 +141,7 @@ func (r Run) order(ctx context.Context, now, before []Outcome) {
 	for i := range now {
 		out := &now[i]
 		if r.stopped(ctx) {
-			out.Fault = fault.New(fault.Superseded, "%s: stopped, a newer commit is here", out.Step.ID)
+			out.Fault = overtaken(out.Step)
 			continue
 		}
 		if out.Step.Action == plan.Delete && blocked && out.Step.Phase == "" {
@@ -163,6 +163,10 @@ func (r Run) order(ctx context.Context, now, before []Outcome) {
 				r.acquire()
 			}
 			defer r.release()
+			if queued && r.stopped(ctx) { // it may have waited for long
+				out.Fault = overtaken(out.Step)
+				return
+			}
 			out.Tried = true
 			if err := r.step(ctx, out); err != nil {
 				out.Fault = fault.Of(err, fault.ApplyFailed)
@@ -252,6 +256,10 @@ func (r Run) version(step plan.Step) string {
 		return step.Object.Version()
 	}
 	return r.Versions[step.ID]
+}
+
+func overtaken(s plan.Step) *fault.Fault {
+	return fault.New(fault.Superseded, "%s: stopped, a newer commit is here", s.ID)
 }
 
 // queues tells whether the API server makes an object of this kind only while it makes no other: it allocates a cluster IP

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
@@ -419,4 +421,44 @@ func TestRejectionsDoNotQuoteSecrets(t *testing.T) {
 			t.Errorf("%s: %v", out.Step.ID, out.Fault)
 		}
 	}
+}
+
+// serviceDesk counts how many Services are asked for at once.
+type serviceDesk struct {
+	*memory
+	now, most atomic.Int32
+}
+
+func (d *serviceDesk) Apply(ctx context.Context, o object.Object, opts cluster.ApplyOptions) (cluster.Applied, error) {
+	if o.Kind() == "Service" {
+		d.most.Store(max(d.most.Load(), d.now.Add(1)))
+		defer d.now.Add(-1)
+	}
+	return d.memory.Apply(ctx, o, opts)
+}
+
+// The API server makes one Service at a time. Those that wait for that take no slot from others, and end with a newer commit.
+func TestServicesQueueApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &serviceDesk{memory: newMemory()}
+		d.takes = time.Second
+		var steps []plan.Step
+		for _, kind := range []string{"Service", "ConfigMap"} {
+			for i := range 6 {
+				steps = append(steps, apply(kind, fmt.Sprint(i), "x", plan.OrderObjects))
+			}
+		}
+		newer := make(chan struct{})
+		r := Run{Target: d, Manager: ourManager, Owner: ourClaim, Slots: make(chan struct{}, 3), Single: make(chan struct{}, 1), Superseded: newer}
+		time.AfterFunc(4500*time.Millisecond, func() { close(newer) })
+		done := map[string]int{}
+		for _, o := range r.Do(t.Context(), plan.Plan{Steps: steps}) {
+			if o.Done {
+				done[o.Step.ID.Kind]++
+			}
+		}
+		if d.most.Load() != 1 || done["ConfigMap"] != 6 || done["Service"] == 0 || done["Service"] == 6 {
+			t.Errorf("%d Services at once; done until a newer commit came: %v", d.most.Load(), done)
+		}
+	})
 }

@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/shelf"
 )
 
 // toldKept is how many statuses are remembered of a Repo: those of the commits before them are not touched any more.
@@ -18,7 +17,7 @@ const toldKept = 1000
 // book remembers what was told and how the apps were then, in a file per Repo: after a start the apps come one by one, and
 // what is known of only some of them is not how a commit went. What is not remembered is told again, which changes nothing.
 type book struct {
-	dir   string
+	files *shelf.Shelf
 	repos map[string]*chapter
 }
 
@@ -44,7 +43,7 @@ func (b *book) of(repo string) *chapter {
 	c := b.repos[repo]
 	if c == nil {
 		c = &chapter{}
-		if data, err := os.ReadFile(b.path(repo)); err == nil && json.Unmarshal(data, c) != nil {
+		if data, err := b.files.Read(fileOf(repo)); err == nil && json.Unmarshal(data, c) != nil {
 			c = &chapter{} // a broken one is none
 		}
 		if c.Apps == nil {
@@ -73,21 +72,15 @@ func (b *book) note(s subject, w word, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(b.dir, 0o700); err != nil {
-		return err
-	}
-	path := b.path(s.Repo)
-	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return b.files.Put(fileOf(s.Repo), data)
 }
 
 func (b *book) forget(repo string) {
 	delete(b.repos, repo)
-	_ = os.Remove(b.path(repo))
+	b.files.Remove(fileOf(repo))
 }
 
-func (b *book) path(repo string) string {
-	return filepath.Join(b.dir, object.DigestBytes([]byte(repo))[len("sha256:"):][:32]+".json")
+// fileOf is the name of a Repo's file.
+func fileOf(repo string) string {
+	return object.DigestBytes([]byte(repo))[len("sha256:"):][:32] + ".json"
 }

@@ -21,6 +21,7 @@ import (
 
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/forge"
+	"plumb.dev/plumb/internal/shelf"
 )
 
 const (
@@ -83,12 +84,16 @@ const (
 	Failed  Result = "failed"
 )
 
-// New makes a herald that keeps what it told below dir.
-func New(open Open, dir string, log *slog.Logger) *Herald {
-	return &Herald{
-		open: open, book: book{dir: dir, repos: map[string]*chapter{}}, log: log, trouble: map[string]string{},
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[subject](2*time.Second, 10*time.Minute)),
+// New makes a herald that keeps what it told in a folder of its own, which it makes.
+func New(open Open, dir string, log *slog.Logger) (*Herald, error) {
+	files, err := shelf.Open(dir, 0)
+	if err != nil {
+		return nil, err
 	}
+	return &Herald{
+		open: open, book: book{files: files, repos: map[string]*chapter{}}, log: log, trouble: map[string]string{},
+		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[subject](2*time.Second, 10*time.Minute)),
+	}, nil
 }
 
 // Run tells until ctx ends, and returns when nothing is being told any more.

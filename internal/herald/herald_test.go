@@ -74,7 +74,9 @@ func newTown(t *testing.T, hub *githubtest.Hub, dir string) *town {
 		}
 		return &Place{Forge: f, Context: "plumb", Branch: "main"}, nil
 	}
-	w.Herald = New(open, dir, slog.New(slog.DiscardHandler))
+	if w.Herald, err = New(open, dir, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { w.Herald.Run(ctx) })

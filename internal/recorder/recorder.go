@@ -14,8 +14,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +23,7 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/record"
+	"plumb.dev/plumb/internal/shelf"
 )
 
 const (
@@ -49,7 +48,7 @@ type Books interface {
 // Recorder writes Entries. Its methods may be called by many at once.
 type Recorder struct {
 	books Books
-	dir   string
+	marks *shelf.Shelf              // a file for each App
 	calm  func(ctx context.Context) // waits while users' objects are to be applied
 	log   *slog.Logger
 	queue workqueue.TypedRateLimitingInterface[string] // UIDs of Apps
@@ -91,13 +90,17 @@ type file struct {
 	gone    bool                       // the App is gone
 }
 
-// New gives a Recorder that keeps its marks in a folder of its own, and writes once Run is called. Before each write calm waits
+// New gives a Recorder that keeps its marks in a folder of its own, which it makes, and writes once Run is called. Before each write calm waits
 // as long as there is something more urgent to do.
-func New(books Books, dir string, log *slog.Logger, calm func(context.Context)) *Recorder {
-	return &Recorder{
-		books: books, dir: dir, log: log, calm: calm, files: map[string]*file{},
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](time.Second, 5*time.Minute)),
+func New(books Books, dir string, log *slog.Logger, calm func(context.Context)) (*Recorder, error) {
+	marks, err := shelf.Open(dir, 0)
+	if err != nil {
+		return nil, err
 	}
+	return &Recorder{
+		books: books, marks: marks, log: log, calm: calm, files: map[string]*file{},
+		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](time.Second, 5*time.Minute)),
+	}, nil
 }
 
 // Run writes until ctx ends.
@@ -130,7 +133,7 @@ func (r *Recorder) of(uid string) *file {
 	f := r.files[uid]
 	if f == nil {
 		f = &file{drafts: map[string]Draft{}, wrote: map[string]time.Time{}}
-		if data, err := os.ReadFile(r.path(uid)); err == nil && json.Unmarshal(data, &f.offered) != nil {
+		if data, err := r.marks.Read(page(uid)); err == nil && json.Unmarshal(data, &f.offered) != nil {
 			f.offered = Mark{}
 		}
 		r.files[uid] = f
@@ -138,9 +141,8 @@ func (r *Recorder) of(uid string) *file {
 	return f
 }
 
-func (r *Recorder) path(uid string) string {
-	return filepath.Join(r.dir, object.DigestBytes([]byte(uid))[len("sha256:"):][:32]+".json")
-}
+// page is the name of the file of an App's mark.
+func page(uid string) string { return object.DigestBytes([]byte(uid))[len("sha256:"):][:32] + ".json" }
 
 // Put has an Entry written.
 func (r *Recorder) Put(d Draft) {
@@ -183,7 +185,7 @@ func (m Mark) after(e *v1alpha1.Entry) Mark {
 func (r *Recorder) Forget(uid string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_ = os.Remove(r.path(uid))
+	r.marks.Remove(page(uid))
 	f := r.files[uid]
 	if f == nil {
 		return
@@ -277,28 +279,17 @@ func (r *Recorder) done(f *file, d Draft) error {
 		return nil
 	}
 	mark := Mark{}
-	if data, err := os.ReadFile(r.path(uid)); err == nil {
+	if data, err := r.marks.Read(page(uid)); err == nil {
 		_ = json.Unmarshal(data, &mark) // a broken one is none
 	}
 	data, err := json.Marshal(mark.after(&d.Entry))
 	if err != nil {
 		return err
 	}
-	if err := writeWhole(r.path(uid), data); err != nil {
+	if err := r.marks.Put(page(uid), data); err != nil {
 		r.log.Warn("what was recorded last is not kept: the next start asks for it", "error", err)
 	}
 	return nil
-}
-
-// writeWhole puts a file in place at once.
-func writeWhole(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
 
 func (r *Recorder) prune(ctx context.Context, there map[string]v1alpha1.Result, namespace string) error {

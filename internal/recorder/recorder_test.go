@@ -92,7 +92,10 @@ func inBubble(t *testing.T, test func(t *testing.T, books *keptBooks, begin func
 		defer synctest.Wait()
 		defer stop()
 		test(t, books, func() *Recorder {
-			r := New(books, dir, slog.New(slog.DiscardHandler), func(context.Context) {})
+			r, err := New(books, dir, slog.New(slog.DiscardHandler), func(context.Context) {})
+			if err != nil {
+				t.Fatal(err)
+			}
 			r.Run(ctx)
 			return r
 		})

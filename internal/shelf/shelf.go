@@ -1,7 +1,7 @@
 // Package shelf keeps files in a folder of its own: each is whole or not there, whatever ends the process, and of all there are
 // never much more bytes than the bound. What was used least recently goes first.
 //
-// It is for what can be had again. It never reads what is in a file, and forces nothing to disk: whoever needs to know that a file
+// It is for what can be had again: renders, charts, what was told or written last. It never reads what is in a file, and forces nothing to disk: whoever needs to know that a file
 // is what it was puts a digest into it, or into its name. Start at Open.
 package shelf
 
