@@ -90,7 +90,7 @@ type app struct {
 	target    string // newest commit that changed the inputs
 	changedBy []string
 	inventory map[object.ID]v1alpha1.InventoryEntry
-	shelf     *shelf
+	layout    *layout
 	unsaved   bool // the Inventory in the cluster is not that of memory: a write failed
 	status    v1alpha1.AppStatus
 	tried     *offer // what attempts are counted for

@@ -135,7 +135,7 @@ func (t *turn) takeAway(ctx context.Context) bool {
 // planEnd looks at what the app has, and decides.
 func (t *turn) planEnd(ctx context.Context) (*plan.Plan, error) {
 	a := t.app
-	if len(a.shelf.written) == 0 && len(a.status.Inventory) > 0 {
+	if len(a.layout.written) == 0 && len(a.status.Inventory) > 0 {
 		return nil, fault.New(fault.ApplyFailed, "the Inventory of the app is gone, and nobody else knows what it had").
 			WithNext("kubectl annotate --overwrite app %s %s=orphan, and delete by hand what bears the claim %s", t.object.Name, v1alpha1.AnnotationDelete, t.identity().Owner())
 	}

@@ -19,17 +19,17 @@ import (
 // chunkBytes is the size at which an Inventory is split (resources.md §2).
 const chunkBytes = 256 << 10
 
-// shelf knows in which chunk of an Inventory an entry lies. An entry stays in its chunk for life: whatever the order in
+// layout knows in which chunk of an Inventory an entry lies. An entry stays in its chunk for life: whatever the order in
 // which chunks are written, and wherever a write fails, the union of those in the cluster holds every entry.
-type shelf struct {
+type layout struct {
 	chunk   map[object.ID]int
 	written map[int]string // digest of what was written of each chunk
 }
 
-func newShelf() *shelf { return &shelf{chunk: map[object.ID]int{}, written: map[int]string{}} }
+func newLayout() *layout { return &layout{chunk: map[object.ID]int{}, written: map[int]string{}} }
 
 // lay gives the entries of each chunk, in order. New entries go where there is room. Chunk 0 is always there.
-func (s *shelf) lay(entries []v1alpha1.InventoryEntry) map[int][]v1alpha1.InventoryEntry {
+func (s *layout) lay(entries []v1alpha1.InventoryEntry) map[int][]v1alpha1.InventoryEntry {
 	there := make(map[object.ID]bool, len(entries))
 	sizes := map[int]int{}
 	for _, e := range entries {
@@ -68,13 +68,13 @@ func entrySize(e v1alpha1.InventoryEntry) int {
 }
 
 // takeInventory gives an app the Inventory that was found at start, if it is of this App object and of this cluster.
-func (ag *Agent) takeInventory(o *v1alpha1.App) (map[object.ID]v1alpha1.InventoryEntry, *shelf) {
+func (ag *Agent) takeInventory(o *v1alpha1.App) (map[object.ID]v1alpha1.InventoryEntry, *layout) {
 	key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
 	ag.mu.Lock()
 	found := ag.inventories[key]
 	delete(ag.inventories, key)
 	ag.mu.Unlock()
-	entries, s := map[object.ID]v1alpha1.InventoryEntry{}, newShelf()
+	entries, s := map[object.ID]v1alpha1.InventoryEntry{}, newLayout()
 	for _, inventory := range found {
 		n, ok := chunkOf(o.Name, inventory.Name)
 		if !ok || inventory.AppUID != string(o.UID) || inventory.Cluster != "" && inventory.Cluster != ag.uid {
@@ -96,25 +96,25 @@ func (ag *Agent) takeInventory(o *v1alpha1.App) (map[object.ID]v1alpha1.Inventor
 func (t *turn) writeInventory(ctx context.Context) error {
 	a := t.app
 	a.unsaved = true
-	chunks := a.shelf.lay(a.entries())
+	chunks := a.layout.lay(a.entries())
 	for _, n := range slices.Sorted(maps.Keys(chunks)) {
 		text := digestOf(chunks[n])
-		if a.shelf.written[n] == text {
+		if a.layout.written[n] == text {
 			continue
 		}
 		if err := t.agent.ledger.PutInventory(ctx, t.inventory(n, chunks[n])); err != nil {
 			return err
 		}
-		a.shelf.written[n] = text
+		a.layout.written[n] = text
 	}
-	for _, n := range slices.Sorted(maps.Keys(a.shelf.written)) {
+	for _, n := range slices.Sorted(maps.Keys(a.layout.written)) {
 		if _, used := chunks[n]; used {
 			continue
 		}
 		if err := t.agent.ledger.DeleteInventory(ctx, t.object.Namespace, inventoryName(t.object.Name, n)); err != nil {
 			return err
 		}
-		delete(a.shelf.written, n)
+		delete(a.layout.written, n)
 	}
 	a.unsaved = false
 	return nil

@@ -32,7 +32,7 @@ func entries(names ...string) []v1alpha1.InventoryEntry {
 // what is in the cluster then must hold every entry that was there before and is there after.
 func TestChunksHoldEveryEntry(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	s, cluster := newShelf(), map[int][]v1alpha1.InventoryEntry{}
+	s, cluster := newLayout(), map[int][]v1alpha1.InventoryEntry{}
 	var now []string
 	for round := range 60 {
 		var next []string
@@ -93,7 +93,7 @@ func missing(cluster map[int][]v1alpha1.InventoryEntry, before, after []string) 
 }
 
 func TestLay(t *testing.T) {
-	s := newShelf()
+	s := newLayout()
 	if chunks := s.lay(nil); len(chunks) != 1 || len(chunks[0]) != 0 {
 		t.Errorf("an empty Inventory has the chunks %v, want one without entries", chunks)
 	}

@@ -268,7 +268,7 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	}
 	s.Handled = v1alpha1.AppHandled{Sync: a.synced, Adopt: a.adopted, GiveBack: a.returned}
 	s.Inventory = nil
-	for _, n := range slices.Sorted(maps.Keys(a.shelf.written)) {
+	for _, n := range slices.Sorted(maps.Keys(a.layout.written)) {
 		s.Inventory = append(s.Inventory, inventoryName(t.object.Name, n))
 	}
 	if t.plan != nil || f.Quiet || f.Fault != t.unread {

@@ -126,7 +126,7 @@ func (t *turn) begin() {
 		a.synced, a.adopted, a.returned = a.status.Handled.Sync, a.status.Handled.Adopt, a.status.Handled.GiveBack
 		a.book.isNew = len(a.status.History) == 0
 		a.target, a.changedBy = a.status.Target, a.status.ChangedBy
-		a.inventory, a.shelf = t.agent.takeInventory(t.object)
+		a.inventory, a.layout = t.agent.takeInventory(t.object)
 		a.rebase, a.told = a.status.HeldCount > 0, a.status.Target
 		t.agent.route(a)
 	}
