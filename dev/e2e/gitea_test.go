@@ -226,10 +226,16 @@ func (s *scenario) merged(g *gitea, branch string, f files) string {
 	s.write(f)
 	s.git("commit", "-q", "-m", "change "+branch)
 	s.git("push", "-q", "origin", branch)
+	if err := eventually(limit, func() error { // it takes Gitea a moment to know what was pushed
+		_, err := g.ask(http.MethodGet, "/repos/acme/"+s.name+"/branches/"+branch, nil)
+		return err
+	}); err != nil {
+		s.Fatal(err)
+	}
 	pull := g.must(s.T, http.MethodPost, "/repos/acme/"+s.name+"/pulls", map[string]any{"head": branch, "base": "main", "title": "change " + branch})
 	path := fmt.Sprintf("/repos/acme/%s/pulls/%v", s.name, pull["number"])
 	var commit string
-	err := eventually(limit, func() error { // it takes Gitea a moment to see that it can be merged
+	err := eventually(limit, func() error { // and to see that it can be merged
 		if _, err := g.ask(http.MethodPost, path+"/merge", map[string]any{"Do": "merge"}); err != nil {
 			return err
 		}

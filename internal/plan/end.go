@@ -49,7 +49,8 @@ func End(in Input) Plan {
 	return p
 }
 
-// endStep decides on one entry: what forbids a removal forbids it here too.
+// endStep decides on one entry: what forbids a removal forbids it here too. What stays for want of consent does so whatever
+// others may still decide.
 func (m *maker) endStep(id object.ID, e v1alpha1.InventoryEntry, candidates []object.ID) Step {
 	s := m.removalStep(id, e)
 	switch {
@@ -58,18 +59,24 @@ func (m *maker) endStep(id object.ID, e v1alpha1.InventoryEntry, candidates []ob
 		return keep(s, s.To+" wants it, and takes it")
 	case s.Action == Keep:
 		return keep(s, strings.TrimPrefix(s.Why, "no longer in Git, and kept: "))
-	case s.Action != Delete:
+	case s.Action != Delete && s.Reason != fault.WaitingForApp:
 		return s
-	case m.failingWhy() != "":
-		return wait(s, fault.WaitingForApp, "%s", m.failingWhy())
+	case s.Action == Delete && m.failingWhy() != "":
+		s = wait(s, fault.WaitingForApp, "%s", m.failingWhy())
+	}
+	reason, why := m.ownHold(id)
+	asks := reason != ""
+	if asks {
+		if asked := m.withConsent(held(s, reason, why), candidates); asked.Action != Delete {
+			return asked
+		}
+	}
+	if s.Action != Delete {
+		return s
 	}
 	s.Why = "its app is deleted"
-	reason, why := m.ownHold(id)
-	if reason == "" {
-		return s
-	}
-	if s = m.withConsent(held(s, reason, why), candidates); s.Action == Delete {
-		s.Why = fmt.Sprintf("its app is deleted, and a line of %s allows it", short(m.in.Revision))
+	if asks {
+		s.Why += fmt.Sprintf(", and a line of %s allows it", short(m.in.Revision))
 	}
 	return s
 }

@@ -54,6 +54,13 @@ func TestEnd(t *testing.T) {
 		{"an App that has not said what it wants is waited for", cm, func(in *plan.Input) {
 			in.Picture.Undecided = map[string]string{other.UID: "plumb-system/cart-dev"}
 		}, plan.Wait, fault.WaitingForApp},
+		{"not for what stays anyway", ns, func(in *plan.Input) {
+			in.Picture.Undecided = map[string]string{other.UID: "plumb-system/cart-dev"}
+		}, plan.Keep, ""},
+		{"but for what a line allows", pvc, func(in *plan.Input) {
+			in.Policy.Consents = consents("Plumb-Allow-Delete: web/dev")
+			in.Picture.Undecided = map[string]string{other.UID: "plumb-system/cart-dev"}
+		}, plan.Wait, fault.WaitingForApp},
 		{"so is one that may want it and cannot be rendered", cm, failing(plan.Changed), plan.Wait, fault.WaitingForApp},
 		{"not one that failed before", cm, failing(plan.Same), plan.Delete, ""},
 		{"nobody can be asked", cm, func(in *plan.Input) { in.Picture.LivingApps = nil }, plan.Wait, fault.Unreachable},
