@@ -240,7 +240,30 @@ func (s *stage) push(remote, branch, from string, files map[string]string) strin
 	s.git("add", "-A")
 	s.git("commit", "-q", "-m", "change "+branch)
 	s.git("push", "-q", remote, "HEAD:refs/heads/"+branch)
-	return s.git("rev-parse", "HEAD")
+	commit := s.git("rev-parse", "HEAD")
+	s.known(remote, branch, commit)
+	return commit
+}
+
+// known waits until Gitea knows what was pushed: it takes it a moment.
+func (s *stage) known(remote, branch, commit string) {
+	s.Helper()
+	owner := map[string]string{"origin": "acme", "eve": forgetest.Eve}[remote]
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for {
+		answer, err := s.as(forgetest.Ada, http.MethodGet, "/repos/"+owner+"/"+s.name+"/branches/"+branch, nil)
+		head, _ := answer["commit"].(map[string]any)
+		if err == nil && head["id"] == commit {
+			return
+		}
+		select {
+		case <-deadline:
+			s.Fatalf("Gitea does not know %s at %s: %v %v", branch, commit, head["id"], err)
+		case <-tick.C:
+		}
+	}
 }
 
 func (s *stage) fork(branch string, files map[string]string) int {
