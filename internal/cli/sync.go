@@ -194,12 +194,17 @@ func failedApp(t report.Target) error {
 	return fault.New(reason, "%s failed: %s", t.Address(), t.Summary()).WithNext("plumb why %s", t.Address())
 }
 
-// within runs f with a deadline; 0 is none.
+// within runs f with a deadline; 0 is none. Whatever f fails with once the time is over (a request cut short, a git that was
+// killed) is context.DeadlineExceeded: it says nothing of what was waited for.
 func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
 	if limit <= 0 {
 		return f(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return f(ctx)
+	err := f(limited)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return limited.Err()
+	}
+	return err
 }

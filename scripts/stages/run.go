@@ -82,7 +82,7 @@ func perform(ctx context.Context, target, dir string, out io.Writer) stage {
 	return s
 }
 
-// tell prints the table and the last line, and gives the exit code. A stage without tests counts as one.
+// tell prints the table, why each test failed and the last line, and gives the exit code. A stage without tests counts as one.
 func tell(out io.Writer, stages []stage, took time.Duration) int {
 	fmt.Fprintf(out, "\n%-12s %8s  %s\n", "STAGE", "TIME", "RESULT")
 	var total counts
@@ -91,7 +91,13 @@ func tell(out io.Writer, stages []stage, took time.Duration) int {
 		total.Passed, total.Failed, total.Skipped = total.Passed+own.Passed, total.Failed+own.Failed, total.Skipped+own.Skipped
 		fmt.Fprintf(out, "%-12s %8s  %s\n", s.name, s.took.Round(time.Second), s.verdict())
 	}
-	fmt.Fprintf(out, "%-12s %8s\n\n%s\n", "all", took.Round(time.Second), total)
+	fmt.Fprintf(out, "%-12s %8s\n\n", "all", took.Round(time.Second))
+	for _, s := range stages {
+		for _, why := range s.tally().Why {
+			fmt.Fprintf(out, "%s: %s\n", s.name, why)
+		}
+	}
+	fmt.Fprintln(out, total)
 	return min(total.Failed, 1)
 }
 

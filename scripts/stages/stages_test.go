@@ -35,7 +35,7 @@ func TestTally(t *testing.T) {
 {"Action":"pass","Package":"p","Test":"TestA/two"}
 {"Action":"fail","Package":"p","Test":"TestA"}
 {"Action":"fail","Package":"p"}`,
-			want:   counts{Passed: 1, Failed: 1, Names: []string{"TestA/one"}},
+			want:   counts{Passed: 1, Failed: 1, Names: []string{"TestA/one"}, Why: []string{"TestA/one"}},
 			code:   1,
 			prints: "want 1, got 2\n",
 		},
@@ -44,9 +44,21 @@ func TestTally(t *testing.T) {
 			events: `{"Action":"pass","Package":"p","Test":"TestA/one"}
 {"Action":"fail","Package":"p","Test":"TestA"}
 {"Action":"fail","Package":"p"}`,
-			want:   counts{Passed: 1, Failed: 1, Names: []string{"TestA"}},
+			want:   counts{Passed: 1, Failed: 1, Names: []string{"TestA"}, Why: []string{"TestA"}},
 			code:   1,
 			prints: "1 passed, 1 failed",
+		},
+		"why": {
+			reason: "what a failed test found first is kept for the end, before the log that follows it",
+			events: `{"Action":"output","Package":"p","Test":"TestA","Output":"=== RUN   TestA\n"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:7: plumb wait ends with 1, want 8:\n"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"        signal: killed\n"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"    b_test.go:9: the agent's log\n"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p"}`,
+			want:   counts{Failed: 1, Names: []string{"TestA"}, Why: []string{"TestA: a_test.go:7: plumb wait ends with 1, want 8: signal: killed"}},
+			code:   1,
+			prints: "the agent's log",
 		},
 		"no build": {
 			reason: "a package that does not build is one failure, with the compiler's words",
@@ -106,7 +118,7 @@ func TestTable(t *testing.T) {
 		{name: "playground", beside: true, took: 372 * time.Second},
 		{name: "lint", err: errors.New("exit status 2")},
 		{name: "unit", counts: &counts{Passed: 40, Skipped: 1}},
-		{name: "e2e", err: errors.New("exit status 2"), counts: &counts{Passed: 8, Failed: 2, Names: []string{"TestHeal", "TestMove"}}},
+		{name: "e2e", err: errors.New("exit status 2"), counts: &counts{Passed: 8, Failed: 2, Names: []string{"TestHeal", "TestMove"}, Why: []string{"TestHeal: a_test.go:7: no", "TestMove"}}},
 		{name: "corpus", err: errors.New("exit status 2"), counts: &counts{}},
 	}
 	var out bytes.Buffer
@@ -122,6 +134,8 @@ e2e                0s  FAILED  8 passed, 2 failed: TestHeal, TestMove
 corpus             0s  FAILED  0 passed, 0 failed
 all             6m40s
 
+e2e: TestHeal: a_test.go:7: no
+e2e: TestMove
 49 passed, 4 failed, 1 skipped
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {

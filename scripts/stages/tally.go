@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,6 +19,7 @@ type counts struct {
 	Failed  int      `json:"failed"`
 	Skipped int      `json:"skipped"`
 	Names   []string `json:"names"` // of the failed ones
+	Why     []string `json:"why"`   // the first words of each failed test: its name, the place in the test, what it found
 }
 
 // event is a line of go test -json (go doc test2json).
@@ -117,6 +119,7 @@ func (c *counts) close(e event, b *book, out io.Writer) {
 		default:
 			own.Failed++
 			own.Names = append(own.Names, test)
+			own.Why = append(own.Why, test+b.firstWords(test))
 			fmt.Fprint(out, strings.Join(b.output[test], ""))
 		}
 	}
@@ -135,7 +138,7 @@ func (c *counts) close(e event, b *book, out io.Writer) {
 		}
 	}
 	c.Passed, c.Failed, c.Skipped = c.Passed+own.Passed, c.Failed+own.Failed, c.Skipped+own.Skipped
-	c.Names = append(c.Names, own.Names...)
+	c.Names, c.Why = append(c.Names, own.Names...), append(c.Why, own.Why...)
 }
 
 // hasWorse tells whether a test is spoken for by its subtests: it has some, and did not fail beside them.
@@ -155,6 +158,24 @@ func (b *book) unfinished() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// place begins what a test says: the file and line that says it.
+var place = regexp.MustCompile(`^\s+\w+_test\.go:\d+: `)
+
+// firstWords gives the first place where a failed test said something, with the line below it.
+func (b *book) firstWords(test string) string {
+	for i, line := range b.output[test] {
+		if !place.MatchString(line) {
+			continue
+		}
+		words := ": " + strings.TrimSpace(line)
+		if i+1 < len(b.output[test]) && strings.HasPrefix(b.output[test][i+1], "        ") {
+			words += " " + strings.TrimSpace(b.output[test][i+1])
+		}
+		return words
+	}
+	return ""
 }
 
 // lastWords gives what a skipped test said, on one line.
