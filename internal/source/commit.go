@@ -48,7 +48,7 @@ func (m *Mirror) Log(ctx context.Context, from, to string, limit int) ([]Commit,
 		}
 		args = append(args, "^"+from)
 	}
-	listed, err := m.repo().exec(ctx, run{args: append(args, "--"), maxStdout: maxAdvert, deadline: m.options.AskTimeout})
+	listed, err := m.repo().exec(ctx, run{args: append(args, "--"), maxStdout: maxAdvert, merges: withMerges, deadline: m.options.AskTimeout})
 	if err != nil {
 		return nil, m.failure(err)
 	}

@@ -359,7 +359,7 @@ func (m *Mirror) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 	}
 	r := m.repo()
 	// Plain rev-list, since it answers for any two commits: is there none that a has and b has not? One is proof enough.
-	out, err := r.exec(ctx, run{args: []string{"rev-list", "--max-count=1", a, "^" + b, "--"}, maxStdout: 4096, deadline: m.options.AskTimeout})
+	out, err := r.exec(ctx, run{args: []string{"rev-list", "--max-count=1", a, "^" + b, "--"}, maxStdout: 4096, merges: withMerges, deadline: m.options.AskTimeout})
 	if err != nil {
 		return false, m.failure(err)
 	}

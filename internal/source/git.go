@@ -44,7 +44,29 @@ type run struct {
 	trace     string        // file that git writes its packets to; "": none
 	settings  []setting     // besides those of every run
 	network   bool          // give it the credential and the CA bundle
+	merges    mergeUse      // whether it sees the objects of merges
 	promises  bool          // tell it that the server has the blobs that a filtered copy lacks; a git that does not know stops at none
+}
+
+// mergeUse says what a run of git has to do with the objects of merges, which lie apart. What brings objects here sees none: it
+// would leave out what it takes to be here already.
+type mergeUse int
+
+const (
+	noMerges   mergeUse = iota
+	withMerges          // it reads them
+	toMerges            // it writes there, and nowhere else
+)
+
+// environment gives the folders of objects, in git's variables.
+func (u mergeUse) environment(r repo) []string {
+	switch u {
+	case withMerges:
+		return []string{"GIT_ALTERNATE_OBJECT_DIRECTORIES=" + r.mergesDir()}
+	case toMerges:
+		return []string{"GIT_OBJECT_DIRECTORY=" + r.mergesDir(), "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + filepath.Join(r.dir, "objects")}
+	}
+	return nil
 }
 
 // errTooMuch says that a command wrote more than it may.
@@ -138,7 +160,7 @@ func (r repo) command(ctx context.Context, do run) (cmd *exec.Cmd, release func(
 		}
 		settings = append(settings, more...)
 	}
-	cmd.Env = r.environment(settings)
+	cmd.Env = append(r.environment(settings), do.merges.environment(r)...)
 	if do.trace != "" {
 		cmd.Env = append(cmd.Env, "GIT_TRACE_PACKET="+do.trace)
 	}

@@ -81,6 +81,8 @@ type Mirror struct {
 	background sync.WaitGroup
 	closed     bool
 
+	merging int // merges that somebody reads
+
 	broken   atomic.Bool // the copy is damaged: the next Fetch makes it anew
 	manyRefs atomic.Bool // the server's list of refs is long
 
@@ -257,6 +259,9 @@ func prepare(r repo) error {
 		if err := os.RemoveAll(half); err != nil {
 			return err
 		}
+	}
+	if err := os.MkdirAll(r.mergesDir(), 0o700); err != nil {
+		return err
 	}
 	for _, folder := range folders {
 		if info, err := os.Lstat(filepath.Join(r.dir, folder)); err == nil && info.IsDir() {

@@ -209,7 +209,7 @@ type reader struct {
 }
 
 func startReader(r repo) (*reader, error) {
-	cmd, release, err := r.command(context.Background(), run{args: []string{"cat-file", "--batch-command", "--buffer"}})
+	cmd, release, err := r.command(context.Background(), run{args: []string{"cat-file", "--batch-command", "--buffer"}, merges: withMerges})
 	if err != nil {
 		return nil, err
 	}
