@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,7 +152,11 @@ func elsewise(c *candidate) string {
 
 // compare looks at the chosen apps, with the wishes of all.
 func (l *live) compare(ctx context.Context, all, chosen []*candidate) ([]report.AppDiff, error) {
-	p := &preview.Previewer{Eyes: l.cluster.Person(), Namespaced: l.namespaced, Wants: map[string]preview.Wishes{}}
+	person := l.cluster.Person()
+	p := &preview.Previewer{
+		Eyes: person, Namespaced: l.namespaced, Document: person.Document,
+		Wants: map[string]preview.Wishes{}, Definitions: map[string]object.Object{},
+	}
 	for _, app := range l.fleet.Apps {
 		wishes := preview.Wishes{App: app.Namespace + "/" + app.Name, IDs: map[object.ID]bool{}}
 		for _, e := range l.has[string(app.UID)] {
@@ -162,6 +167,7 @@ func (l *live) compare(ctx context.Context, all, chosen []*candidate) ([]report.
 	for _, c := range all {
 		if c.rendered && c.preview.Fault == nil {
 			id := c.preview.Identity
+			maps.Copy(p.Definitions, preview.DefinitionsOf(c.preview.Applied.Objects, c.preview.Tree.Objects))
 			p.Wants[id.UID] = preview.Wishes{App: id.Namespace + "/" + id.Name, IDs: p.Wished(ctx, c.preview, c.preview.Tree)}
 		}
 	}

@@ -3,12 +3,14 @@ package cluster
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
+	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 )
 
@@ -68,6 +70,28 @@ func (c *Client) rehearse(ctx context.Context, req *rest.Request, o object.Objec
 	fields, err := decode(raw)
 	return object.Object{Fields: fields}, err
 }
+
+// Document gives the API server's OpenAPI 3 document of a group and version, as it is.
+func (p Person) Document(ctx context.Context, group, version string) ([]byte, error) {
+	path := []string{"openapi", "v3", "apis", group, version}
+	if group == "" {
+		path = []string{"openapi", "v3", "api", version}
+	}
+	raw, err := answerOf(p.client.rest.Verb(http.MethodGet).AbsPath(path...).SetHeader("Accept", "application/json").Do(ctx))
+	if err != nil {
+		return nil, fault.New(fault.Unreachable, "the schemas of %s %s cannot be read: %w", group, version, err)
+	}
+	return raw, nil
+}
+
+// IsNoRight tells whether a request was refused because who asked has no right to it. Admission refuses with the same code:
+// that is said against the object, whoever asks.
+func IsNoRight(err error) bool {
+	return fault.Is(err, fault.Forbidden) && noRight.MatchString(err.Error())
+}
+
+// noRight is how the API server's authorization says no (k8s.io/apiserver, responsewriters.Forbidden).
+var noRight = regexp.MustCompile(`User "[^"]*" cannot [a-z]+ `)
 
 // IsNoDryRun tells whether an admission webhook has refused a request because it was a dry run.
 func IsNoDryRun(err error) bool {

@@ -23,7 +23,7 @@ func (p *Previewer) Adopt(ctx context.Context, app App) (report.Adoption, error)
 		return answer, nil
 	}
 	app.Applied, app.Tree = Side{}, Side{}
-	s, err := p.see(ctx, app)
+	s, err := p.see(ctx, app, app.sides()...)
 	if err != nil {
 		return answer, err
 	}
@@ -49,7 +49,7 @@ func (p *Previewer) Adopt(ctx context.Context, app App) (report.Adoption, error)
 			delete(asked.objects, id)
 		}
 	}
-	if err := p.predict(ctx, s, [3]side{asked}); err != nil {
+	if err := p.predict(ctx, s, asked); err != nil {
 		return answer, err
 	}
 	c := comparison{app: app, sight: s, tree: asked}
@@ -125,8 +125,9 @@ func (c comparison) adoptedObject(step plan.Step) report.AdoptedObject {
 	}
 	out.Fields = diff.Fields(diff.Bare(was), diff.Bare(is))
 	if !asked.local {
-		out.Restarts = restarts(was, is) != ""
-		out.Notes = risks(was, is, c.tree.rendered[step.ID], c.sight.picture.Autoscalers)
+		found := c.risks(pair{was: was, is: is}, side{}, c.tree, step.ID, asked)
+		out.Restarts = slices.ContainsFunc(found, func(r risk) bool { return r.word == report.RiskRestart || r.word == report.RiskDowntime })
+		note(&out.ObjectDiff, found...)
 	}
 	out.Folded = len(out.Notes) == 0 && len(out.Fields) > 0 && folded(out.Fields)
 	return out

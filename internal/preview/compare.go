@@ -108,6 +108,7 @@ func (c comparison) between(from, to side, step plan.Step) []report.ObjectDiff {
 	was, is, exists := c.pair(from, to, id)
 	if !exists {
 		d.Change = report.ObjectAdded
+		note(&d, c.risks(pair{is: is}, from, to, id, asked)...)
 		return c.refused(d, asked, step)
 	}
 	d.Fields = diff.Fields(diff.Bare(was), diff.Bare(is))
@@ -118,11 +119,39 @@ func (c comparison) between(from, to side, step plan.Step) []report.ObjectDiff {
 	if !had && taken != "" {
 		d.Change, d.Notes = report.ObjectMoved, []string{taken}
 	}
-	if asked.err == nil {
-		d.Notes = append(d.Notes, risks(was, is, to.rendered[id], c.sight.picture.Autoscalers)...)
-	}
+	note(&d, c.risks(pair{was: was, is: is}, from, to, id, asked)...)
 	d.Folded = len(d.Notes) == 0 && folded(d.Fields)
 	return c.refused(d, asked, step)
+}
+
+// risks says what else happens. Of what the API server refuses only what Git itself tells.
+func (c comparison) risks(p pair, from, to side, id object.ID, asked answer) []risk {
+	if asked.err != nil {
+		p.was, p.is = object.Object{}, object.Object{}
+	}
+	p.said = to.rendered[id]
+	before, had := from.rendered[id]
+	if !had {
+		before = c.sight.live[id]
+	}
+	p.saidBefore = before
+	found := risks(p, c.scalers(to))
+	if asked.local && asked.err == nil && len(found) == 0 {
+		return []risk{{word: report.RiskUnchecked}}
+	}
+	return found
+}
+
+// scalers gives the autoscalers of the cluster and those that a side brings.
+func (c comparison) scalers(of side) []plan.Autoscaler {
+	all := slices.Clone(c.sight.picture.Autoscalers)
+	for _, o := range of.rendered {
+		if a, ok := plan.AutoscalerOf(o); ok && !slices.ContainsFunc(all, func(b plan.Autoscaler) bool { return b.ID == a.ID }) {
+			all = append(all, a)
+		}
+	}
+	slices.SortFunc(all, func(a, b plan.Autoscaler) int { return a.ID.Compare(b.ID) })
+	return all
 }
 
 // taken says from whom an object that exists comes to the app; "" if it is the app's own.
@@ -138,7 +167,7 @@ func (c comparison) taken(id object.ID) string {
 	return "exists already, and is taken over"
 }
 
-// pair gives an object before and after, both as the API server would have them, or both as they were rendered.
+// pair gives an object before and after: both as the API server would have them, or both as they were rendered.
 func (c comparison) pair(from, to side, id object.ID) (was, is object.Object, exists bool) {
 	before, had := from.objects[id]
 	next := to.objects[id]
@@ -160,17 +189,25 @@ func (c comparison) pair(from, to side, id object.ID) (was, is object.Object, ex
 // refused says what the API server said against an object.
 func (c comparison) refused(d report.ObjectDiff, a answer, step plan.Step) []report.ObjectDiff {
 	var f *fault.Fault
+	said := ""
 	switch {
 	case a.err == nil || !errors.As(a.err, &f):
 	case f.Reason == fault.ImmutableField && step.MayReplace:
-		d.Change, d.Notes = report.ObjectRecreated, append(d.Notes, "is deleted and made anew: "+f.Message)
+		d.Change, said = report.ObjectRecreated, "is deleted and made anew: "
 	case f.Reason == fault.ImmutableField:
-		d.Change, d.Notes = report.ObjectRefused, append(d.Notes, "must be recreated: "+f.Message)
+		d.Change, said = report.ObjectRefused, "must be recreated: "
 	default:
-		d.Change, d.Notes = report.ObjectRefused, append(d.Notes, f.Message)
+		d.Change = report.ObjectRefused
 	}
 	if step.Action == plan.Replace {
 		d.Change = report.ObjectRecreated
+	}
+	if d.Change == report.ObjectRecreated {
+		note(&d, loss(d.Object, c.sight.live[d.Object])...)
+		note(&d, risk{word: report.RiskRecreate})
+	}
+	if f != nil {
+		d.Notes, d.Quotes, d.Answer = append(d.Notes, said+f.Message), 1, said+withoutValues(f)
 	}
 	return []report.ObjectDiff{d}
 }
@@ -196,7 +233,7 @@ func (c comparison) removal(step plan.Step) []report.ObjectDiff {
 		return nil
 	}
 	if d.Change == report.ObjectDeleted || d.Change == report.ObjectHeld {
-		d.Notes = append(d.Notes, loss(step.ID)...)
+		note(&d, loss(step.ID, c.sight.live[step.ID])...)
 	}
 	return []report.ObjectDiff{d}
 }

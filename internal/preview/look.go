@@ -31,9 +31,17 @@ type sight struct {
 	fields  map[object.ID][]metav1.ManagedFieldsEntry
 	hidden  map[object.ID]bool // could not be read
 	answers map[string]answer  // by ID and digest of what was asked
-	asides  map[string]int     // why objects were compared without the API server, and how many
+	asides  map[why]int        // why objects were compared without the API server, and how many
 	aside   map[object.ID]bool // those objects
 	manager string
+
+	schemas documents
+}
+
+// why is why an object was compared without the API server, and whether its schema at least was looked at.
+type why struct {
+	text   string
+	schema bool
 }
 
 // answer is what the API server made of an object.
@@ -41,13 +49,14 @@ type answer struct {
 	object object.Object
 	err    error
 	local  bool // it was not asked: the object stands as it was rendered
+	schema bool // and was checked against the schema of its kind
 }
 
 // see reads every object that one of the sides has or had.
-func (p *Previewer) see(ctx context.Context, app App) (*sight, error) {
+func (p *Previewer) see(ctx context.Context, app App, sides ...Side) (*sight, error) {
 	s := &sight{
 		live: map[object.ID]object.Object{}, fields: map[object.ID][]metav1.ManagedFieldsEntry{}, hidden: map[object.ID]bool{},
-		answers: map[string]answer{}, asides: map[string]int{}, aside: map[object.ID]bool{},
+		answers: map[string]answer{}, asides: map[why]int{}, aside: map[object.ID]bool{},
 		manager: object.Manager(app.Identity.Namespace, app.Identity.Name),
 	}
 	s.picture = plan.Picture{
@@ -64,8 +73,8 @@ func (p *Previewer) see(ctx context.Context, app App) (*sight, error) {
 			s.picture.EmptyNamespaces[e.Name] = true
 		}
 	}
-	namespaced := func(o object.Object) bool { return p.Namespaced(ctx, o) }
-	for _, rendered := range app.sides() {
+	namespaced := p.namespaced(ctx)
+	for _, rendered := range sides {
 		ready, _, err := plan.Ready(rendered.Objects, app.at(rendered), namespaced)
 		if err != nil {
 			continue // said by the side itself
@@ -176,11 +185,16 @@ type side struct {
 	objects  map[object.ID]object.Object // as they would be applied
 	steps    map[object.ID]plan.Step
 	hooks    []object.Object
+	// The definitions of kinds that are not yet as it has them, by object.ID.GroupKind.
+	definitions map[string]object.Object
 }
 
 func (p *Previewer) side(ctx context.Context, app App, s *sight, rendered Side) (side, error) {
-	out := side{rendered: map[object.ID]object.Object{}, objects: map[object.ID]object.Object{}, steps: map[object.ID]plan.Step{}}
-	ready, _, err := plan.Ready(rendered.Objects, app.at(rendered), func(o object.Object) bool { return p.Namespaced(ctx, o) })
+	out := side{
+		rendered: map[object.ID]object.Object{}, objects: map[object.ID]object.Object{}, steps: map[object.ID]plan.Step{},
+		definitions: DefinitionsOf(app.Applied.Objects, rendered.Objects),
+	}
+	ready, _, err := plan.Ready(rendered.Objects, app.at(rendered), p.namespaced(ctx))
 	if err != nil {
 		return out, err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -19,7 +18,7 @@ import (
 )
 
 // predict asks the API server what it would make of every object of every side: once for each that differs.
-func (p *Previewer) predict(ctx context.Context, s *sight, sides [3]side) error {
+func (p *Previewer) predict(ctx context.Context, s *sight, sides ...side) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(requests)
 	asked := map[string]bool{}
@@ -27,7 +26,7 @@ func (p *Previewer) predict(ctx context.Context, s *sight, sides [3]side) error 
 		for id, o := range side.objects {
 			if key := question(o); !asked[key] && (side.steps[id].Action != plan.Refuse || s.hidden[id]) {
 				asked[key] = true
-				group.Go(func() error { return p.ask(ctx, s, side.steps[id], o) })
+				group.Go(func() error { return p.ask(ctx, s, side, o) })
 			}
 		}
 	}
@@ -37,31 +36,42 @@ func (p *Previewer) predict(ctx context.Context, s *sight, sides [3]side) error 
 // question names what is asked about an object.
 func question(o object.Object) string { return o.ID().String() + " " + o.ID().Group + " " + o.Digest() }
 
-func (p *Previewer) ask(ctx context.Context, s *sight, step plan.Step, o object.Object) error {
+func (p *Previewer) ask(ctx context.Context, s *sight, of side, o object.Object) error {
 	if s.hidden[o.ID()] {
-		return s.put(o, answer{object: o, local: true}, "you have no right to read")
+		return s.put(o, answer{object: o, local: true}, p.who()+" no right to read")
 	}
+	step := of.steps[o.ID()]
 	made, err := p.Eyes.DryRun(ctx, o, s.manager)
 	if err == nil && step.First {
 		made, err = p.without(ctx, s, step, made)
 	}
-	switch {
+	switch _, defined := p.definition(of, o); {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err == nil:
 		return s.put(o, answer{object: made}, "")
-	case fault.Is(err, fault.Forbidden):
-		return s.put(o, answer{object: o, local: true}, "you have no right to patch")
+	case cluster.IsNoRight(err) && !p.Applies:
+		return s.put(o, answer{object: o, local: true}, p.who()+" no right to patch")
 	case cluster.IsNoDryRun(err):
-		return s.put(o, answer{object: o, local: true}, "an admission webhook refuses dry runs")
+		return p.bySchema(ctx, s, of, o, "an admission webhook refuses dry runs")
 	case cluster.IsNoNamespace(err, o.ID()):
-		return s.put(o, answer{object: o, local: true}, "the namespace does not exist yet")
+		return p.bySchema(ctx, s, of, o, "the namespace does not exist yet")
 	case cluster.IsUnserved(err):
-		return s.put(o, answer{object: o, local: true}, "the kind is not served yet")
+		return p.bySchema(ctx, s, of, o, "the kind is not served yet")
+	case answered(err) && defined && fault.Is(err, fault.Rejected):
+		return p.bySchema(ctx, s, of, o, "its definition comes with the same change")
 	case answered(err):
 		return s.put(o, answer{object: o, local: true, err: err}, "")
 	}
 	return err
+}
+
+// who begins the sentences about rights.
+func (p *Previewer) who() string {
+	if p.Applies {
+		return "its ServiceAccount has"
+	}
+	return "you have"
 }
 
 // without takes out of an answer what an apply would leave and the takeover takes along: fields of those from whom the
@@ -100,13 +110,14 @@ func answered(err error) bool {
 	return errors.As(err, &status)
 }
 
+// put keeps an answer; aside says why the API server could not be asked, "" if it was.
 func (s *sight) put(o object.Object, a answer, aside string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answers[question(o)] = a
 	if aside != "" && !s.aside[o.ID()] {
 		s.aside[o.ID()] = true
-		s.asides[aside]++
+		s.asides[why{aside, a.schema}]++
 	}
 	return nil
 }
@@ -114,12 +125,17 @@ func (s *sight) put(o object.Object, a answer, aside string) error {
 // notes says which objects the API server was not asked about.
 func (s *sight) notes() []string {
 	var notes []string
-	for _, why := range slices.Sorted(maps.Keys(s.asides)) {
+	for why, n := range s.asides {
 		what := "1 object is"
-		if n := s.asides[why]; n > 1 {
+		if n > 1 {
 			what = fmt.Sprintf("%d objects are", n)
 		}
-		notes = append(notes, what+" compared as rendered, without the API server's defaults: "+why)
+		checked := ""
+		if why.schema {
+			checked = ", and checked against the schema of the kind and nothing else"
+		}
+		notes = append(notes, what+" compared as rendered, without the API server's defaults"+checked+": "+why.text)
 	}
+	slices.Sort(notes)
 	return notes
 }

@@ -53,7 +53,7 @@ type Side struct {
 }
 
 // sides lists the three in the order in which they come true.
-func (a App) sides() [3]Side { return [3]Side{a.Applied, a.Base, a.Tree} }
+func (a App) sides() []Side { return []Side{a.Applied, a.Base, a.Tree} }
 
 // at is the app as one side has it.
 func (a App) at(s Side) plan.App {
@@ -66,7 +66,7 @@ func (a App) at(s Side) plan.App {
 
 // Wished gives the objects that an app wants by one of its sides, for Wants.
 func (p *Previewer) Wished(ctx context.Context, app App, s Side) map[object.ID]bool {
-	ready, _, err := plan.Ready(s.Objects, app.at(s), func(o object.Object) bool { return p.Namespaced(ctx, o) })
+	ready, _, err := plan.Ready(s.Objects, app.at(s), p.namespaced(ctx))
 	ids := map[object.ID]bool{}
 	if err == nil {
 		for _, id := range plan.Claims(ready) {
@@ -82,6 +82,14 @@ type Previewer struct {
 	Namespaced func(context.Context, object.Object) bool
 	// Wants tells what each app of the fleet wants at the tree, by the UID of its App: to tell a move from a deletion.
 	Wants map[string]Wishes
+	// Applies: the Eyes are those of whoever will apply. What they have no right to will fail; a person's rights are another matter.
+	Applies bool
+	// Document gives the API server's OpenAPI 3 document of a group and version, for objects about which it cannot be asked; nil:
+	// those are not checked.
+	Document func(ctx context.Context, group, version string) ([]byte, error)
+	// Definitions are the CustomResourceDefinitions that other apps bring or change with the same change, by the kind that they
+	// define (DefinitionsOf).
+	Definitions map[string]object.Object
 }
 
 // Wishes are the objects that one app wants.
@@ -97,22 +105,20 @@ func (p *Previewer) Compare(ctx context.Context, app App) (*report.AppDiff, erro
 		answer.Fault = app.Fault
 		return answer, nil
 	}
-	s, err := p.see(ctx, app)
+	s, err := p.see(ctx, app, app.sides()...)
 	if err != nil {
 		return nil, err
 	}
-	sides := [3]side{}
-	for i, rendered := range app.sides() {
-		if sides[i], err = p.side(ctx, app, s, rendered); err != nil {
-			answer.Fault = fault.Of(err, fault.InvalidObject)
-			return answer, nil
-		}
+	sides, f := p.sides(ctx, app, s, app.sides()...)
+	if f != nil {
+		answer.Fault = f
+		return answer, nil
 	}
 	if f := sides[2].plan.Fault; f != nil {
 		answer.Fault = f
 		return answer, nil
 	}
-	if err := p.predict(ctx, s, sides); err != nil {
+	if err := p.predict(ctx, s, sides...); err != nil {
 		return nil, err
 	}
 	c := comparison{app: app, sight: s, applied: sides[0], base: sides[1], tree: sides[2]}
@@ -124,4 +130,16 @@ func (p *Previewer) Compare(ctx context.Context, app App) (*report.AppDiff, erro
 		return nil, nil
 	}
 	return answer, nil
+}
+
+// sides plans every side against the one look.
+func (p *Previewer) sides(ctx context.Context, app App, s *sight, rendered ...Side) ([]side, *fault.Fault) {
+	out := make([]side, len(rendered))
+	for i, r := range rendered {
+		var err error
+		if out[i], err = p.side(ctx, app, s, r); err != nil {
+			return nil, fault.Of(err, fault.InvalidObject)
+		}
+	}
+	return out, nil
 }

@@ -33,8 +33,12 @@ type ObjectDiff struct {
 	Change string             `json:"change"`
 	Object object.ID          `json:"object"`
 	Notes  []string           `json:"notes,omitempty"`  // what else happens: a restart, lost data, why it is held
+	Risks  []Risk             `json:"risks,omitempty"`  // the same for programs, the gravest first
 	Folded bool               `json:"folded,omitempty"` // only labels that every release changes differ
 	Fields []diff.FieldChange `json:"-"`
+	// The API server's words are the last Quotes of Notes, and may quote values. Answer is the same without them.
+	Quotes int    `json:"-"`
+	Answer string `json:"-"`
 }
 
 // AppDiff is what differs between two renders of one app.
