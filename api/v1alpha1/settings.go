@@ -196,6 +196,9 @@ type RootFile struct {
 	Environments []Environment `json:"environments,omitempty"`
 	Defaults     Settings      `json:"defaults,omitempty"`
 	Limits       Limits        `json:"limits,omitempty"`
+	// Files with rules for rendered objects: paths from the root of the repository, * matches inside a segment
+	// (docs/reference/policy.md). A path that matches no file is an error.
+	Policies []string `json:"policies,omitempty"`
 }
 
 // Environment is a named stage of promotion and the clusters that it covers.

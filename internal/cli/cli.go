@@ -125,6 +125,7 @@ func verbs(env Env) []*cobra.Command {
 		newAppsCommand(env),
 		newRenderCommand(env),
 		newDiffCommand(env),
+		newCheckCommand(env),
 		newSyncCommand(env),
 		newWaitCommand(env),
 		newPauseCommand(env),

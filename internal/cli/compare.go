@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io/fs"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,6 +12,7 @@ import (
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/policy"
 	"plumb.dev/plumb/internal/preview"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/report"
@@ -25,6 +27,17 @@ type comparer struct {
 	besides       *besides
 	cache         *render.Cache
 	before, after fs.FS
+
+	mu      sync.Mutex
+	changes []policy.Change // what differs, for the policies
+}
+
+// judge keeps what differs between two renders of an app.
+func (c *comparer) judge(app fleet.App, before, after []object.Object) {
+	found := policy.Changes(policyApp(app, c.options.answers.kubeVersion), before, after)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes = append(c.changes, found...)
 }
 
 // all compares every pair; those that do not differ are left out.
@@ -62,6 +75,7 @@ func (c *comparer) compare(ctx context.Context, p pair) (*report.AppDiff, error)
 		d := &report.AppDiff{Address: p.before.Address().String(), Notes: []string{"the app goes: its deletions are held until a commit consents"}}
 		_, ordinary := plan.Hooks(old.objects)
 		d.Objects = objectDiffs(ordinary, nil)
+		c.judge(*p.before, old.objects, nil)
 		return d, nil
 	}
 	d := &report.AppDiff{Address: p.after.Address().String(), Before: old.failure}
@@ -95,6 +109,7 @@ func (c *comparer) compare(ctx context.Context, p pair) (*report.AppDiff, error)
 		d.Fault = fault.Of(err, fault.RenderFailed)
 		return d, nil
 	}
+	c.judge(*p.after, old.objects, manifest.Objects)
 	_, before := plan.Hooks(old.objects)
 	_, after := plan.Hooks(manifest.Objects)
 	d.Objects = objectDiffs(before, after)

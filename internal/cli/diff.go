@@ -13,6 +13,7 @@ import (
 
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
+	"plumb.dev/plumb/internal/policy"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/report"
 )
@@ -130,6 +131,7 @@ func runDiff(ctx context.Context, env Env, out screen, o diffOptions, what strin
 	if answer.Apps, err = cmp.all(ctx, pairs); err != nil {
 		return err
 	}
+	answer.Findings = policy.Review(before, w.tree, cmp.changes, env.Now())
 	return out.comparison(o, head, answer)
 }
 
@@ -234,6 +236,7 @@ type diffAnswer struct {
 	NotYours   []string          `json:"notYours,omitempty"`
 	Counts     report.DiffCounts `json:"counts"`
 	Apps       []appDiff         `json:"apps"`
+	Policy     []policy.Finding  `json:"policy,omitempty"`
 }
 
 type appDiff struct {
@@ -275,7 +278,7 @@ func (s screen) comparison(o diffOptions, head string, c report.Comparison) erro
 }
 
 func diffAnswerOf(head string, c report.Comparison) diffAnswer {
-	answer := diffAnswer{APIVersion: outputVersion, Kind: "Diff", Base: head, Where: c.Where, NotYours: c.NotYours, Compared: c.Compared, Counts: c.Counts(), Apps: []appDiff{}}
+	answer := diffAnswer{APIVersion: outputVersion, Kind: "Diff", Base: head, Where: c.Where, NotYours: c.NotYours, Compared: c.Compared, Counts: c.Counts(), Apps: []appDiff{}, Policy: c.Findings}
 	for _, app := range c.Apps {
 		answer.Apps = append(answer.Apps, appDiff{
 			Address: app.Address, Notes: app.Notes, Fault: app.Fault, Before: app.Before, Allow: app.Allow,

@@ -29,7 +29,8 @@ const (
 const exitCodesHelp = `Exit codes are stable and the same for every verb:
 
     0    done, or nothing is wrong
-    1    the answer is no: differences with diff --exit-code, trouble with status --exit-code
+    1    the answer is no: differences with diff --exit-code, trouble with status --exit-code,
+         what check finds denied
     2    the command was not understood
     3    the operation failed: a render, an apply, a health check
     4    not allowed: the API server refused, by the RBAC of the kubeconfig in use

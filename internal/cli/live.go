@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,6 +21,7 @@ import (
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/policy"
 	"plumb.dev/plumb/internal/preview"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/report"
@@ -123,7 +125,34 @@ func runLiveDiff(ctx context.Context, env Env, out screen, o liveOptions, what s
 	if answer.Apps, err = l.compare(ctx, candidates, chosen); err != nil {
 		return err
 	}
+	answer.Findings = l.judge(ctx, candidates, chosen, env.Now())
 	return out.comparison(o.diffOptions, l.head, answer)
+}
+
+// judge asks the policies of the bases, each about the apps that it is the base of.
+func (l *live) judge(ctx context.Context, all, chosen []*candidate, now time.Time) []policy.Finding {
+	changes := map[string][]policy.Change{}
+	for _, c := range all {
+		changes[c.baseCommit] = nil // a change may be one of the policies alone
+	}
+	for _, c := range chosen {
+		if c.preview.Fault != nil {
+			continue
+		}
+		id := c.preview.Identity
+		app := policy.App{Name: id.App, Env: id.Env, Cluster: orLocal(id.Cluster), Namespace: id.Target}
+		changes[c.baseCommit] = append(changes[c.baseCommit], policy.Changes(app, c.preview.Base.Objects, c.preview.Tree.Objects)...)
+	}
+	var found []policy.Finding
+	for _, commit := range slices.Sorted(maps.Keys(changes)) {
+		tree := l.tree(ctx, commit)
+		if tree == nil {
+			found = append(found, policy.Unreadable("the base "+short7(commit), fault.New(fault.RevisionNotFound, "this clone does not have the commit")))
+			continue
+		}
+		found = append(found, policy.Review(tree, l.workspace.tree, changes[commit], now)...)
+	}
+	return found
 }
 
 // objectsOf gives the Apps that exist.

@@ -42,6 +42,17 @@ var later = map[reflect.Type][]string{
 type decoder struct {
 	file   string
 	places map[string]fault.Place // dotted path of a field → where it is written
+	count  int                    // values read, those that aliases repeat included
+}
+
+// maxValues bounds what a file says once its aliases are followed: 256 kB of them can name each other into terabytes.
+const maxValues = 100_000
+
+// Decode reads a file of settings of another package's schema as plumb.yaml is read: one YAML document into out, a pointer to
+// a struct whose json tags are the fields. It gives the place of each field by its dotted path ("rules[2].match.kinds"). It
+// fails with InvalidSettings at the line: unknown fields (naming the nearest), wrong types, keys written twice, more than 256 kB.
+func Decode(file string, data []byte, out any) (map[string]fault.Place, *fault.Fault) {
+	return decode(file, data, out)
 }
 
 // decode reads one YAML document into out, a pointer to a struct. No document, or an empty one, leaves out as it is.
@@ -105,6 +116,9 @@ func (d *decoder) at(n *yaml.Node) fault.Place {
 func (d *decoder) value(n *yaml.Node, out reflect.Value, path string) *fault.Fault {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
+	}
+	if d.count++; d.count > maxValues {
+		return d.fail(n, "the file says more than %d values, those that aliases repeat included", maxValues).WithCode("YAML_EXPANDED_SIZE")
 	}
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return nil
@@ -205,7 +219,8 @@ func (d *decoder) scalar(n *yaml.Node, out reflect.Value, path string) *fault.Fa
 		reflect.Bool:   {"!!bool", "true or false"},
 		reflect.Int:    {"!!int", "a whole number"},
 	}[out.Kind()]
-	if n.Kind != yaml.ScalarNode || n.Tag != want[0] {
+	date := out.Kind() == reflect.String && n.Tag == "!!timestamp" // 2027-01-31 is a text to everybody but YAML
+	if n.Kind != yaml.ScalarNode || n.Tag != want[0] && !date {
 		bad := d.wrong(n, path, want[1])
 		if out.Kind() == reflect.String && n.Kind == yaml.ScalarNode {
 			bad = bad.WithNext("write it in quotes: %q", n.Value)
@@ -330,8 +345,9 @@ func (d *decoder) unknown(key *yaml.Node, in reflect.Type, path string) *fault.F
 func fieldsOf(t reflect.Type) map[string]int {
 	fields := make(map[string]int, t.NumField())
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		fields[name] = i
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
+			fields[name] = i
+		}
 	}
 	return fields
 }

@@ -3,6 +3,8 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"path"
 	"strings"
 	"time"
 
@@ -96,6 +98,24 @@ func checkRoot(root v1alpha1.RootFile) []finding {
 		}
 		if d.Percent != nil && (*d.Percent < 0 || *d.Percent > 100) {
 			found = append(found, invalid("limits.deletions.percent", "must be between 0 and 100", ""))
+		}
+	}
+	return append(found, checkPolicies(root.Policies)...)
+}
+
+// checkPolicies looks at the names of policy files; what is in the files is not the commit's delivery: package policy reads them.
+func checkPolicies(patterns []string) []finding {
+	var found []finding
+	for i, pattern := range patterns {
+		at := fmt.Sprintf("policies[%d]", i)
+		_, err := path.Match(pattern, "")
+		switch {
+		case strings.ContainsAny(path.Dir(pattern), `*?[\`):
+			found = append(found, invalid(at, fmt.Sprintf("is %q; a pattern may stand in the last segment only", clip(pattern)), "for example policies/*.yaml"))
+		case err != nil || !fs.ValidPath(pattern) || pattern == ".":
+			found = append(found, invalid(at, fmt.Sprintf("is %q, which is no path inside the repository", clip(pattern)), "for example policies/*.yaml"))
+		case !strings.HasSuffix(pattern, ".yaml") && !strings.HasSuffix(pattern, ".yml"):
+			found = append(found, invalid(at, fmt.Sprintf("is %q, which does not end with .yaml", clip(pattern)), "for example policies/*.yaml"))
 		}
 	}
 	return found

@@ -11,6 +11,7 @@ import (
 	"plumb.dev/plumb/internal/diff"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/policy"
 	"plumb.dev/plumb/internal/redact"
 )
 
@@ -61,6 +62,7 @@ type Comparison struct {
 	All      bool     // show what is folded
 	Compared int      // apps that exist on either side
 	Apps     []AppDiff
+	Findings []policy.Finding // what the base's policies have against the change
 }
 
 // DiffCounts counts the objects of a comparison, and the apps that cannot be rendered.
@@ -146,7 +148,12 @@ func (s Style) Compare(c Comparison) []string {
 	for _, line := range c.NotYours {
 		lines = append(lines, "not yours: "+Clean(line))
 	}
-	return append(lines, s.diffSummary(c))
+	lines = append(lines, s.Findings(c.Findings)...)
+	summary := s.diffSummary(c)
+	if counts := CountFindings(c.Findings).String(); counts != "" {
+		summary += " Policies: " + counts + "."
+	}
+	return append(lines, summary)
 }
 
 // affected counts the apps that the change itself touches.
