@@ -27,6 +27,7 @@ type gitea struct {
 	door   *httptest.Server // where the agent reaches the API
 	shut   atomic.Bool
 	writes atomic.Int64 // statuses that were written through the door
+	talks  atomic.Int64 // comments that were written or edited
 }
 
 var theGitea = sync.OnceValues(startGitea)
@@ -103,12 +104,15 @@ func (g *gitea) openDoor() error {
 		if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/statuses/") {
 			g.writes.Add(1)
 		}
+		if (r.Method == http.MethodPost || r.Method == http.MethodPatch) && strings.Contains(r.URL.Path, "/comments") {
+			g.talks.Add(1)
+		}
 		proxy.ServeHTTP(w, r)
 	}))
 	return nil
 }
 
-// ask asks the API as the operator.
+// ask asks the API as the operator, or as who has a name and no token.
 func (g *gitea) ask(method, path string, body any) ([]byte, error) {
 	data, err := json.Marshal(body)
 	if err != nil {
@@ -119,7 +123,11 @@ func (g *gitea) ask(method, path string, body any) ([]byte, error) {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "token "+g.Token)
+	if g.Token == "" {
+		req.SetBasicAuth(g.User, g.Password)
+	} else {
+		req.Header.Set("Authorization", "token "+g.Token)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, err
@@ -162,7 +170,7 @@ func newForgeScenario(t *testing.T, w *world, g *gitea, name string) *scenario {
 	s.make(fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %s-token, namespace: plumb-system}\nstringData: {token: %q, username: %q, password: %q}\n", name, g.Token, g.User, g.Password))
 	s.make(fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %s-hook, namespace: plumb-system}\nstringData: {secret: of-gitea}\n", name))
 	g.must(t, http.MethodPost, "/repos/acme/"+name+"/hooks", map[string]any{
-		"type": "gitea", "active": true, "events": []string{"push", "pull_request"},
+		"type": "gitea", "active": true, "events": []string{"push", "pull_request", "pull_request_sync", "issue_comment", "pull_request_comment"},
 		"config": map[string]any{"url": "http://" + w.listen + "/hooks/" + system + "/" + name, "content_type": "json", "secret": "of-gitea"},
 	})
 	s.spec = map[string]any{
@@ -218,24 +226,54 @@ func (s *scenario) told(g *gitea, commit, context, state string, words ...string
 
 func short(commit string) string { return commit[:min(len(commit), 7)] }
 
-// merged pushes a branch, opens a pull request for it and merges it, as a person does; it gives the commit on main.
-func (s *scenario) merged(g *gitea, branch string, f files) string {
+// branched pushes a commit on a branch, which is made from main if it is absent, and gives it. Gitea knows it then.
+func (s *scenario) branched(g *gitea, branch string, f files) (head string) {
 	s.Helper()
 	s.git("fetch", "-q", "origin")
-	s.git("checkout", "-q", "-B", branch, "origin/main")
+	from := "origin/main"
+	if s.git("branch", "-r", "--list", "origin/"+branch) != "" {
+		from = "origin/" + branch
+	}
+	s.git("checkout", "-q", "-B", branch, from)
 	s.write(f)
 	s.git("commit", "-q", "-m", "change "+branch)
 	s.git("push", "-q", "origin", branch)
-	if err := eventually(limit, func() error { // it takes Gitea a moment to know what was pushed
-		_, err := g.ask(http.MethodGet, "/repos/acme/"+s.name+"/branches/"+branch, nil)
+	head = s.git("rev-parse", "HEAD")
+	err := eventually(limit, func() error { // it takes Gitea a moment to know what was pushed
+		data, err := g.ask(http.MethodGet, "/repos/acme/"+s.name+"/branches/"+branch, nil)
+		if err == nil && !strings.Contains(string(data), head) {
+			err = errNotYet("Gitea does not know it")
+		}
 		return err
-	}); err != nil {
+	})
+	if err != nil {
 		s.Fatal(err)
 	}
+	s.git("checkout", "-q", "main")
+	return head
+}
+
+// opened pushes a branch and opens a pull request for it.
+func (s *scenario) opened(g *gitea, branch string, f files) (number int, head string) {
+	s.Helper()
+	head = s.branched(g, branch, f)
 	pull := g.must(s.T, http.MethodPost, "/repos/acme/"+s.name+"/pulls", map[string]any{"head": branch, "base": "main", "title": "change " + branch})
-	path := fmt.Sprintf("/repos/acme/%s/pulls/%v", s.name, pull["number"])
-	var commit string
-	err := eventually(limit, func() error { // and to see that it can be merged
+	is, _ := pull["number"].(float64)
+	return int(is), head
+}
+
+// merged opens a pull request for a branch and merges it, as a person does; it gives the commit on main.
+func (s *scenario) merged(g *gitea, branch string, f files) string {
+	s.Helper()
+	number, _ := s.opened(g, branch, f)
+	return s.merge(g, number)
+}
+
+// merge merges a pull request.
+func (s *scenario) merge(g *gitea, number int) (commit string) {
+	s.Helper()
+	path := fmt.Sprintf("/repos/acme/%s/pulls/%d", s.name, number)
+	err := eventually(limit, func() error { // it takes Gitea a moment to see that it can be merged
 		if _, err := g.ask(http.MethodPost, path+"/merge", map[string]any{"Do": "merge"}); err != nil {
 			return err
 		}

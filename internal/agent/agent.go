@@ -39,6 +39,7 @@ import (
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/recorder"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/review"
 	"plumb.dev/plumb/internal/traces"
 )
 
@@ -60,6 +61,7 @@ type Options struct {
 	Workers      int            // apps in work at once; default 24
 	Slots        int            // requests in flight for users' objects; default 40
 	Election     Election
+	PageURL      string // where people reach the agent's pages, for links; "" is nowhere
 }
 
 // Agent is a running agent.
@@ -87,6 +89,7 @@ type Agent struct {
 	unlock     func() // the cache folder
 	recorder   *recorder.Recorder
 	herald     *herald.Herald
+	reviewer   *review.Reviewer // nil of a read-only agent
 	forges     dial.Forges
 	born       time.Time // when it began to act: a standby waits before that
 	workers    sync.WaitGroup
@@ -196,7 +199,7 @@ func (ag *Agent) connect() (err error) {
 	if ag.recorder, err = recorder.New(ag.ledger, filepath.Join(options.CacheDir, "record"), ag.log, ag.precedence.calm); err != nil {
 		return err
 	}
-	if ag.herald, err = herald.New(ag.forgeOf, filepath.Join(options.CacheDir, "forge"), ag.log); err != nil {
+	if ag.herald, err = herald.New(ag.placeOf, filepath.Join(options.CacheDir, "forge"), ag.log); err != nil {
 		return err
 	}
 	if ag.facts, err = cluster.NewFacts(ag.cluster, ag.healthRules, ag.objectChanged); err != nil {
@@ -223,6 +226,11 @@ func (ag *Agent) begin(ctx context.Context) error {
 	if ag.renderer, err = render.New(render.Options{Secret: []byte(ag.uid), Children: renderers()}); err != nil {
 		return err
 	}
+	if !ag.options.ReadOnly {
+		if ag.reviewer, err = review.New(ag.deskOf, ag.reviewHands(), filepath.Join(ag.options.CacheDir, "pulls"), ag.log); err != nil {
+			return err
+		}
+	}
 	var start errgroup.Group
 	start.Go(func() error { return ag.testSandbox(ctx) })
 	start.Go(func() error { return ag.readLedger(ctx) })
@@ -240,6 +248,9 @@ func (ag *Agent) begin(ctx context.Context) error {
 	context.AfterFunc(ctx, ag.queue.ShutDown)
 	ag.recorder.Run(ctx)
 	ag.workers.Go(func() { ag.herald.Run(ctx) })
+	if ag.reviewer != nil {
+		ag.workers.Go(func() { ag.reviewer.Run(ctx) })
+	}
 	ag.startRepositories()
 	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readonly", ag.options.ReadOnly)
 	return nil

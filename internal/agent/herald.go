@@ -80,34 +80,13 @@ func (ag *Agent) repoObject(key types.NamespacedName) *v1alpha1.Repo {
 	return o
 }
 
-// forgeOf opens the forge of a Repo, with the credential as it is now.
-func (ag *Agent) forgeOf(ctx context.Context, repo string) (*herald.Place, error) {
-	namespace, name, _ := strings.Cut(repo, "/")
-	o := ag.repoObject(types.NamespacedName{Namespace: namespace, Name: name})
-	if o == nil || o.Spec.Forge == nil {
-		return nil, nil
-	}
-	spec := o.Spec.Forge
-	values, err := ag.secret(ctx, namespace, spec.Secret)
-	if err != nil {
+// placeOf gives the herald the forge of a Repo; nil if it names none.
+func (ag *Agent) placeOf(ctx context.Context, repo string) (*herald.Place, error) {
+	o, opened, err := ag.forgeOf(ctx, repo)
+	if opened == nil || err != nil {
 		return nil, err
 	}
-	if values["token"] == "" && values["private-key"] == "" {
-		return nil, fault.New(fault.CredentialsRefused, "Secret %s/%s has neither the key token nor the keys app-id and private-key", namespace, spec.Secret).
-			WithNext("put a token of the forge into it")
-	}
-	access := forge.Access{
-		Kind: forge.Kind(spec.Kind), Token: redact.Hide(values["token"]), CA: []byte(values["ca.crt"]),
-		App: forge.App{ID: values["app-id"], Key: redact.Hide(values["private-key"])},
-	}
-	if access.URL, access.Repository, err = forge.At(o.Spec.URL, spec.URL); err != nil {
-		return nil, err
-	}
-	opened, err := ag.forges.Open(access)
-	if err != nil {
-		return nil, err
-	}
-	place := &herald.Place{Forge: opened, Context: orDefault(spec.Context, "plumb")}
+	place := &herald.Place{Forge: opened, Context: contextOf(o)}
 	if seen := o.Status.Observed; seen != nil {
 		place.Branch, _ = strings.CutPrefix(seen.Ref, "refs/heads/")
 	}
@@ -115,4 +94,34 @@ func (ag *Agent) forgeOf(ctx context.Context, repo string) (*herald.Place, error
 		place.Branch = "" // a tag
 	}
 	return place, nil
+}
+
+// contextOf gives the beginning of the names of the statuses that a Repo's commits get.
+func contextOf(o *v1alpha1.Repo) string { return orDefault(o.Spec.Forge.Context, "plumb") }
+
+// forgeOf opens the forge of a Repo, with the credential as it is now; nil if it names none.
+func (ag *Agent) forgeOf(ctx context.Context, repo string) (*v1alpha1.Repo, forge.Forge, error) {
+	namespace, name, _ := strings.Cut(repo, "/")
+	o := ag.repoObject(types.NamespacedName{Namespace: namespace, Name: name})
+	if o == nil || o.Spec.Forge == nil {
+		return nil, nil, nil
+	}
+	spec := o.Spec.Forge
+	values, err := ag.secret(ctx, namespace, spec.Secret)
+	if err != nil {
+		return nil, nil, err
+	}
+	if values["token"] == "" && values["private-key"] == "" {
+		return nil, nil, fault.New(fault.CredentialsRefused, "Secret %s/%s has neither the key token nor the keys app-id and private-key", namespace, spec.Secret).
+			WithNext("put a token of the forge into it")
+	}
+	access := forge.Access{
+		Kind: forge.Kind(spec.Kind), Token: redact.Hide(values["token"]), CA: []byte(values["ca.crt"]),
+		App: forge.App{ID: values["app-id"], Key: redact.Hide(values["private-key"])},
+	}
+	if access.URL, access.Repository, err = forge.At(o.Spec.URL, spec.URL); err != nil {
+		return nil, nil, err
+	}
+	opened, err := ag.forges.Open(access)
+	return o, opened, err
 }

@@ -58,12 +58,17 @@ func (ag *Agent) hook(ctx context.Context, key types.NamespacedName, header http
 	switch {
 	case err != nil:
 		return http.StatusBadRequest, err.Error()
+	case delivery.Pull > 0 && ag.reviewer != nil:
+		return ag.hookPull(o, r, delivery)
 	case !delivery.Moved:
 		return http.StatusOK, "nothing to do for the event " + orDefault(delivery.Event, "without a name")
 	case ag.hooks.seen.Again(key.String(), delivery.Marks, time.Now()):
 		return http.StatusOK, "delivered before"
 	}
-	if asked := ag.nudgeAll(ag.concerned(o, repository, delivery.Addresses), delivery.Ref); !asked {
+	for _, concerned := range ag.concerned(o, r, delivery.Addresses) {
+		ag.lookAtPulls(concerned.key) // a push may be to the head of one
+	}
+	if asked := ag.nudgeAll(repositoriesOf(ag.concerned(o, r, delivery.Addresses)), delivery.Ref); !asked {
 		return http.StatusOK, delivery.Ref + " is not tracked"
 	}
 	return http.StatusAccepted, "looking"
@@ -73,10 +78,28 @@ func kindOfHook(o *v1alpha1.Repo) webhook.Kind {
 	return webhook.Kind(orDefault(o.Spec.Webhook.Kind, string(webhook.Generic)))
 }
 
-// concerned lists the repositories that a delivery to a Repo's hook is about. A forge may send the events of many
-// repositories to one hook: the addresses in the delivery choose among the Repos of the namespace that are verified alike.
-// If they choose none (a forge may be known by another address here) it is the Repo that the hook is of.
-func (ag *Agent) concerned(o *v1alpha1.Repo, own *repository, addresses []string) []*repository {
+// hookPull takes in that something happened to a pull request.
+func (ag *Agent) hookPull(o *v1alpha1.Repo, own *repo, delivery webhook.Delivery) (status int, word string) {
+	if ag.hooks.seen.Again(own.key.String(), delivery.Marks, time.Now()) {
+		return http.StatusOK, "delivered before"
+	}
+	asked := false
+	for _, r := range ag.concerned(o, own, delivery.Addresses) {
+		if ag.hasForge(r.key) {
+			ag.reviewer.Hint(r.key.String(), delivery.Pull)
+			asked = true
+		}
+	}
+	if !asked {
+		return http.StatusOK, "no forge is named"
+	}
+	return http.StatusAccepted, "looking"
+}
+
+// concerned lists the Repos that a delivery to a Repo's hook is about. A forge may send the events of many repositories to one
+// hook: the addresses in the delivery choose among the Repos of the namespace that are verified alike. If they choose none (a
+// forge may be known by another address here) it is the Repo that the hook is of.
+func (ag *Agent) concerned(o *v1alpha1.Repo, own *repo, addresses []string) []*repo {
 	ag.mu.Lock()
 	var alike []*repo
 	for key, r := range ag.repos {
@@ -85,21 +108,32 @@ func (ag *Agent) concerned(o *v1alpha1.Repo, own *repository, addresses []string
 		}
 	}
 	ag.mu.Unlock()
-	var chosen []*repository
+	var chosen []*repo
 	for _, r := range alike {
 		other, repository := r.bound()
 		if repository == nil || other.Spec.Webhook == nil || other.Spec.Webhook.Secret != o.Spec.Webhook.Secret || kindOfHook(other) != kindOfHook(o) {
 			continue
 		}
 		isIt := func(address string) bool { return webhook.Same(address, other.Spec.URL) }
-		if slices.ContainsFunc(addresses, isIt) && !slices.Contains(chosen, repository) {
-			chosen = append(chosen, repository)
+		if slices.ContainsFunc(addresses, isIt) {
+			chosen = append(chosen, r)
 		}
 	}
 	if len(chosen) == 0 {
-		return []*repository{own}
+		return []*repo{own}
 	}
 	return chosen
+}
+
+// repositoriesOf gives the repositories of Repos, each once.
+func repositoriesOf(repos []*repo) []*repository {
+	var out []*repository
+	for _, r := range repos {
+		if _, repository := r.bound(); repository != nil && !slices.Contains(out, repository) {
+			out = append(out, repository)
+		}
+	}
+	return out
 }
 
 // nudgeAll asks for a pass of those repositories of which somebody tracks a ref; "" is any. It tells whether there is one.

@@ -130,6 +130,9 @@ func (ag *Agent) dropRepo(o *v1alpha1.Repo) {
 		return
 	}
 	ag.herald.Forget(key.String())
+	if ag.reviewer != nil {
+		ag.reviewer.Forget(key.String())
+	}
 	r.mu.Lock()
 	r.gone = true
 	r.holdTrace(nil)
@@ -257,6 +260,7 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 		ag.reordered(r.key.Namespace)
 	}
 	ag.repoChanged(r)
+	ag.lookAtPulls(r.key)
 	return err
 }
 

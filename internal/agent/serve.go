@@ -25,6 +25,7 @@ func (ag *Agent) Handler(token string, simulated bool) http.Handler {
 			return ag.metrics.delivered(status), said
 		},
 		Ancestor:  ag.ancestor,
+		Pull:      ag.planOf,
 		Token:     token,
 		Metrics:   promhttp.HandlerFor(ag.collected(), promhttp.HandlerOpts{}),
 		Live:      ag.live,
@@ -32,6 +33,14 @@ func (ag *Agent) Handler(token string, simulated bool) http.Handler {
 		Weak:      ag.sandbox.Weakness,
 		Simulated: simulated,
 	})
+}
+
+// planOf gives the whole plan of a pull request, if there is one.
+func (ag *Agent) planOf(repo string, number int) (report.PullPlan, bool) {
+	if ag.reviewer == nil {
+		return report.PullPlan{}, false
+	}
+	return ag.reviewer.Plan(repo, number)
 }
 
 // Repos gives the Repos as they are known now, in name order.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -144,31 +145,34 @@ func (t *turn) renderNothing() error {
 
 // request says what a render may depend on. An app whose Inventory has objects is an upgrade, to a Helm chart.
 func (t *turn) request(answers render.Capabilities) render.Request {
-	p := t.offer.placement
-	request := render.Request{
-		Sources:      map[string]render.Source{sourceName: {FS: t.offer.snapshot}},
-		Source:       sourceName,
-		Path:         p.Path,
-		Render:       orDefault(p.Settings.Render, p.Kind),
-		Plain:        t.plainSettings(),
-		Helm:         p.Settings.Helm,
-		Kustomize:    p.Settings.Kustomize,
-		Release:      p.App,
-		Namespace:    p.Namespace,
-		Upgrade:      t.app.status.Revision != "",
-		Capabilities: answers,
-	}
-	for _, file := range p.Values {
-		request.Values = append(request.Values, render.File{Path: join(p.Path, file)})
-	}
+	request := requestOf(t.offer.snapshot, t.offer.placement)
+	request.Upgrade, request.Capabilities = t.app.status.Revision != "", answers
 	t.offer.useCharts(&request)
 	t.offer.useSources(&request)
 	return request
 }
 
+// requestOf says what of a tree the render of an app depends on.
+func requestOf(tree fs.FS, p fleet.App) render.Request {
+	request := render.Request{
+		Sources:   map[string]render.Source{sourceName: {FS: tree}},
+		Source:    sourceName,
+		Path:      p.Path,
+		Render:    orDefault(p.Settings.Render, p.Kind),
+		Plain:     plainSettings(p),
+		Helm:      p.Settings.Helm,
+		Kustomize: p.Settings.Kustomize,
+		Release:   p.App,
+		Namespace: p.Namespace,
+	}
+	for _, file := range p.Values {
+		request.Values = append(request.Values, render.File{Path: join(p.Path, file)})
+	}
+	return request
+}
+
 // plainSettings adds the folders that belong to other apps to what a plain render leaves out.
-func (t *turn) plainSettings() *v1alpha1.PlainSettings {
-	p := t.offer.placement
+func plainSettings(p fleet.App) *v1alpha1.PlainSettings {
 	if len(p.Outside) == 0 {
 		return p.Settings.Plain
 	}

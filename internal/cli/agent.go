@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -32,6 +33,7 @@ type agentFlags struct {
 	expose              bool
 	lead                bool
 	tokenFile           string
+	pageURL             string
 	allowLocal          bool
 	simulated           bool
 	readOnly            bool
@@ -64,6 +66,7 @@ func newAgentCommand(env Env) *cobra.Command {
 	flags.BoolVar(&f.expose, "expose", false, "allow an address beyond loopback: in a cluster, for probes, hooks and metrics")
 	flags.BoolVar(&f.lead, "leader-elect", true, "stand by while another agent is active; without it two may be, which costs work and harms nothing")
 	flags.StringVar(&f.tokenFile, "token-file", "", "file that holds the token for page, API and metrics; without it they are closed")
+	flags.StringVar(&f.pageURL, "page-url", "", "address at which people reach the page (https://plumb.example.com): what is told of pull requests links to it")
 	flags.BoolVar(&f.allowLocal, "allow-local", false, "allow repositories at file:///")
 	flags.BoolVar(&f.readOnly, "read-only", false, "only compare and show: write no object of a user and no inventory")
 	flags.BoolVar(&f.withoutSecrets, "without-secrets", false, "neither list nor watch Secrets: those of apps are looked at one by one, as the app's ServiceAccount")
@@ -120,10 +123,13 @@ func runAgent(ctx context.Context, env Env, f agentFlags) error {
 	} else if f.secretsEvery < time.Second {
 		return usagef("plumb agent --without-secrets --secrets-every 5m", "--secrets-every %s is less than a second", f.secretsEvery)
 	}
+	if err := checkPageURL(f.pageURL); err != nil {
+		return err
+	}
 	options := agent.Options{
 		SecretsEvery: f.secretsEvery,
 		Config:       config, Traces: sent, CacheDir: cache, AllowLocal: f.allowLocal, ReadOnly: f.readOnly, Version: versionOf().Version, Log: log,
-		Workers: f.workers, Slots: f.slots,
+		Workers: f.workers, Slots: f.slots, PageURL: f.pageURL,
 		Election: agent.Election{Off: !f.lead, Address: reachable(env, f, listener), Standby: answers.Standby},
 	}
 	both, ctx := errgroup.WithContext(ctx)
@@ -157,6 +163,18 @@ func (f agentFlags) terms(ctx context.Context, env Env, options agent.Options, a
 			return err
 		}
 	}
+}
+
+// checkPageURL refuses an address that cannot be linked to.
+func checkPageURL(address string) error {
+	if address == "" {
+		return nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return usagef("plumb agent --page-url https://plumb.example.com", "--page-url %q is no address that people can open", address)
+	}
+	return nil
 }
 
 // reachable gives the address at which other agents reach this one: that of its pod.

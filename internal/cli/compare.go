@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"plumb.dev/plumb/internal/diff"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/object"
@@ -74,7 +73,7 @@ func (c *comparer) compare(ctx context.Context, p pair) (*report.AppDiff, error)
 	if p.after == nil {
 		d := &report.AppDiff{Address: p.before.Address().String(), Notes: []string{"the app goes: its deletions are held until a commit consents"}}
 		_, ordinary := plan.Hooks(old.objects)
-		d.Objects = objectDiffs(ordinary, nil)
+		d.Objects = preview.Rendered(ordinary, nil)
 		c.judge(*p.before, old.objects, nil)
 		return d, nil
 	}
@@ -112,7 +111,7 @@ func (c *comparer) compare(ctx context.Context, p pair) (*report.AppDiff, error)
 	c.judge(*p.after, old.objects, manifest.Objects)
 	_, before := plan.Hooks(old.objects)
 	_, after := plan.Hooks(manifest.Objects)
-	d.Objects = objectDiffs(before, after)
+	d.Objects = preview.Rendered(before, after)
 	d.Objects = append(d.Objects, preview.Hooks(old.objects, manifest.Objects, p.before == nil, len(d.Objects) > 0)...)
 	if len(d.Objects)+len(d.Notes) == 0 && old.failure == nil {
 		return nil, nil
@@ -175,30 +174,4 @@ func (c *comparer) request(tree fs.FS, app fleet.App, upgrade bool) (render.Requ
 		req.Namespace = c.options.namespace
 	}
 	return withValues(c.env, req, c.options.values)
-}
-
-// objectDiffs compares objects by identity: what came or changed in the order of the new side, then what went.
-func objectDiffs(before, after []object.Object) []report.ObjectDiff {
-	old := map[object.ID]object.Object{}
-	for _, o := range before {
-		old[o.ID()] = o
-	}
-	var out []report.ObjectDiff
-	for _, o := range after {
-		previous, ok := old[o.ID()]
-		delete(old, o.ID())
-		if !ok {
-			out = append(out, report.ObjectDiff{Change: report.ObjectAdded, Object: o.ID()})
-			continue
-		}
-		if fields := diff.Fields(previous, o); len(fields) > 0 {
-			out = append(out, report.ObjectDiff{Change: report.ObjectChanged, Object: o.ID(), Fields: fields})
-		}
-	}
-	for _, o := range before {
-		if _, gone := old[o.ID()]; gone {
-			out = append(out, report.ObjectDiff{Change: report.ObjectDeleted, Object: o.ID()})
-		}
-	}
-	return out
 }

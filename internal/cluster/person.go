@@ -14,12 +14,15 @@ import (
 	"plumb.dev/plumb/internal/object"
 )
 
-// Person looks with the eyes of whoever the client configuration is of: a person who runs a command. It cannot write: what
-// is not a read is a dry run.
+// Person looks with the eyes of whoever the client configuration is of, a person who runs a command, or of a ServiceAccount. It
+// cannot write: what is not a read is a dry run.
 type Person struct{ client Client }
 
 // Person gives a person's eyes.
 func (c *Cluster) Person() Person { return Person{client: Client{rest: c.agent, mapper: c.mapper}} }
+
+// Eyes give the same look with those of a ServiceAccount.
+func (c *Client) Eyes() Person { return Person{client: *c} }
 
 // Get is Client.Get.
 func (p Person) Get(ctx context.Context, id object.ID, version string) (object.Object, []metav1.ManagedFieldsEntry, error) {

@@ -21,7 +21,7 @@ import (
 var files embed.FS
 
 // pages are the parsed templates, one set for each page.
-type pages struct{ fleet, app, refused *template.Template }
+type pages struct{ fleet, app, pull, refused *template.Template }
 
 func parsePages() pages {
 	parse := func(name string) *template.Template {
@@ -29,7 +29,7 @@ func parsePages() pages {
 			"word": report.Word, "short": shortCommit,
 		}).ParseFS(files, "page/layout.html", "page/"+name))
 	}
-	return pages{fleet: parse("fleet.html"), app: parse("app.html"), refused: parse("refused.html")}
+	return pages{fleet: parse("fleet.html"), app: parse("app.html"), pull: parse("pull.html"), refused: parse("refused.html")}
 }
 
 // page is what every page shows.

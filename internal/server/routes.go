@@ -31,6 +31,7 @@ func (s *server) routes() []route {
 	return []route{
 		{"GET", "/{$}", reader, s.fleetPage},
 		{"GET", "/app/{namespace}/{name}", reader, s.appPage},
+		{"GET", "/pr/{namespace}/{name}/{number}", reader, s.pullPage},
 		{"GET", "/style.css", anyone, style},
 		{"POST", "/hooks/{namespace}/{name}", anyone, s.hook},
 		{"GET", "/api/v1alpha1/apps", bearer, s.apps},

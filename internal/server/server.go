@@ -37,6 +37,8 @@ type Config struct {
 	Hook func(namespace, name string, header http.Header, body []byte) (status int, word string)
 	// Ancestor tells whether a commit is, or is an ancestor of, another in the repository of a Repo ("namespace/name").
 	Ancestor func(ctx context.Context, repo, ancestor, commit string) (bool, error)
+	// Pull gives the whole plan of a pull request of a Repo ("namespace/name"), if there is one; nil is none.
+	Pull func(repo string, number int) (report.PullPlan, bool)
 	// Token opens the page (once as ?t=, then by cookie), the API and the metrics (as a bearer token). Without a token
 	// nobody comes in.
 	Token string

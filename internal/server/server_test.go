@@ -89,6 +89,9 @@ func config(r Reader) Config {
 			}
 			return http.StatusAccepted, "looking"
 		},
+		Pull: func(repo string, number int) (report.PullPlan, bool) {
+			return report.PullPlan{Repo: repo, Number: number}, repo == "plumb-system/cart-dev" && number == 7
+		},
 		Ancestor: func(_ context.Context, repo, ancestor, commit string) (bool, error) {
 			if repo != "plumb-system/fleet" {
 				return false, fault.New(fault.RevisionNotFound, "no such commit")
@@ -130,7 +133,7 @@ func TestRoutesAreDeniedByDefault(t *testing.T) {
 	s := &server{Config: config(fleet()), pages: parsePages()}
 	table := s.routes()
 	handler := s.handler(table)
-	fill := strings.NewReplacer("{$}", "", "{namespace}", "plumb-system", "{name}", "cart-dev")
+	fill := strings.NewReplacer("{$}", "", "{namespace}", "plumb-system", "{name}", "cart-dev", "{number}", "7")
 	wrong := []http.Header{
 		nil, {"Authorization": {"Bearer wrong"}}, {"Authorization": {"Bearer "}}, {"Authorization": {token}},
 		{"Authorization": {"Bearer " + token, "Bearer " + token}}, {"Authorization": {"Basic " + token}},

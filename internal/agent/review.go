@@ -1,0 +1,130 @@
+package agent
+
+import (
+	"context"
+	"io/fs"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/chart"
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/fleet"
+	"plumb.dev/plumb/internal/forge"
+	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/review"
+)
+
+// reviewHands are what pull requests are reviewed with.
+func (ag *Agent) reviewHands() review.Hands {
+	return review.Hands{
+		Page: ag.options.PageURL, Renderer: ag.renderer, Cluster: ag.cluster, Complete: ag.supplyPull, Inventories: ag.ledger.Inventories,
+		Request: func(tree fs.FS, app fleet.App, upgrade bool) render.Request {
+			request := requestOf(tree, app)
+			request.Upgrade = upgrade
+			return request
+		},
+		Recorded: func(o *v1alpha1.App) (*render.Recorded, bool) { return ag.cache.Load(cacheKey(o)) },
+		Eyes: func(ctx context.Context, o *v1alpha1.Repo) (cluster.Person, error) {
+			account := orDefault(o.Spec.ServiceAccount, defaultAccount)
+			if err := ag.requireAccount(ctx, o.Namespace, account); err != nil {
+				return cluster.Person{}, err
+			}
+			client, err := ag.cluster.As(o.Namespace, account)
+			if err != nil {
+				return cluster.Person{}, err
+			}
+			return client.Eyes(), nil
+		},
+	}
+}
+
+// deskOf gives a Repo's pull requests what they are judged by; nil if it has no forge, follows no branch, or was not read yet.
+func (ag *Agent) deskOf(ctx context.Context, name string) (*review.Desk, error) {
+	o, opened, err := ag.forgeOf(ctx, name)
+	if err != nil || opened == nil {
+		return nil, err
+	}
+	r := ag.repoOf(o.Namespace, o.Name)
+	if r == nil {
+		return nil, nil
+	}
+	_, repository := r.bound()
+	r.mu.Lock()
+	seen := r.status.Observed.DeepCopy()
+	discovered := r.result != nil
+	r.mu.Unlock()
+	if repository == nil || seen == nil || !discovered || !strings.HasPrefix(seen.Ref, "refs/heads/") {
+		return nil, nil
+	}
+	repository.mu.Lock()
+	mirror := repository.mirror
+	repository.mu.Unlock()
+	if mirror == nil {
+		return nil, nil
+	}
+	desk := &review.Desk{
+		Repo: o, Forge: opened, Kind: forge.Kind(o.Spec.Forge.Kind), Context: contextOf(o), Branch: strings.TrimPrefix(seen.Ref, "refs/heads/"),
+		Tip: seen.Revision, Mirror: mirror, Clusters: ag.clusterList(), Poll: pollOf(o),
+	}
+	for _, app := range ag.appsOf(o) {
+		desk.Apps = append(desk.Apps, *app)
+	}
+	return desk, nil
+}
+
+// lookAtPulls has the pull requests of a Repo looked at: its branch moved, or something was pushed.
+func (ag *Agent) lookAtPulls(key types.NamespacedName) {
+	if ag.reviewer != nil && ag.hasForge(key) {
+		ag.reviewer.Look(key.String())
+	}
+}
+
+// supplyPull adds the charts from elsewhere that an app of a pull request needs: those that are in the store, and others if they may
+// be asked for.
+func (ag *Agent) supplyPull(ctx context.Context, want review.Supply, request *render.Request) error {
+	if orDefault(want.App.Settings.Render, want.App.Kind) != fleet.Helm {
+		return nil
+	}
+	if ref, elsewhere := chartRef(want.App); elsewhere {
+		found, err := ag.chartOfPull(ctx, want, ref)
+		if err != nil {
+			return fault.Of(err, fault.FetchFailed).At(want.App.Places["helm"])
+		}
+		request.UseChart(found.FS(), found.File())
+		return nil
+	}
+	missing, err := chart.Missing(want.Tree, want.App.Path)
+	if err != nil {
+		return err
+	}
+	for _, d := range missing {
+		if d.Folder != "" {
+			request.AddFolder(d.Name, d.Folder)
+			continue
+		}
+		found, err := ag.chartOfPull(ctx, want, d.Ref)
+		if err != nil {
+			return fault.Of(err, fault.FetchFailed).At(d.Place)
+		}
+		request.AddArchive(found.Ref.Name+"-"+found.Version, found.FS(), found.File())
+	}
+	return nil
+}
+
+func (ag *Agent) chartOfPull(ctx context.Context, want review.Supply, ref chart.Ref) (*chart.Chart, error) {
+	key := supplyKey{namespace: want.Repo.Namespace, ref: ref, access: accessText(want.Repo.Spec.Charts)}
+	if found, ok := ag.charts.Known(scopeOf(key), ref); ok {
+		return found, nil
+	}
+	if !want.Fetch {
+		return nil, fault.New(fault.Unsupported, "the chart %s is not here, and nobody is asked for what a fork names", ref)
+	}
+	access, err := ag.accessOf(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return ag.charts.Fetch(ctx, chart.Want{Ref: ref, Scope: scopeOf(key), Access: access})
+}

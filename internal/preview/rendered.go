@@ -1,0 +1,33 @@
+package preview
+
+import (
+	"plumb.dev/plumb/internal/diff"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/report"
+)
+
+// Rendered compares rendered objects by identity, and asks nobody: what came or changed in the order of the new side, then what went.
+func Rendered(before, after []object.Object) []report.ObjectDiff {
+	old := map[object.ID]object.Object{}
+	for _, o := range before {
+		old[o.ID()] = o
+	}
+	var out []report.ObjectDiff
+	for _, o := range after {
+		previous, ok := old[o.ID()]
+		delete(old, o.ID())
+		if !ok {
+			out = append(out, report.ObjectDiff{Change: report.ObjectAdded, Object: o.ID()})
+			continue
+		}
+		if fields := diff.Fields(diff.Bare(previous), diff.Bare(o)); len(fields) > 0 {
+			out = append(out, report.ObjectDiff{Change: report.ObjectChanged, Object: o.ID(), Fields: fields})
+		}
+	}
+	for _, o := range before {
+		if _, gone := old[o.ID()]; gone {
+			out = append(out, report.ObjectDiff{Change: report.ObjectDeleted, Object: o.ID()})
+		}
+	}
+	return out
+}

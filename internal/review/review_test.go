@@ -1,0 +1,200 @@
+package review
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/forge"
+	"plumb.dev/plumb/internal/forge/dial"
+	"plumb.dev/plumb/internal/forge/forgetest"
+	"plumb.dev/plumb/internal/forge/forgetest/githubtest"
+	"plumb.dev/plumb/internal/report"
+	"plumb.dev/plumb/internal/source"
+	"plumb.dev/plumb/internal/source/sourcetest"
+)
+
+const head = "0123456789012345678901234567890123456789"
+
+func TestAsksFor(t *testing.T) {
+	for _, row := range []struct {
+		reason, body string
+		want         bool
+	}{
+		{"the line alone", "/plumb plan " + head, true},
+		{"a line among others, as a browser sends them", "looks fine\r\n  /plumb plan " + head + " \r\nthanks", true},
+		{"a short name may be another commit's", "/plumb plan " + head[:12], false},
+		{"another commit", "/plumb plan " + strings.Repeat("a", 40), false},
+		{"in the middle of a sentence", "do not /plumb plan " + head, false},
+		{"quoted", "> /plumb plan " + head, false},
+		{"no commit", "/plumb plan ", false},
+	} {
+		if got := asksFor(row.body, head); got != row.want {
+			t.Errorf("%s: %v", row.reason, got)
+		}
+	}
+	if asksFor("/plumb plan ", "") {
+		t.Error("a pull request without a head is asked for")
+	}
+}
+
+func TestHolds(t *testing.T) {
+	at, pull := &Desk{Tip: "tip"}, forge.Pull{Head: forge.Branch{Commit: head}}
+	for _, row := range []struct {
+		reason string
+		said   said
+		want   bool
+	}{
+		{"nothing was said", said{}, false},
+		{"all was said", said{Head: head, Tip: "tip"}, true},
+		{"of another head", said{Head: "other", Tip: "tip"}, false},
+		{"the branch moved", said{Head: head, Tip: "before"}, false},
+		{"no plan was made yet", said{Head: head, State: forge.Pending}, false},
+		{"the cluster could not be asked", said{Head: head, Tip: "tip", Open: true}, false},
+	} {
+		if got := row.said.holds(pull, at); got != row.want {
+			t.Errorf("%s: %v", row.reason, got)
+		}
+	}
+}
+
+func TestLineNotes(t *testing.T) {
+	broken := fault.New(fault.RenderFailed, "no").At(fault.Place{File: "a.yaml", Line: 3})
+	plan := report.PullPlan{Apps: []report.PullApp{{Fault: broken}, {}, {Fault: fault.New(fault.RenderFailed, "nowhere")}}}
+	if notes := lineNotes(plan); len(notes) != 1 || notes[0].Path != "a.yaml" || notes[0].Line != 3 || !notes[0].Failure {
+		t.Errorf("%+v", notes)
+	}
+}
+
+// office is a reviewer with a GitHub, and a repository whose pull requests are all from forks: no plan needs a cluster or a render.
+type office struct {
+	*testing.T
+	*Reviewer
+	hub    *githubtest.Hub
+	forge  forge.Forge
+	mirror *source.Mirror
+}
+
+// fork has somebody open a pull request from a fork, and gives its number and head.
+func (o *office) fork(branch string) (number int, commit string) {
+	o.Helper()
+	number = o.hub.Scene().Fork(branch, map[string]string{"a.yaml": branch})
+	pull, err := o.forge.Pull(o.Context(), number)
+	if err != nil {
+		o.Fatal(err)
+	}
+	return number, pull.Head.Commit
+}
+
+func newOffice(t *testing.T, hub *githubtest.Hub, dir string) *office {
+	t.Helper()
+	f, err := new(dial.Forges).Open(hub.Access())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &office{T: t, hub: hub, forge: f}
+	if o.mirror, err = source.Open(t.TempDir(), source.Remote{URL: sourcetest.NewRepo(t).URL(), AllowLocal: true}, source.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	open := func(_ context.Context, repo string) (*Desk, error) {
+		if repo != aRepo {
+			return nil, nil
+		}
+		return &Desk{Repo: &v1alpha1.Repo{}, Forge: f, Kind: forge.GitHub, Context: "plumb", Branch: "main", Tip: "tip", Mirror: o.mirror}, nil
+	}
+	if o.Reviewer, err = New(open, Hands{}, dir, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { o.Reviewer.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		o.mirror.Close()
+	})
+	o.Look(aRepo)
+	return o
+}
+
+const aRepo = "plumb-system/fleet"
+
+// until waits for a condition.
+func (o *office) until(what string, is func() error) {
+	o.Helper()
+	deadline, tick := time.After(30*time.Second), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := is()
+		if err == nil {
+			return
+		}
+		select {
+		case <-deadline:
+			o.Fatalf("%s: %v", what, err)
+		case <-tick.C:
+		}
+	}
+}
+
+func (o *office) pends(commit, text string) {
+	o.Helper()
+	o.until("the status of "+commit, func() error {
+		is := o.hub.Scene().Shown(commit, "plumb/plan")
+		if len(is) == 1 && is[0].State == forge.Pending && strings.Contains(is[0].Description, text) {
+			return nil
+		}
+		return errors.New("there is none")
+	})
+}
+
+// A fork's head is not rendered, and whoever may push is told how to ask for it. Hints that come again and again, and a new life,
+// say nothing twice.
+func TestAForkIsSaidOnce(t *testing.T) {
+	hub, dir := githubtest.New(t), t.TempDir()
+	o := newOffice(t, hub, dir)
+	first, one := o.fork("one")
+	o.Hint(aRepo, first)
+	o.pends(one, "/plumb plan "+one)
+	hub.Scene().Comment(first, forgetest.Eve, "/plumb plan "+one)
+	for range 100 {
+		o.Hint(aRepo, first)
+		o.Hint(aRepo, 4711) // there is no such pull request
+		o.Look(aRepo)
+	}
+	second, two := o.fork("two")
+	o.Hint(aRepo, second)
+	o.pends(two, "/plumb plan "+two)
+	written := func() (n int) {
+		for _, call := range hub.Calls() {
+			if strings.HasPrefix(call, "POST ") || strings.HasPrefix(call, "PATCH ") {
+				n++
+			}
+		}
+		return n
+	}
+	if n := written(); n != 2 {
+		t.Errorf("two statuses are right, %d writes came", n)
+	}
+	again := newOffice(t, hub, dir)
+	third, three := again.fork("three")
+	again.Hint(aRepo, third)
+	again.pends(three, "/plumb plan "+three)
+	again.until("all were looked at", func() error {
+		again.mu.Lock()
+		defer again.mu.Unlock()
+		if len(again.desk(aRepo).pulls) > 0 || again.desk(aRepo).swept.IsZero() {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if n := written(); n != 1 {
+		t.Errorf("one new pull request came, and %d writes", n)
+	}
+}
