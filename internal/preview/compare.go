@@ -136,8 +136,8 @@ func (c comparison) risks(p pair, from, to side, id object.ID, asked answer) []r
 	}
 	p.saidBefore = before
 	found := risks(p, c.scalers(to))
-	if asked.local && asked.err == nil && len(found) == 0 {
-		return []risk{{word: report.RiskUnchecked}}
+	if asked.local && asked.err == nil {
+		found = append(found, risk{word: report.RiskUnchecked})
 	}
 	return found
 }

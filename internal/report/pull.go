@@ -194,7 +194,7 @@ func (p PullPlan) worst() string {
 		}
 	}
 	switch {
-	case worst == len(gravest):
+	case worst == len(gravest) || gravest[worst].risk == RiskUnchecked: // the apps say so; nothing is known to be wrong
 		return ""
 	case len(where) == 1:
 		return gravest[worst].text + " in " + where[0]

@@ -45,6 +45,9 @@ func TestPullComment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if docs, err := os.ReadFile("../../docs/pull-requests.md"); err != nil || !strings.Contains(string(docs), "<!-- comment -->\n"+got+"\n<!-- end -->") {
+		t.Errorf("docs/pull-requests.md does not have the comment as it is: %v", err)
+	}
 	want, err := os.ReadFile(file)
 	if err != nil || cmp.Diff(string(want), got) != "" {
 		t.Errorf("the comment has changed; look at it and run the test with UPDATE=1: %v\n%s", err, cmp.Diff(string(want), got))
@@ -74,6 +77,7 @@ func TestPullStatus(t *testing.T) {
 		{"an exception excuses it", PullPlan{Findings: []PullFinding{{Level: FindingDeny, Rule: "no-latest", Excused: "until tomorrow"}}}, PullSuccess, "no deployment affected"},
 		{"an approval is missing", PullPlan{Findings: []PullFinding{{Level: FindingApprove, Rule: "rights", Groups: []string{"security", "ops"}}}}, PullPending, "rights asks for an approval by security or ops"},
 		{"a cluster does not answer", PullPlan{Apps: []PullApp{unasked}}, PullPending, "cart/prod@eu: the cluster eu does not answer"},
+		{"a new app, of which the API server cannot say all", PullPlan{Apps: []PullApp{{Address: "a", Change: []PublicObject{told(ObjectDiff{Change: ObjectAdded, Risks: []Risk{RiskUnchecked}})}}}}, PullSuccess, "1 app: 1 added"},
 		{"and the repository lets that pass", PullPlan{Apps: []PullApp{unasked}, Lenient: true}, PullSuccess, "1 app: nothing changes; 1 cluster could not be asked"},
 		{"what merging does counts, not the change by itself", PullPlan{Apps: []PullApp{{Address: "a", Change: refused.Change, Differs: true}}}, PullSuccess, "1 app: nothing changes"},
 	} {
