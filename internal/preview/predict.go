@@ -58,7 +58,7 @@ func (p *Previewer) ask(ctx context.Context, s *sight, of side, o object.Object)
 		return p.bySchema(ctx, s, of, o, "the namespace does not exist yet")
 	case cluster.IsUnserved(err):
 		return p.bySchema(ctx, s, of, o, "the kind is not served yet")
-	case answered(err) && defined && fault.Is(err, fault.Rejected):
+	case answered(err) && defined && !fault.Is(err, fault.Forbidden) && !fault.Is(err, fault.ImmutableField):
 		return p.bySchema(ctx, s, of, o, "its definition comes with the same change")
 	case answered(err):
 		return s.put(o, answer{object: o, local: true, err: err}, "")

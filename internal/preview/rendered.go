@@ -6,6 +6,30 @@ import (
 	"plumb.dev/plumb/internal/report"
 )
 
+// RenderedRisks is Rendered with what else happens, as far as the manifests tell it.
+func RenderedRisks(before, after []object.Object) []report.ObjectDiff {
+	was, is := map[object.ID]object.Object{}, map[object.ID]object.Object{}
+	for _, o := range before {
+		was[o.ID()] = o
+	}
+	c := comparison{sight: &sight{}, tree: side{rendered: is}}
+	for _, o := range after {
+		is[o.ID()] = o
+	}
+	out := Rendered(before, after)
+	for i := range out {
+		d := &out[i]
+		if d.Change == report.ObjectDeleted {
+			note(d, loss(d.Object, was[d.Object])...)
+			continue
+		}
+		old, now := was[d.Object], is[d.Object]
+		note(d, risks(pair{was: old, is: now, saidBefore: old, said: now}, c.scalers(c.tree))...)
+		d.Folded = len(d.Notes) == 0 && len(d.Fields) > 0 && folded(d.Fields)
+	}
+	return out
+}
+
 // Rendered compares rendered objects by identity, and asks nobody: what came or changed in the order of the new side, then what went.
 func Rendered(before, after []object.Object) []report.ObjectDiff {
 	old := map[object.ID]object.Object{}

@@ -143,3 +143,18 @@ func TestLoss(t *testing.T) {
 		}
 	}
 }
+
+// TestRenderedRisks: what the manifests alone tell of a change.
+func TestRenderedRisks(t *testing.T) {
+	scaler := "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web, namespace: shop}\nspec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n"
+	before := []object.Object{parse(t, web+"spec: {replicas: 3, template: {a: 1}}"), parse(t, volume), parse(t, scaler)}
+	after := []object.Object{parse(t, web+"spec: {replicas: 3, template: {a: 2}}"), parse(t, bound+"subjects: [{kind: User, name: ann}]"), parse(t, scaler)}
+	var got []string
+	for _, d := range RenderedRisks(before, after) {
+		got = append(got, fmt.Sprint(d.Change, " ", d.Object, " ", d.Risks))
+	}
+	want := []string{"changed Deployment/shop/web [autoscaler restart]", "added RoleBinding/shop/b [rights]", "deleted PersistentVolumeClaim/shop/data [data-loss]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -170,6 +170,7 @@ func (p *planning) rendered(ctx context.Context, c *candidate, from, to *commit)
 	c.said.add(ownBefore.ready)
 	c.said.add(ownAfter.ready)
 	out.Digest = diff.Digest(ownBefore.ready, ownAfter.ready)
+	out.Images = preview.Images(was.ready, is.ready)
 	out.Differs = out.Digest != diff.Digest(was.ready, is.ready)
 	out.Change = c.said.public(between(ownBefore, ownAfter, was.Objects == nil))
 	if out.Differs {
@@ -225,7 +226,7 @@ func (p *planning) face(ctx context.Context, c *candidate, at *commit) (face, *f
 func between(before, after face, install bool) []report.ObjectDiff {
 	_, was := plan.Hooks(before.ready)
 	_, is := plan.Hooks(after.ready)
-	out := preview.Rendered(was, is)
+	out := preview.RenderedRisks(was, is)
 	return append(out, preview.Hooks(before.ready, after.ready, install, len(out) > 0)...)
 }
 
