@@ -97,6 +97,8 @@ type AppSource struct {
 }
 
 // Pause stops applying and healing, or, with At, pins to a commit (a Hold).
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.at) || size(self.at) == 0 || has(self.until)",message="a Hold (pause.at) needs an end (pause.until)"
 type Pause struct {
 	// Why.
 	// +kubebuilder:validation:MinLength=1
@@ -108,9 +110,9 @@ type Pause struct {
 	By string `json:"by"`
 	// When it ends by itself.
 	Until *metav1.Time `json:"until,omitempty"`
-	// A commit that is kept applied meanwhile; not supported yet.
-	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self == ''",message="a Hold (pause.at) is not supported yet"
+	// A commit that is applied and kept true meanwhile, in full: a Hold. It ends at Until, or when the branch renders the same.
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[0-9a-f]{40}$')",message="a Hold (pause.at) names a commit by all 40 digits of its id"
 	At string `json:"at,omitempty"`
 }
 
@@ -203,6 +205,10 @@ type AppStatus struct {
 	// The last ten revisions, newest first.
 	History []HistoryRow `json:"history,omitempty"`
 	Handled AppHandled   `json:"handled,omitempty"`
+	// What the Hold in force keeps from being applied.
+	Held *Held `json:"held,omitempty"`
+	// The revert that the agent has proposed last.
+	Revert *ProposedRevert `json:"revert,omitempty"`
 	// Things accepted that will surprise, at most 10.
 	Warnings   []string           `json:"warnings,omitempty"`
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
@@ -223,11 +229,34 @@ type SourceStatus struct {
 	Revision string `json:"revision"`
 }
 
+// Held is what a Hold means for an app.
+type Held struct {
+	// The commit that is kept applied.
+	At string `json:"at"`
+	// The newest commit that changed this app's inputs and is not applied; empty while that is not known.
+	Newest string `json:"newest,omitempty"`
+}
+
+// ProposedRevert is a pull request that takes back a commit at which the app has failed (settings.onFailure).
+type ProposedRevert struct {
+	// The commit that it takes back, and the one that it goes back to.
+	Of string `json:"of"`
+	To string `json:"to"`
+	// The pull request.
+	Pull int          `json:"pull"`
+	URL  string       `json:"url,omitempty"`
+	At   *metav1.Time `json:"at,omitempty"`
+	// Files in conflict: people must mend them in the pull request's branch.
+	Conflicts int `json:"conflicts,omitempty"`
+}
+
 // AppHandled echoes requests that were carried out, by their tokens.
 type AppHandled struct {
 	Sync     string `json:"sync,omitempty"`
 	Adopt    string `json:"adopt,omitempty"`
 	GiveBack string `json:"giveBack,omitempty"`
+	// The Hold that has come to its end because the branch rendered the same: "<at> until <until>".
+	Hold string `json:"hold,omitempty"`
 }
 
 // Blocking names an object and what it says.

@@ -43,6 +43,25 @@ type Settings struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=400
 	After []string `json:"after,omitempty"`
+	// What the agent does about a commit at which the app fails. Default: nothing.
+	OnFailure *OnFailure `json:"onFailure,omitempty"`
+}
+
+// The words of OnFailure.Revert.
+const (
+	RevertByPull = "pr"
+	RevertNone   = "none"
+)
+
+// OnFailure says what is done about a commit at which an app fails.
+type OnFailure struct {
+	// pr: a pull request that takes back what the commit changed for this app is opened. none: nothing.
+	// +kubebuilder:validation:XValidation:rule="self == 'pr' || self == 'none'",message="onFailure.revert must be pr or none"
+	// +kubebuilder:validation:MaxLength=16
+	Revert string `json:"revert,omitempty"`
+	// How long after it was applied a failure counts as the commit's, also after it was healthy in between. Default 10m.
+	// +kubebuilder:validation:MaxLength=32
+	Within string `json:"within,omitempty"`
 }
 
 // Wait says how long no progress of health is borne.

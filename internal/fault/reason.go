@@ -54,15 +54,20 @@ const (
 	Drifted        Reason = "Drifted"
 	Fight          Reason = "Fight"
 
+	// revert
+	NothingToRevert Reason = "NothingToRevert"
+	NotReverted     Reason = "NotReverted"
+
 	// forge
 	ForgeFailed Reason = "ForgeFailed"
 
 	// agent
-	Paused      Reason = "Paused"
-	Held        Reason = "Held"
-	ReadOnly    Reason = "ReadOnly"
-	Unreachable Reason = "Unreachable"
-	Stale       Reason = "Stale"
+	Paused         Reason = "Paused"
+	Held           Reason = "Held"
+	HoldUnreadable Reason = "HoldUnreadable"
+	ReadOnly       Reason = "ReadOnly"
+	Unreachable    Reason = "Unreachable"
+	Stale          Reason = "Stale"
 )
 
 // Reasons of the conditions that are not faults: work under way, and the good end.

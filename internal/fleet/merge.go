@@ -29,7 +29,15 @@ func Merge(base, over v1alpha1.Settings) v1alpha1.Settings {
 	out.Kustomize = mergeKustomize(base.Kustomize, over.Kustomize)
 	out.Replace = pickList(base.Replace, over.Replace)
 	out.After = pickList(base.After, over.After)
+	out.OnFailure = mergeOnFailure(base.OnFailure, over.OnFailure)
 	return out
+}
+
+func mergeOnFailure(base, over *v1alpha1.OnFailure) *v1alpha1.OnFailure {
+	if base == nil || over == nil {
+		return pick(base, over)
+	}
+	return &v1alpha1.OnFailure{Revert: pickText(base.Revert, over.Revert), Within: pickText(base.Within, over.Within)}
 }
 
 func mergeWait(base, over *v1alpha1.Wait) *v1alpha1.Wait {

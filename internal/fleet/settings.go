@@ -205,10 +205,25 @@ func checkSettings(s v1alpha1.Settings, path string) []finding {
 			found = append(found, invalid(at(fmt.Sprintf("after[%d]", i)), fmt.Sprintf("is %q, which is not the address of an app", clip(name)), "write app, app/env or app/env@cluster"))
 		}
 	}
+	found = append(found, checkOnFailure(s.OnFailure, at("onFailure"))...)
 	found = append(found, checkKustomize(s.Kustomize, at("kustomize"))...)
 	found = append(found, checkIgnore(s.Ignore, at("ignore"))...)
 	found = append(found, checkHealth(s.Health, at("health"))...)
 	return append(found, checkReplace(s.Replace, at("replace"))...)
+}
+
+func checkOnFailure(o *v1alpha1.OnFailure, path string) []finding {
+	if o == nil {
+		return nil
+	}
+	var found []finding
+	if o.Revert != "" && o.Revert != v1alpha1.RevertByPull && o.Revert != v1alpha1.RevertNone {
+		found = append(found, oneOf(path+".revert", o.Revert, v1alpha1.RevertByPull, v1alpha1.RevertNone))
+	}
+	if d, err := time.ParseDuration(o.Within); o.Within != "" && (err != nil || d < time.Minute || d > 24*time.Hour) {
+		found = append(found, invalid(path+".within", fmt.Sprintf("is %q, which is not a duration of 1m to 24h", clip(o.Within)), "write for example 10m"))
+	}
+	return found
 }
 
 func checkIgnore(rules []v1alpha1.IgnoreRule, path string) []finding {

@@ -22,7 +22,7 @@ func TestRefusedSettings(t *testing.T) {
 	}{
 		{reason: "an unknown field names the nearest known one", text: "heal: true\nheel: false", fault: fault.InvalidSettings, at: "2:1", says: "heel is not a field", next: "did you mean heal?"},
 		{reason: "case counts", text: "Helm: {}", fault: fault.InvalidSettings, at: "1:1", says: "Helm is not a field", next: "did you mean helm?"},
-		{reason: "far from any field: all are named", text: "annotations: {}", fault: fault.InvalidSettings, at: "1:1", says: "annotations is not a field", next: "the fields here are after, heal, health, helm, ignore, kustomize, namespace, plain, prune, render, replace, skip, sync, wait"},
+		{reason: "far from any field: all are named", text: "annotations: {}", fault: fault.InvalidSettings, at: "1:1", says: "annotations is not a field", next: "the fields here are after, heal, health, helm, ignore, kustomize, namespace, onFailure, plain, prune, render, replace, skip, sync, wait"},
 		{reason: "inside a list", text: "ignore:\n  - kind: A\n    feild: x\n    why: y", fault: fault.InvalidSettings, at: "3:5", says: "ignore[0].feild is not a field", next: "did you mean field?"},
 		{reason: "the root file's fields belong at the root", text: "environments: []", fault: fault.InvalidSettings, at: "1:1", says: "environments is not a field", next: "it belongs in the plumb.yaml at the root of the repository"},
 		{reason: "an app's fields stand under defaults at the root", root: true, text: "heal: false", fault: fault.InvalidSettings, at: "1:1", says: "heal is not a field", next: "at the root of the repository it stands under defaults: defaults.heal"},
@@ -49,6 +49,8 @@ func TestRefusedSettings(t *testing.T) {
 		{reason: "a word that is none of the allowed", text: "sync: manuel", fault: fault.InvalidSettings, at: "1:1", says: `sync is "manuel", but must be auto or manual`, next: "did you mean manual?"},
 		{reason: "a render that does not exist", text: "render: jsonnet", fault: fault.InvalidSettings, at: "1:1", says: `render is "jsonnet", but must be helm, kustomize or plain`},
 		{reason: "a duration that is none", text: "wait:\n  timeout: 10", fault: fault.InvalidSettings, at: "2:12", says: "wait.timeout must be a text, not the number 10"},
+		{reason: "a revert that is none", text: "onFailure: {revert: yes-please}", fault: fault.InvalidSettings, at: "1:13", says: `onFailure.revert is "yes-please", but must be pr or none`},
+		{reason: "a window that is too long", text: "onFailure: {revert: pr, within: 48h}", fault: fault.InvalidSettings, at: "1:25", says: `onFailure.within is "48h", which is not a duration of 1m to 24h`},
 		{reason: "a duration without unit", text: "wait:\n  timeout: \"10\"", fault: fault.InvalidSettings, at: "2:3", says: `wait.timeout is "10", which is not a duration`},
 		{reason: "ignore without why", text: "ignore:\n- {kind: A, field: b}", fault: fault.InvalidSettings, at: "2:3", says: "ignore[0] needs a why"},
 		{reason: "ignore without kind", text: "ignore:\n- {field: b, why: c}", fault: fault.InvalidSettings, at: "2:3", says: "ignore[0] needs a kind"},

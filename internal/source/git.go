@@ -43,6 +43,7 @@ type run struct {
 	memory    uint64        // bytes of private memory; 0: maxGitMemory
 	trace     string        // file that git writes its packets to; "": none
 	settings  []setting     // besides those of every run
+	env       []string      // likewise, variables
 	network   bool          // give it the credential and the CA bundle
 	merges    mergeUse      // whether it sees the objects of merges
 	promises  bool          // tell it that the server has the blobs that a filtered copy lacks; a git that does not know stops at none
@@ -160,7 +161,7 @@ func (r repo) command(ctx context.Context, do run) (cmd *exec.Cmd, release func(
 		}
 		settings = append(settings, more...)
 	}
-	cmd.Env = append(r.environment(settings), do.merges.environment(r)...)
+	cmd.Env = append(append(r.environment(settings), do.merges.environment(r)...), do.env...)
 	if do.trace != "" {
 		cmd.Env = append(cmd.Env, "GIT_TRACE_PACKET="+do.trace)
 	}
