@@ -392,3 +392,80 @@ func TestGiteaIsToldOnceAndNotByAReadOnlyAgent(t *testing.T) {
 		t.Errorf("one commit came, and %d statuses were written", n)
 	}
 }
+
+// proposedRevert waits for the pull request that reverts an app's change.
+func (s *scenario) proposedRevert(g *gitea, app string) (pull map[string]any, path string) {
+	s.Helper()
+	s.until(app, func(a appStatus) error {
+		if a.Revert == nil || a.Revert.Pull == 0 {
+			return errNotYet("%s, and no revert is proposed", a)
+		}
+		return nil
+	})
+	number := statusOf(s.live("App/" + system + "/" + app)).Revert.Pull
+	path = fmt.Sprintf("/repos/acme/%s/pulls/%d", s.name, number)
+	return g.must(s.T, http.MethodGet, path, nil), path
+}
+
+// openPulls counts the pull requests that are open.
+func (s *scenario) openPulls(g *gitea) int {
+	s.Helper()
+	data, err := g.ask(http.MethodGet, "/repos/acme/"+s.name+"/pulls?state=open", nil)
+	var open []any
+	if err == nil {
+		err = json.Unmarshal(data, &open)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	return len(open)
+}
+
+// An app that fails at a commit, and asks for it, gets a pull request that takes back what the commit changed for it and for
+// nobody else, once, also if the agent starts anew. Its merge brings the app back; it is not reverted itself.
+func TestGiteaRevertIsProposed(t *testing.T) {
+	t.Parallel()
+	g := forgeOf(t)
+	s := newForgeScenario(t, shared(t), g, "proposed")
+	const web, other = "apps/proposed-a/web.yaml", "apps/proposed-b/b.yaml"
+	good := s.commitQuietly("good", files{
+		web: deployment("web", 1, "registry.example/web:1"), other: configMap("b", "a", "1"), "apps/proposed-a/plumb.yaml": "onFailure: {revert: pr}\n",
+	})
+	s.makeRepo()
+	s.ok("proposed-a", good)
+	bad := s.merged(g, "broken", files{web: failing("web", "image-pull"), other: configMap("b", "a", "2")})
+	s.ok("proposed-b", bad)
+	pull, path := s.proposedRevert(g, "proposed-a")
+	if head := pull["head"].(map[string]any)["ref"]; head != "plumb/revert/proposed-a-"+bad[:7] {
+		t.Errorf("the branch is %v", head)
+	}
+	s.says(pull["title"].(string), "Revert of proposed-a", bad[:7], good[:7])
+	s.says(pull["body"].(string), "Deployment web", "ImagePull", web)
+	s.says(fmt.Sprint(pull["labels"]), "plumb-revert")
+	if err := eventually(limit, func() error { // what it would do in the cluster is said there as of every pull request
+		comments, err := g.ask(http.MethodGet, strings.Replace(path, "/pulls/", "/issues/", 1)+"/comments", nil)
+		if err == nil && !strings.Contains(string(comments), "registry.example/web:1") {
+			err = fmt.Errorf("the comments are %s", comments)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	changed, err := g.ask(http.MethodGet, path+"/files", nil)
+	if err != nil || strings.Contains(string(changed), other) {
+		t.Errorf("it changes another app: %s, %v", changed, err)
+	}
+	if err := eventually(limit, func() error {
+		_, err := g.ask(http.MethodPost, path+"/merge", map[string]any{"Do": "merge"})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	merge := g.must(t, http.MethodGet, path, nil)["merge_commit_sha"].(string)
+	s.ok("proposed-a", merge)
+	s.has("Deployment/proposed-a/web", "spec.template.spec.containers.0.image", "registry.example/web:1")
+	s.has("ConfigMap/proposed-b/b", "data.a", "2")
+	if n := s.openPulls(g); n != 0 {
+		t.Errorf("%d pull requests are open", n)
+	}
+}

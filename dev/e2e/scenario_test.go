@@ -309,7 +309,11 @@ type appStatus struct {
 		Count int
 		Steps []struct{ Action, Object, Why string }
 	}
-	Handled    struct{ Sync string }
+	Handled struct{ Sync string }
+	Revert  *struct {
+		Of, To string
+		Pull   int
+	}
 	Warnings   []string
 	Conditions []metav1.Condition
 }

@@ -91,6 +91,7 @@ type Agent struct {
 	herald     *herald.Herald
 	reviewer   *review.Reviewer // nil of a read-only agent
 	forges     dial.Forges
+	proposals  proposals
 	born       time.Time // when it began to act: a standby waits before that
 	workers    sync.WaitGroup
 	end        context.CancelFunc // ends life
@@ -151,6 +152,7 @@ func newAgent(options Options) (*Agent, error) {
 		single:       make(chan struct{}, 2), // one that is served, and one that is on its way
 		queue:        workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
 		claims:       newClaims(),
+		proposals:    newProposals(),
 		order:        newOrder(),
 		namespaces:   map[string]time.Time{},
 		accounts:     map[string]time.Time{},
@@ -251,6 +253,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 	if ag.reviewer != nil {
 		ag.workers.Go(func() { ag.reviewer.Run(ctx) })
 	}
+	ag.workers.Go(func() { ag.proposeAll(ctx) })
 	ag.startRepositories()
 	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readonly", ag.options.ReadOnly)
 	return nil

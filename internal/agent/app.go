@@ -68,6 +68,9 @@ type app struct {
 	ended    bool               // its objects went before it
 	sources  map[string]sourced // spec.sources as they were read last
 
+	proposing *proposal                // the revert that is to be proposed, or was
+	reverted  *v1alpha1.ProposedRevert // that was, and is not in the status yet
+
 	gathering sync.Mutex // one at a time; guards the two below
 	needsOf   string     // hash of the folder that needed was read from
 	needed    []need
@@ -112,6 +115,7 @@ type app struct {
 	adoptNote string // why a request is not carried out
 	settings  string // as they were taken up, JSON
 
+	hold   hold
 	course course
 	ends   ends
 	swept  time.Time // when its Secrets were looked at last, where they are not watched

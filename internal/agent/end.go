@@ -71,7 +71,7 @@ func (t *turn) end(ctx context.Context) {
 	case t.agent.options.ReadOnly:
 		t.readOnly = true
 		t.ending = "deleted, and its objects stay until an agent that is not read-only takes them away"
-	case t.paused():
+	case t.inForce() != nil:
 		t.ending = fmt.Sprintf("deleted, and its objects stay while it is paused by %s: %q", t.object.Spec.Pause.By, t.object.Spec.Pause.Reason)
 	case len(t.app.faults) > 0 && time.Now().Before(t.app.retryAt):
 		return

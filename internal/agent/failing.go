@@ -110,7 +110,7 @@ func (t *turn) cannotTell() {
 	if t.app.recorded != nil {
 		f.reads = append(slices.Clone(f.reads), t.app.recorded.Manifest.Reads...)
 	}
-	if t.agent.claims.fails(key, t.offer.commit, t.kept(), f) {
+	if t.agent.claims.fails(key, t.head.commit, t.kept(), f) {
 		t.agent.wakeWaiting(key)
 	}
 }

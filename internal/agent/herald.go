@@ -20,7 +20,7 @@ import (
 func (t *turn) announce() {
 	a := t.app
 	maker := types.NamespacedName{Namespace: t.object.Namespace, Name: makerOf(t.object)}
-	if t.agent.options.ReadOnly || len(a.status.History) == 0 || !a.reported || !t.agent.hasForge(maker) {
+	if t.hold != nil || t.agent.options.ReadOnly || len(a.status.History) == 0 || !a.reported || !t.agent.hasForge(maker) {
 		return
 	}
 	row := a.status.History[0]

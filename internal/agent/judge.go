@@ -81,8 +81,12 @@ func (t *turn) facts(ctx context.Context, now time.Time) state.Facts {
 		ReadOnly: t.readOnly, After: t.after, AfterSince: a.awaitingSince, Ending: t.ending,
 		Transient: a.broken != nil && t.fault == a.broken,
 	}
-	if t.paused() {
-		f.Pause = t.object.Spec.Pause
+	switch p := t.inForce(); {
+	case p == nil:
+	case t.hold != nil:
+		f.Hold, f.Newest = p, a.hold.newest
+	case p.At == "":
+		f.Pause = p
 	}
 	if t.offer == nil {
 		return f
@@ -266,7 +270,9 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	if s.Sources = a.status.Sources; a.used != nil && t.complete(f) && a.planned != nil && a.planned.Settled() {
 		s.Sources = a.used // while something is held, what it is held against stays
 	}
-	s.Handled = v1alpha1.AppHandled{Sync: a.synced, Adopt: a.adopted, GiveBack: a.returned}
+	s.Handled = v1alpha1.AppHandled{Sync: a.synced, Adopt: a.adopted, GiveBack: a.returned, Hold: a.hold.over}
+	s.Held = t.heldBack()
+	s.Revert = a.lastRevert()
 	s.Inventory = nil
 	for _, n := range slices.Sorted(maps.Keys(a.layout.written)) {
 		s.Inventory = append(s.Inventory, inventoryName(t.object.Name, n))

@@ -162,7 +162,7 @@ func nodeOf(o *v1alpha1.App) fleet.Node {
 // can be. Once let through, a commit is not stopped again: its retries do not wait.
 func (t *turn) awaits() bool {
 	a := t.app
-	if a.target == a.status.Revision || a.through == a.target {
+	if a.target == a.status.Revision || a.through == a.target || t.hold != nil {
 		return false
 	}
 	if t.cycle != nil {

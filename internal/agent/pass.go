@@ -25,7 +25,9 @@ type turn struct {
 	agent  *Agent
 	app    *app
 	object *v1alpha1.App
-	offer  *offer
+	offer  *offer          // what is to be applied
+	head   *offer          // the newest commit; another than offer only in a Hold
+	hold   *v1alpha1.Pause // in force
 	newest <-chan struct{}
 	place  *place
 	client *cluster.Client
@@ -68,7 +70,7 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	if o == nil {
 		return
 	}
-	t := &turn{agent: ag, app: a, object: o, offer: of, newest: newest, log: ag.log.With("app", key.String()), place: ag.precedence.enter()}
+	t := &turn{agent: ag, app: a, object: o, offer: of, head: of, newest: newest, log: ag.log.With("app", key.String()), place: ag.precedence.enter()}
 	defer t.place.leave()
 	t.begin()
 	if o.DeletionTimestamp != nil {
@@ -84,6 +86,10 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	case t.giveBackAsked != "":
 		t.giveBack(ctx)
 	case t.prepare(ctx):
+		if t.lookBeyondHold(ctx) {
+			ag.queue.Add(key)
+			return
+		}
 		t.act(ctx)
 	}
 	if t.asked {
@@ -95,6 +101,7 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	t.tellDependents()
 	t.record(ctx)
 	t.announce()
+	t.proposeRevert(ctx)
 	t.retire(ctx)
 	if pause := time.Until(a.retryAt); pause > 0 {
 		ag.queue.AddAfter(key, pause+time.Millisecond) // an earlier wake-up has taken the place of the one that was asked for
@@ -124,6 +131,7 @@ func (t *turn) begin() {
 		a.begun = true
 		a.status = *t.object.Status.DeepCopy()
 		a.synced, a.adopted, a.returned = a.status.Handled.Sync, a.status.Handled.Adopt, a.status.Handled.GiveBack
+		a.hold.over = a.status.Handled.Hold
 		a.book.isNew = len(a.status.History) == 0
 		a.target, a.changedBy = a.status.Target, a.status.ChangedBy
 		a.inventory, a.layout = t.agent.takeInventory(t.object)
@@ -148,6 +156,11 @@ func (t *turn) prepare(ctx context.Context) bool {
 	t.unread = a.sourceFault
 	a.mu.Unlock()
 	t.fault = t.unread
+	if err := t.takeHold(ctx); err != nil {
+		t.fault = fault.Of(err, fault.HoldUnreadable)
+		t.cannotTell()
+		return false
+	}
 	if t.offer.fault != nil {
 		t.fault = t.offer.fault
 		t.cannotTell()
@@ -255,7 +268,7 @@ func (t *turn) act(ctx context.Context) {
 // claim tells the other apps what this one wants of the offered commit, before anything may stop it: nobody must wait for
 // the word of an app that is quiet, paused or fails.
 func (t *turn) claim(ctx context.Context) {
-	c, key, commit := t.agent.claims, t.app.key, t.offer.commit
+	c, key, commit := t.agent.claims, t.app.key, t.head.commit
 	switch {
 	case c.decided(key, commit):
 	case t.app.wishes != nil && c.still(key, commit):
@@ -269,7 +282,7 @@ func (t *turn) claim(ctx context.Context) {
 
 // decide notes what the app wants of the offered commit, and wakes those who waited for that.
 func (t *turn) decide(ids map[object.ID]bool) {
-	if t.agent.claims.decide(t.app.key, t.offer.commit, ids) {
+	if t.agent.claims.decide(t.app.key, t.head.commit, ids) {
 		t.agent.wakeWaiting(t.app.key)
 	}
 }
@@ -280,21 +293,8 @@ func (t *turn) fail(f *fault.Fault) {
 	t.later()
 }
 
-func (t *turn) paused() bool {
-	p := t.object.Spec.Pause
-	if p == nil {
-		return false
-	}
-	if p.Until != nil && !time.Now().Before(p.Until.Time) {
-		return false
-	}
-	if p.Until != nil {
-		t.agent.queue.AddAfter(t.app.key, time.Until(p.Until.Time))
-	}
-	return true
-}
-
-func (t *turn) manual() bool { return t.offer.placement.Settings.Sync == "manual" }
+// manual tells whether a person must say when a commit is applied. Who holds the app at a commit has said so.
+func (t *turn) manual() bool { return t.hold == nil && t.offer.placement.Settings.Sync == "manual" }
 
 func (t *turn) heals() bool {
 	heal := t.offer.placement.Settings.Heal
@@ -579,10 +579,10 @@ func (t *turn) manager() string { return object.Manager(t.object.Namespace, t.ob
 // settle tells the Repo that its app has decided on the offered commit, once the app's own status names it: whoever waits
 // for a commit looks at the Repo first, then at the apps that the commit changed.
 func (t *turn) settle() {
-	if t.app.told != t.app.target || !t.app.settle(t.offer) {
+	if t.app.told != t.app.target || !t.app.settle(t.head) {
 		return
 	}
-	t.agent.decided(t.offer.repo, t.app.key)
+	t.agent.decided(t.head.repo, t.app.key)
 }
 
 func idSet(ids []object.ID) map[object.ID]bool {

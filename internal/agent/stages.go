@@ -78,6 +78,9 @@ func (t *turn) unchanged(ctx context.Context) error {
 	switch {
 	case a.target == "":
 		a.target = t.offer.commit
+	case t.hold == nil && a.status.Held != nil:
+		t.changes(ctx, a.recorded) // the branch has undone what the Hold kept away: those commits are told
+		a.wishes = nil             // and gone through, though nothing may differ
 	case a.broken != nil && a.status.Revision != "":
 		a.target = a.status.Revision // nobody could tell what the commits brought; now it shows
 		t.changes(ctx, a.recorded)
@@ -360,7 +363,7 @@ func (t *turn) policy(ctx context.Context) plan.Policy {
 func (t *turn) consents(ctx context.Context, p *plan.Policy, base string) {
 	limit := 1
 	if base != "" {
-		descendant, err := t.offer.mirror.IsAncestor(ctx, base, t.offer.commit)
+		descendant, err := t.descends(ctx, base)
 		if err != nil {
 			t.log.Warn("the ancestry cannot be told; deletions are held", "revision", base, "error", err)
 		}

@@ -130,6 +130,7 @@ func verbs(env Env) []*cobra.Command {
 		newWaitCommand(env),
 		newPauseCommand(env),
 		newResumeCommand(env),
+		newRollbackCommand(env),
 		newImportCommand(env),
 		newUpCommand(env),
 		newInstallCommand(env),

@@ -29,7 +29,7 @@ type fakeAPI struct {
 	agent    http.Handler // what the agent itself answers below /agent
 }
 
-var plurals = map[string]string{"App": "apps", "Repo": "repos", "Inventory": "inventories", "Entry": "entries"}
+var plurals = map[string]string{"App": "apps", "Repo": "repos", "Inventory": "inventories", "Entry": "entries", "Cluster": "clusters"}
 
 func newFakeAPI() *fakeAPI {
 	return &fakeAPI{objects: map[string]map[string]any{}, watchers: map[chan map[string]any]string{}, forbid: map[string]bool{}}
@@ -121,7 +121,7 @@ func (f *fakeAPI) serve(w http.ResponseWriter, r *http.Request, resource, namesp
 			user = "lena@acme.io"
 		}
 		reply(w, 201, map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "status": map[string]any{"userInfo": map[string]any{"username": user}}})
-	case resource != "apps" && resource != "repos" && resource != "inventories" && resource != "entries":
+	case resource != "apps" && resource != "repos" && resource != "inventories" && resource != "entries" && resource != "clusters":
 		status(w, 404, "NotFound", "the server could not find the requested resource")
 	case r.Method == http.MethodPatch:
 		f.patch(w, r, resource+"/"+namespace+"/"+name)
@@ -155,7 +155,7 @@ func (f *fakeAPI) list(w http.ResponseWriter, resource, namespace, selector stri
 			items = append(items, f.objects[key])
 		}
 	}
-	kind := map[string]string{"apps": "AppList", "repos": "RepoList", "inventories": "InventoryList", "entries": "EntryList"}[resource]
+	kind := map[string]string{"apps": "AppList", "repos": "RepoList", "inventories": "InventoryList", "entries": "EntryList", "clusters": "ClusterList"}[resource]
 	reply(w, 200, map[string]any{"apiVersion": "plumb.dev/v1alpha1", "kind": kind, "metadata": map[string]any{"resourceVersion": strconv.Itoa(f.version)}, "items": items})
 }
 

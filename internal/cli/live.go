@@ -89,8 +89,19 @@ func runLiveDiff(ctx context.Context, env Env, out screen, o liveOptions, what s
 	if err != nil {
 		return err
 	}
+	answer, err := l.answer(ctx, candidates, wanted, what != "")
+	if err != nil {
+		return err
+	}
+	answer.From, answer.To = from, "the working tree"
+	return out.comparison(o.diffOptions, l.head, answer)
+}
+
+// answer renders all candidates and compares those that are wanted and differ; with always also those that do not.
+func (l *live) answer(ctx context.Context, candidates []*candidate, wanted func(*candidate) bool, always bool) (report.Comparison, error) {
+	answer := report.Comparison{Where: l.kube.config.Host, All: l.options.all}
 	if name := l.besides.undeclared(objectsOf(candidates)); name != "" {
-		return usagef("declare it in spec.sources of the App", "no app of this repository has a source %s", name)
+		return answer, usagef("declare it in spec.sources of the App", "no app of this repository has a source %s", name)
 	}
 	group, rendering := errgroup.WithContext(ctx)
 	group.SetLimit(2) // the renderer has two children
@@ -98,16 +109,15 @@ func runLiveDiff(ctx context.Context, env Env, out screen, o liveOptions, what s
 		group.Go(func() error { return l.render(rendering, c) })
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return answer, err
 	}
-	answer := report.Comparison{From: from, To: "the working tree", Where: l.kube.config.Host, All: o.all}
 	var chosen []*candidate
 	for _, c := range candidates {
 		if !wanted(c) {
 			continue
 		}
 		answer.Compared++
-		if c.rendered && (c.differs || what != "") {
+		if c.rendered && (c.differs || always) {
 			chosen = append(chosen, c)
 		} else if line := elsewise(c); line != "" {
 			answer.NotYours = append(answer.NotYours, line)
@@ -120,13 +130,14 @@ func runLiveDiff(ctx context.Context, env Env, out screen, o liveOptions, what s
 		answer.NotYours = []string{"how the other apps are is not known: " + silent}
 	}
 	if answer.Compared == 0 {
-		return fault.New(fault.PathNotFound, "no app of this repository is meant").WithNext("plumb apps --explain shows how each folder is read")
+		return answer, fault.New(fault.PathNotFound, "no app of this repository is meant").WithNext("plumb apps --explain shows how each folder is read")
 	}
-	if answer.Apps, err = l.compare(ctx, candidates, chosen); err != nil {
-		return err
+	apps, err := l.compare(ctx, candidates, chosen)
+	if err != nil {
+		return answer, err
 	}
-	answer.Findings = l.judge(ctx, candidates, chosen, env.Now())
-	return out.comparison(o.diffOptions, l.head, answer)
+	answer.Apps, answer.Findings = apps, l.judge(ctx, candidates, chosen, l.fleet.Now)
+	return answer, nil
 }
 
 // judge asks the policies of the bases, each about the apps that it is the base of.

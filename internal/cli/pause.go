@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,11 +12,14 @@ import (
 )
 
 const pauseHelp = `Stop applying and healing an app until plumb resume, or until the given time. Everybody sees who paused it, and why.
-A pause does not change what runs, and commits are not lost: the newest one is applied when the pause ends.`
+A pause does not change what runs, and commits are not lost: the newest one is applied when the pause ends.
+
+With --at it is a Hold: that commit is applied and kept true instead, until the given time, or until the branch renders the
+same again. Of the commits that the app went through the first seven digits will do; of others give all of them.`
 
 type pauseOptions struct {
 	kubeFlags
-	reason, until string
+	reason, until, at string
 }
 
 func newPauseCommand(env Env) *cobra.Command {
@@ -33,6 +37,7 @@ func newPauseCommand(env Env) *cobra.Command {
 	o.add(cmd.Flags())
 	cmd.Flags().StringVar(&o.reason, "reason", "", "why; required, everybody sees it")
 	cmd.Flags().StringVar(&o.until, "until", "", "when it ends by itself: a duration (2h, 3d) or a time (2026-11-30T08:00:00Z)")
+	cmd.Flags().StringVar(&o.at, "at", "", "hold the app at this commit: it is applied and kept true; needs --until")
 	cmd.ValidArgsFunction = completeNames(env, &o.kubeFlags)
 	return cmd
 }
@@ -61,6 +66,9 @@ func runPause(ctx context.Context, env Env, out screen, o pauseOptions, name str
 	if err != nil {
 		return err
 	}
+	if o.at != "" && until.IsZero() {
+		return usagef("add --until 2h, or a time", "a Hold needs an end")
+	}
 	k, targets, err := o.find(ctx, env, name)
 	if err != nil {
 		return err
@@ -69,21 +77,55 @@ func runPause(ctx context.Context, env Env, out screen, o pauseOptions, name str
 	if err != nil {
 		return err
 	}
-	pause := map[string]any{"reason": o.reason, "by": me, "until": nil}
-	if !until.IsZero() {
-		pause["until"] = until.UTC().Format(time.RFC3339)
-	}
 	for _, t := range targets {
+		pause := pausePatch(o.reason, me, until)
+		if o.at != "" {
+			if pause["at"], err = commitOf(t, o.at); err != nil {
+				return err
+			}
+		}
 		if err := k.patchApp(ctx, t.App, map[string]any{"spec": map[string]any{"pause": pause}}); err != nil {
 			return err
 		}
-		line := fmt.Sprintf("%s is paused by %s: %s", t.Address(), report.Clean(me), report.Clean(o.reason))
+		word := "paused"
+		if at, held := pause["at"].(string); held {
+			word = fmt.Sprintf("held at %.7s", at)
+		}
+		line := fmt.Sprintf("%s is %s by %s: %s", t.Address(), word, report.Clean(me), report.Clean(o.reason))
 		if !until.IsZero() {
 			line += ", until " + report.Clock(until, env.Now())
 		}
 		out.lines([]string{line + "   (plumb resume " + t.Address() + ")"})
 	}
 	return nil
+}
+
+// pausePatch is the merge patch of spec.pause, which takes the place of what was there.
+func pausePatch(reason, by string, until time.Time) map[string]any {
+	pause := map[string]any{"reason": reason, "by": by, "until": nil, "at": nil}
+	if !until.IsZero() {
+		pause["until"] = until.UTC().Format(time.RFC3339)
+	}
+	return pause
+}
+
+// fullCommit is the id of a commit in full.
+var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
+// commitOf gives the full id of a commit: of one that the app went through it may be shortened.
+func commitOf(t report.Target, given string) (string, error) {
+	if fullCommit.MatchString(given) {
+		return given, nil
+	}
+	st := t.App.Status
+	ids := append([]string{st.Revision, st.Target}, st.ChangedBy...)
+	for _, row := range st.History {
+		ids = append(ids, row.Revision)
+	}
+	if len(given) < 7 {
+		return "", usagef("plumb history "+t.Address()+" lists them", "%q names no commit: give at least seven digits", given)
+	}
+	return expandAmong(given, ids)
 }
 
 func runResume(ctx context.Context, env Env, out screen, flags *kubeFlags, name string) error {

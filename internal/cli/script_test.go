@@ -47,6 +47,7 @@ func TestMain(m *testing.M) {
 //	serve-charts      start a chart repository ($CHARTS) and a registry ($REGISTRY)
 //	publish NAME VERSION FILE  a chart with that template, in both
 //	expand FILE…      put variables of the script into files
+//	keep NAME         make what the last command printed a variable
 //	until FILE TEXT   wait until the file holds the text
 //	end NAME CODE     interrupt what was started; it must exit with CODE
 func TestScript(t *testing.T) {
@@ -58,7 +59,7 @@ func TestScript(t *testing.T) {
 			"put": cmdPut, "lease": cmdLease, "forbid": cmdForbid, "echo-sync": cmdEcho, "object": cmdObject,
 			"requests": cmdRequests, "ancestor": cmdAncestor, "exit": cmdExit,
 			"start": cmdStart, "until": cmdUntil, "end": cmdEnd,
-			"serve-charts": cmdServeCharts, "publish": cmdPublish, "expand": cmdExpand,
+			"serve-charts": cmdServeCharts, "publish": cmdPublish, "expand": cmdExpand, "keep": cmdKeep,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
@@ -128,6 +129,10 @@ func cmdObject(ts *testscript.TestScript, _ bool, args []string) {
 	data, err := json.MarshalIndent(api.objects[args[0]], "", " ")
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%s\n", data)
+}
+
+func cmdKeep(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 }
 
 func cmdRequests(ts *testscript.TestScript, _ bool, _ []string) {

@@ -295,7 +295,18 @@ func (w *waiting) touched(ctx context.Context, repo v1alpha1.Repo, t report.Targ
 			return later, err
 		}
 	}
-	return false, nil
+	return w.keptAway(ctx, repo, t.App.Status.Held)
+}
+
+// keptAway tells whether a Hold keeps the commit, or a later one that changed the app's inputs, from being applied.
+func (w *waiting) keptAway(ctx context.Context, repo v1alpha1.Repo, held *v1alpha1.Held) (bool, error) {
+	if held == nil || held.Newest == "" {
+		return false, nil
+	}
+	if before, err := w.ancestry.is(ctx, repo, w.commit, held.At); before || err != nil {
+		return false, err
+	}
+	return w.ancestry.is(ctx, repo, w.commit, held.Newest)
 }
 
 // seeApp waits for ok, and for the commit to be decided if one was named.

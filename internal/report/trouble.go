@@ -12,6 +12,7 @@ import (
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/state"
 )
 
 // Trouble is one thing that is not as it should be: who, what, and the command that goes on from here.
@@ -128,8 +129,11 @@ func troubleOfTarget(t Target, now time.Time) Trouble {
 			out.Text = driftText(status.Drift[0])
 		}
 	case v1alpha1.StatePaused:
-		if p := t.App.Spec.Pause; p != nil {
+		if p := t.pause(now); p != nil {
 			out.Text, out.Next = pauseText(p, now), "plumb resume "+t.Address()
+			if p.At != "" {
+				out.Text = "held at " + short(p.At) + ", " + out.Text
+			}
 		}
 	case v1alpha1.StateWaiting:
 		if t.Reason() != fault.WaitingForApp { // whose sentence says more
@@ -174,10 +178,15 @@ func driftText(d v1alpha1.Drift) string {
 	return Clean(text)
 }
 
-// pauseText gives `"black friday" by lena, 2d left`.
+// pause gives the pause or Hold that is in force.
+func (t Target) pause(now time.Time) *v1alpha1.Pause {
+	return state.InForce(t.App.Spec.Pause, t.App.Status.Handled.Hold, now)
+}
+
+// pauseText gives `"black friday" by lena, 2d left`; without a now nothing of the time that is left.
 func pauseText(p *v1alpha1.Pause, now time.Time) string {
 	text := fmt.Sprintf("%q by %s", Clean(p.Reason), Clean(p.By))
-	if until := timeOf(p.Until); !until.IsZero() {
+	if until := timeOf(p.Until); !until.IsZero() && !now.IsZero() {
 		text += ", " + Age(until.Sub(now)) + " left"
 	}
 	return text

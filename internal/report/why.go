@@ -18,7 +18,7 @@ func (s Style) Why(t Target, agent Agent, now time.Time) []string {
 	st := t.App.Status
 	w.headline(t, agent)
 	w.revisions(st)
-	w.pause(t.App.Spec.Pause)
+	w.pause(t)
 	w.blocking(st.Blocking)
 	w.waiting(st)
 	w.pending(st.Pending)
@@ -120,9 +120,20 @@ func nonZero(n int, word string) string {
 	return fmt.Sprintf(", %d %s", n, word)
 }
 
-func (w *whyPage) pause(p *v1alpha1.Pause) {
-	if p != nil {
+func (w *whyPage) pause(t Target) {
+	p := t.App.Spec.Pause
+	switch {
+	case p == nil:
+	case t.pause(w.now) == nil:
+		w.section("paused", pauseText(p, time.Time{})+"; that is over")
+	case p.At == "":
 		w.section("paused", pauseText(p, w.now))
+	default:
+		text := "at " + short(p.At) + ", " + pauseText(p, w.now)
+		if held := t.App.Status.Held; held != nil && held.Newest != "" {
+			text += "; " + short(held.Newest) + " is not applied meanwhile"
+		}
+		w.section("held", text+"; it ends by itself when the branch renders the same as "+short(p.At))
 	}
 }
 

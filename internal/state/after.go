@@ -67,8 +67,11 @@ func (p Peer) how() string {
 
 // Delivered tells whether all that Git has of the target is applied and healthy, by the facts and the status that was
 // judged by them. It is what the apps that come after this one wait for: ok, or with nothing open but deletions, which may
-// wait for the very apps that wait for this one; or paused with nothing missed.
+// wait for the very apps that wait for this one; or paused with nothing missed. Who is held misses something.
 func Delivered(f Facts, judged v1alpha1.AppStatus) bool {
+	if f.Hold != nil {
+		return false // what Git has is not what is applied
+	}
 	switch judged.State {
 	case v1alpha1.StateOK, v1alpha1.StateWaiting, v1alpha1.StatePaused:
 		return f.applied() && len(f.After) == 0

@@ -30,6 +30,9 @@ func judge(f Facts, before v1alpha1.AppStatus, now time.Time) judgement {
 	} {
 		if j, ok := rule(f, before, now); ok {
 			j.reason = cmp.Or(j.reason, fault.ApplyFailed) // a condition without a reason is refused by the API server
+			if f.Hold != nil && j.reason != fault.Held {
+				j.summary = limit(j.summary, summaryLimit/2) + "; " + f.heldText()
+			}
 			return j
 		}
 	}
@@ -333,18 +336,19 @@ func (f Facts) unsaid() (judgement, bool) {
 	return j, true
 }
 
-// paused: by plumb pause.
+// paused: by plumb pause, or held at a commit that is applied and healthy.
 func paused(f Facts, _ v1alpha1.AppStatus, _ time.Time) (judgement, bool) {
+	j := judgement{state: v1alpha1.StatePaused, reason: fault.Paused, next: "plumb resume ends it"}
+	if f.Hold != nil {
+		j.reason, j.summary = fault.Held, f.heldText()
+		j.next = "it ends when the branch renders the same again, or at its time; plumb resume ends it now"
+		return j, true
+	}
 	p := f.Pause
 	if p == nil {
 		return judgement{}, false
 	}
-	j := judgement{state: v1alpha1.StatePaused, reason: fault.Paused, next: "plumb resume ends it"}
 	j.summary = fmt.Sprintf("paused by %s: %q", p.By, p.Reason)
-	if p.At != "" {
-		j.reason = fault.Held
-		j.summary = fmt.Sprintf("held at %s by %s: %q", name(p.At), p.By, p.Reason)
-	}
 	if p.Until != nil {
 		j.summary += " until " + clock(p.Until.Time)
 	}

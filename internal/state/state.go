@@ -42,6 +42,8 @@ type Facts struct {
 	Fights map[object.ID]string // objects that somebody rewrites again and again, and who; "" if not known
 
 	Pause    *v1alpha1.Pause // in force; nil if the app is not paused
+	Hold     *v1alpha1.Pause // in force, with a commit: what is judged is that commit; never together with Pause
+	Newest   string          // the newest commit that changed the inputs, if the Hold keeps it from being applied
 	Manual   bool            // sync: manual, and nobody asked for what would be done
 	ReadOnly bool            // the agent is read-only, and something would be done
 	Pending  string          // what would be done, in a few words

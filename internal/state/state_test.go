@@ -57,6 +57,7 @@ func held(id object.ID, why string, reason plan.HoldReason) plan.Step {
 func TestJudge(t *testing.T) {
 	until := metav1.NewTime(time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC))
 	pause := &v1alpha1.Pause{Reason: "black friday", By: "lena@acme.io", Until: &until}
+	hold := &v1alpha1.Pause{Reason: "bad", By: "lena@acme.io", Until: &until, At: "9f31c2aaaaa"}
 	broken := fault.New(fault.RenderFailed, "the template has no end").At(fault.Place{File: "apps/web/Chart.yaml", Line: 3}).WithNext("close it")
 	for _, row := range []struct {
 		reason  string
@@ -155,6 +156,10 @@ func TestJudge(t *testing.T) {
 			v1alpha1.StatePaused, fault.Paused, `paused by lena@acme.io: "black friday" until Nov 30 08:00 UTC`, "Stalled"},
 		{"a new commit while paused stays paused", func(f *state.Facts) { f.Pause, f.Revision, f.Plan = pause, older, nil }, noon,
 			v1alpha1.StatePaused, fault.Paused, `paused by lena@acme.io: "black friday" until Nov 30 08:00 UTC; 9f31c2a is not applied`, "Stalled"},
+		{"held at a commit that is healthy", func(f *state.Facts) { f.Hold, f.Newest = hold, "0be4411aaaa" }, noon,
+			v1alpha1.StatePaused, fault.Held, `held at 9f31c2a by lena@acme.io: "bad" until Nov 30 08:00 UTC; 0be4411 is not applied`, "Stalled"},
+		{"held at a commit that is being applied", func(f *state.Facts) { f.Hold, f.Revision, f.Plan = hold, older, nil }, noon,
+			v1alpha1.StateRolling, fault.Applying, `9f31c2a is being applied; held at 9f31c2a by lena@acme.io: "bad" until Nov 30 08:00 UTC`, "Reconciling=Applying"},
 		{"drift while paused", func(f *state.Facts) { f.Pause, f.Shown = pause, map[object.ID]string{web: "paused"} }, noon,
 			v1alpha1.StateDrifted, fault.Drifted, "Deployment/web-dev/web differs from Git and is not corrected: paused", ""},
 		{"a cluster that is not heard from replaces all", func(f *state.Facts) { f.Fault, f.Lost = broken, "connection refused" }, noon,
