@@ -21,6 +21,9 @@ type Repo struct {
 	Status RepoStatus `json:"status,omitempty"`
 }
 
+// PolicyEnforce is the value of Repo.spec.policy that has policies stop deliveries.
+const PolicyEnforce = "enforce"
+
 // RepoList is a list of Repos.
 //
 // +kubebuilder:object:root=true
@@ -61,6 +64,11 @@ type RepoSpec struct {
 	// Chart repositories that need a credential, or that are not on the public network.
 	// +kubebuilder:validation:MaxItems=100
 	Charts []ChartAccess `json:"charts,omitempty"`
+	// "enforce": a commit whose objects a rule of level deny is against is not delivered (docs/reference/policy.md). Default: the
+	// policies of the repository are told where a change is reviewed, and do not stop a delivery.
+	// +kubebuilder:validation:XValidation:rule="self == 'enforce'",message="policy is enforce, or is left out"
+	// +kubebuilder:validation:MaxLength=16
+	Policy string `json:"policy,omitempty"`
 	// The forge that the repository lives in. If set, each commit that changed an app gets a status there, per environment.
 	Forge *Forge `json:"forge,omitempty"`
 }

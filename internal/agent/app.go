@@ -27,6 +27,7 @@ type offer struct {
 	mirror    *source.Mirror
 	placement fleet.App       // path, namespace, merged settings
 	limits    v1alpha1.Limits // of the root plumb.yaml
+	law       *law            // policies that are enforced; nil if there are none
 	fault     *fault.Fault    // of the source or the discovery: the app cannot be rendered at this commit
 	removed   bool            // the app's folder is gone from Git
 	account   string          // ServiceAccount

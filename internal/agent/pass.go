@@ -35,6 +35,8 @@ type turn struct {
 
 	fresh         *render.Recorded // of this turn's render
 	objects       []object.Object  // desired, with our marks; loaded only when something is to be planned
+	rendered      []object.Object  // as Git has them, where policies judge them
+	denied        *fault.Fault     // the policies deny the offered commit
 	loaded        bool
 	plan          *plan.Plan
 	outcomes      []apply.Outcome

@@ -232,6 +232,8 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 	found.limits = result.Root.Limits
 	found.account = orDefault(o.Spec.ServiceAccount, defaultAccount)
 	found.repo = r.key
+	var unlawful error
+	found.law, unlawful = lawOf(ctx, o, found, result.Root.Policies)
 	offers := ag.offersOf(o, result, found)
 	fewer := ag.claims.unfound(r.key, unfoundIn(result, found, offers))
 	ag.expect(r, offers, found.commit)
@@ -245,7 +247,7 @@ func (ag *Agent) discover(ctx context.Context, r *repo, found offer) error {
 	}
 	r.discovered(&result, offers, found, bad)
 	reordered := ag.order.found(r.key, offers)
-	err := ag.makeApps(ctx, o, result)
+	err := errors.Join(unlawful, ag.makeApps(ctx, o, result))
 	if unread != nil {
 		err = errors.Join(err, unread)
 	}

@@ -279,6 +279,9 @@ func (t *turn) load(ctx context.Context) error {
 		return err
 	}
 	t.objects = objects
+	if t.offer.law != nil {
+		t.rendered = recorded.Manifest.Objects
+	}
 	t.app.loadWarnings = warnings
 	if err := t.ignore(ctx); err != nil {
 		return err

@@ -20,6 +20,8 @@ func (t *turn) withholding() fault.Reason {
 		return fault.ReadOnly
 	case t.plan.Quiet():
 		return ""
+	case t.isForbidden():
+		return fault.PolicyDenied
 	case t.manual() && !t.asked && !t.goesOn() && t.adopt == nil:
 		return fault.NeedsSync
 	case plan.Writes(*t.plan) > 0 && t.awaits():
@@ -29,11 +31,11 @@ func (t *turn) withholding() fault.Reason {
 }
 
 // withhold shows what a plan would do, and does not do it. What is not of the offered commit, but drift of what was applied
-// before, is undone all the same while other apps are waited for.
+// before, is undone all the same while other apps are waited for, or while policies deny the commit.
 func (t *turn) withhold(ctx context.Context, why fault.Reason) {
 	t.examine(ctx)
 	t.hideDrift()
-	if why != fault.WaitingForApp {
+	if why != fault.WaitingForApp && why != fault.PolicyDenied {
 		t.compare(ctx)
 	}
 	t.pending = plan.PendingOf(*t.plan)
@@ -43,6 +45,9 @@ func (t *turn) withhold(ctx context.Context, why fault.Reason) {
 		if t.cycle != nil {
 			t.fault = t.cycle
 		}
+		t.healOnly(ctx)
+	case fault.PolicyDenied:
+		t.fault = t.denied
 		t.healOnly(ctx)
 	case fault.ReadOnly:
 		t.evidence()

@@ -39,6 +39,7 @@ const (
 	ImmutableField  Reason = "ImmutableField"
 	KindUnknown     Reason = "KindUnknown"
 	NeedsSync       Reason = "NeedsSync"
+	PolicyDenied    Reason = "PolicyDenied"
 
 	// apply
 	Forbidden             Reason = "Forbidden"
@@ -93,7 +94,7 @@ func (r Reason) Stalled() bool {
 	switch r {
 	case Unsupported, UnsafeURL, PathNotFound, Ambiguous, DuplicateApp, NameInvalid, NoCluster,
 		RenderFailed, RenderTimeout, RenderLimit, PathEscape, RemoteRefused, DuplicateObject, InvalidObject, InvalidSettings,
-		DependencyCycle, DeletionHeld, OwnedByOther, ImmutableField, NeedsSync, HookFailed, Paused, Held, ReadOnly:
+		DependencyCycle, DeletionHeld, OwnedByOther, ImmutableField, NeedsSync, PolicyDenied, HookFailed, Paused, Held, ReadOnly:
 		return true
 	}
 	return false

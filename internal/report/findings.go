@@ -53,6 +53,25 @@ func (n FindingCounts) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// PullFindings are findings as a pull request's plan holds them.
+func PullFindings(findings []policy.Finding) []PullFinding {
+	var out []PullFinding
+	for _, f := range findings {
+		p := PullFinding{Level: string(f.Level), Rule: f.Rule, App: f.App, Place: f.Place.String(), Message: f.Message, Groups: f.Groups}
+		if f.App != "" {
+			p.Object = f.Object.String()
+		}
+		switch {
+		case f.Exception != "":
+			p.Excused = "until " + f.Expires + ": " + f.Exception
+		case f.Approved != "":
+			p.Excused = "approved by " + f.Approved
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 // Findings lays out what policies have against objects: one block per finding, the gravest first as they come.
 func (s Style) Findings(findings []policy.Finding) []string {
 	var lines []string

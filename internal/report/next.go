@@ -67,6 +67,8 @@ func nextOfReason(reason fault.Reason, address string, app v1alpha1.App) string 
 		return "commit the live value, stop whoever writes it, or add an ignore rule with a why to plumb.yaml"
 	case fault.Paused, fault.Held:
 		return "plumb resume " + address
+	case fault.PolicyDenied:
+		return "plumb check shows in your clone what the policies have against the commit; mend it, or commit an exception that ends"
 	case fault.NeedsSync:
 		return "plumb sync " + address
 	case fault.ReadOnly:
