@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -52,11 +53,13 @@ var changes = map[string][]change{
 		// The chart is installed into this namespace, which Helm makes if it is told to; another one would have no agent.
 		{namespaceDocument, `{{- if ne .Release.Namespace "plumb-system" }}{{ fail "Plumb lives in the namespace plumb-system: helm install --namespace plumb-system --create-namespace" }}{{ end }}` + "\n"},
 		{deployerBinding, "{{- if .Values.deployer.clusterAdmin }}\n" + deployerBinding + "{{- end }}\n"},
+		{watchRules, "  {{- if .Values.secrets.watch }}\n" + watchRules + "  {{- else }}\n" + narrowRules() + "  {{- end }}\n"},
+		{watchBinding, watchBinding + "{{- if not .Values.secrets.watch }}\n" + CredentialsAccess + "---\n{{- end }}\n"},
 	},
 	Agent: {
 		{"  replicas: 1\n", "  replicas: {{ .Values.replicas }}\n"},
 		{"image: " + Image + "\n", "image: {{ .Values.image | quote }}\n"},
-		{"            - --expose\n", "            - --expose\n            {{- range .Values.extraArgs }}\n            - {{ . | quote }}\n            {{- end }}\n"},
+		{"            - --expose\n", "            - --expose\n            {{- if not .Values.secrets.watch }}\n            - --without-secrets\n            {{- end }}\n            {{- range .Values.extraArgs }}\n            - {{ . | quote }}\n            {{- end }}\n"},
 		{agentResources, "          resources: {{ toJson .Values.resources }}\n"},
 		{"      terminationGracePeriodSeconds: 30\n", "      terminationGracePeriodSeconds: 30\n" +
 			optional("imagePullSecrets") + optional("nodeSelector") + optional("tolerations") + optional("affinity") + optional("priorityClassName")},
@@ -84,12 +87,47 @@ subjects:
   - {kind: ServiceAccount, name: plumb-deployer, namespace: plumb-system}
 ---
 `
+	watchRules = `  - apiGroups: ["*"]
+    resources: ["*"]
+    verbs: [list, watch]
+  # The Secrets that Repos and Apps name, in their own namespaces.
+  - apiGroups: [""]
+    resources: [secrets]
+    verbs: [get]
+`
+	watchBinding = `roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: plumb-agent-watch}
+subjects:
+  - {kind: ServiceAccount, name: plumb-agent, namespace: plumb-system}
+---
+`
 	agentResources = `          resources:
             requests: {cpu: 100m, memory: 256Mi}
             # A render may take 1 GiB, and it is another process of this container.
             limits: {memory: 2Gi}
 `
 )
+
+// narrowRules are those of an agent that may not list Secrets: RBAC knows no exceptions, so all else is listed.
+func narrowRules() string {
+	return `  - apiGroups: [""]
+    resources: [` + strings.Join(CoreResources, ", ") + `]
+    verbs: [list, watch]
+  - apiGroups:
+      {{- range concat (list ` + quoted(KubernetesGroups) + `) .Values.secrets.groups | uniq | sortAlpha }}
+      - {{ . | quote }}
+      {{- end }}
+    resources: ["*"]
+    verbs: [list, watch]
+`
+}
+
+func quoted(words []string) string {
+	out := make([]string, len(words))
+	for i, word := range words {
+		out[i] = strconv.Quote(word)
+	}
+	return strings.Join(out, " ")
+}
 
 // optional is a field of the pod that is written only where the chart's user has set it.
 func optional(field string) string {

@@ -181,23 +181,39 @@ func TestUpstreamChartOfPlumb(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := product(t)
+	chart, program := filepath.Join(root, "deploy", "chart"), product(t)
 	installed, err := run(program, root, "install", "-o", "yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := objectsOf(t, installed)
-	for id := range want {
-		if strings.Contains(id, "Namespace") {
-			delete(want, id) // Helm makes it
-		}
-	}
-	chart := filepath.Join(root, "deploy", "chart")
-	upstream, err := run(tool(t, "helm"), root, "template", "plumb", chart, "--namespace", "plumb-system", "--kube-version", kubeVersion)
+	sameInstallation(t, root, objectsOf(t, installed))
+	narrow, err := run(program, root, "install", "-o", "yaml", "--without-secrets", "--watch-groups", "example.com,apps")
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := run(program, root, "render", chart, "-n", "plumb-system", "--release", "plumb", "-o", "json")
+	sameInstallation(t, root, objectsOf(t, narrow), "--set", "secrets.watch=false", "--set", "secrets.groups={example.com,apps}")
+
+	if _, err := run(tool(t, "helm"), root, "template", "plumb", chart, "--namespace", "default"); err == nil || !strings.Contains(err.Error(), "plumb-system") {
+		t.Errorf("in another namespace: %v", err)
+	}
+	kustomized, err := run(tool(t, "kustomize"), root, "build", filepath.Join(root, "deploy", "manifests"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, objectsOf(t, installed), objectsOf(t, kustomized), nil)
+}
+
+// sameInstallation compares the chart with these values, by helm and by plumb render, with what an installation writes.
+func sameInstallation(t *testing.T, root string, installed map[string]any, values ...string) {
+	t.Helper()
+	want := maps.Clone(installed)
+	maps.DeleteFunc(want, func(id string, _ any) bool { return strings.Contains(id, "Namespace") }) // Helm makes it
+	chart := filepath.Join(root, "deploy", "chart")
+	upstream, err := run(tool(t, "helm"), root, append([]string{"template", "plumb", chart, "--namespace", "plumb-system", "--kube-version", kubeVersion}, values...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := run(product(t), root, append([]string{"render", chart, "-n", "plumb-system", "--release", "plumb", "-o", "json"}, values...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,14 +230,6 @@ func TestUpstreamChartOfPlumb(t *testing.T) {
 		}
 		compare(t, want, got, nil)
 	}
-	if _, err := run(tool(t, "helm"), root, "template", "plumb", chart, "--namespace", "default"); err == nil || !strings.Contains(err.Error(), "plumb-system") {
-		t.Errorf("in another namespace: %v", err)
-	}
-	kustomized, err := run(tool(t, "kustomize"), root, "build", filepath.Join(root, "deploy", "manifests"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compare(t, objectsOf(t, installed), objectsOf(t, kustomized), nil)
 }
 
 // corpus gives the folder of other people's repositories, beside the checkout.
