@@ -67,7 +67,7 @@ func TestServiceAccountMissing(t *testing.T) {
 	s.byHand("account", "account-c", "namespace: account", "serviceAccount: account-deployer")
 	status := s.is("account", "failed", "ServiceAccountMissing")
 	_, message := status.ready()
-	s.says(message, "plumb-system/account-deployer", "create serviceaccount account-deployer", "create rolebinding")
+	s.says(message, "plumb-system/account-deployer", "-n plumb-system create serviceaccount account-deployer", "-n account create rolebinding")
 	s.noWrites(t, before, "account")
 
 	s.make(accountNamed("account-deployer", "cluster-admin"))

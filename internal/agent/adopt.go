@@ -115,7 +115,7 @@ func (t *turn) letGo(ctx context.Context) ([]apply.Outcome, error) {
 		return nil, err
 	}
 	t.client = client
-	if err := t.agent.requireAccount(ctx, t.object.Namespace, t.offer.account); err != nil {
+	if err := t.agent.requireAccount(ctx, t.object.Namespace, t.offer.account, t.identity().Target); err != nil {
 		return nil, err
 	}
 	in := plan.Input{App: t.identity(), Revision: a.target, Inventory: a.entries()}

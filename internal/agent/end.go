@@ -145,7 +145,7 @@ func (t *turn) planEnd(ctx context.Context) (*plan.Plan, error) {
 		return nil, err
 	}
 	t.client = client
-	if err := t.agent.requireAccount(ctx, t.object.Namespace, account); err != nil {
+	if err := t.agent.requireAccount(ctx, t.object.Namespace, account, t.identity().Target); err != nil {
 		return nil, err
 	}
 	in := plan.Input{App: t.identity(), Revision: a.target, Inventory: a.entries(), Rollout: t.rollout()}

@@ -251,8 +251,8 @@ func (ag *Agent) namespaceTerminating(ctx context.Context, client *cluster.Clien
 }
 
 // requireAccount makes sure that the ServiceAccount exists: the API server lets one impersonate what is not there, and
-// then says Forbidden, which would send people the wrong way. A yes is believed for a minute.
-func (ag *Agent) requireAccount(ctx context.Context, namespace, name string) error {
+// then says Forbidden, which would send people the wrong way. A yes is believed for a minute. target is where the objects go.
+func (ag *Agent) requireAccount(ctx context.Context, namespace, name, target string) error {
 	key := namespace + "/" + name
 	ag.mu.Lock()
 	seen := ag.accounts[key]
@@ -262,7 +262,7 @@ func (ag *Agent) requireAccount(ctx context.Context, namespace, name string) err
 	}
 	_, err := ag.cluster.Own().GetMetadata(ctx, object.ID{Kind: "ServiceAccount", Namespace: namespace, Name: name}, "v1")
 	if cluster.IsGone(err) {
-		return cluster.MissingServiceAccount(namespace, name)
+		return cluster.MissingServiceAccount(namespace, name, target)
 	}
 	if err != nil {
 		return fmt.Errorf("ServiceAccount %s cannot be looked at: %w", key, err)

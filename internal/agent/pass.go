@@ -244,7 +244,7 @@ func (t *turn) act(ctx context.Context) {
 		return
 	}
 	t.log.Debug("a pass plans", "because", moved, "asked", t.asked)
-	if err := t.agent.requireAccount(ctx, t.object.Namespace, t.offer.account); err != nil {
+	if err := t.agent.requireAccount(ctx, t.object.Namespace, t.offer.account, t.identity().Target); err != nil {
 		t.fail(fault.Of(err, fault.ServiceAccountMissing))
 		return
 	}

@@ -135,10 +135,11 @@ func serviceAccount(user string) (namespace, name string, ok bool) {
 	return namespace, name, ok
 }
 
-// MissingServiceAccount is the fault of an App whose ServiceAccount does not exist, with the two commands that make it.
-func MissingServiceAccount(namespace, name string) *fault.Fault {
+// MissingServiceAccount is the fault of an App whose ServiceAccount does not exist, with the two commands that make it and let
+// it write where the app's objects go: into the namespace target.
+func MissingServiceAccount(namespace, name, target string) *fault.Fault {
 	return fault.New(fault.ServiceAccountMissing, "ServiceAccount %s/%s does not exist", namespace, name).
-		WithNext("kubectl -n %[1]s create serviceaccount %[2]s && kubectl -n %[1]s create rolebinding %[2]s --clusterrole=edit --serviceaccount=%[1]s:%[2]s", namespace, name)
+		WithNext("kubectl -n %[1]s create serviceaccount %[2]s && kubectl -n %[3]s create rolebinding %[2]s --clusterrole=edit --serviceaccount=%[1]s:%[2]s", namespace, name, target)
 }
 
 func immutable(s metav1.Status) bool {

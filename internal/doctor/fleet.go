@@ -88,7 +88,11 @@ func (e *examination) accounts(ctx context.Context) {
 		err := e.api.get(ctx, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+name, &account)
 		switch {
 		case isGone(err):
-			missing := cluster.MissingServiceAccount(namespace, name)
+			target := namespace // of a Repo without apps
+			if into := slices.Sorted(maps.Keys(used[key])); len(into) > 0 {
+				target = into[0]
+			}
+			missing := cluster.MissingServiceAccount(namespace, name, target)
 			next := missing.Next
 			if key == v1alpha1.Namespace+"/plumb-deployer" {
 				next = "plumb install --only access"
