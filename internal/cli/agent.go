@@ -83,6 +83,7 @@ func newAgentCommand(env Env) *cobra.Command {
 func runAgent(ctx context.Context, env Env, f agentFlags) error {
 	debug.SetGCPercent(100)         // memory is the agent's budget, and it is idle most of the time
 	debug.SetMemoryLimit(softLimit) // it collects harder before it grows beyond
+	releaseProgram()
 	config, err := agentConfig(f)
 	if err != nil {
 		return err
