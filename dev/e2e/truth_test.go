@@ -117,7 +117,7 @@ func truthSet(replicas int, image, spec string) string {
 }
 
 func truthNightly(spec, image string) string {
-	return fmt.Sprintf("apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: nightly}\nspec: {%s, jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: n, image: \"%s\"}]}}}}}\n", spec, image)
+	return fmt.Sprintf("apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: nightly}\nspec: {%s, jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: night, image: \"%s\"}]}}}}}\n", spec, image)
 }
 
 func truthBudget(spec string) string {

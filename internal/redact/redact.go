@@ -74,6 +74,9 @@ func Value(id object.ID, path object.Path, v any) any {
 	if len(path) == 0 || len(path) > 2 {
 		return v // nothing secret lies deeper
 	}
+	if _, key := path[len(path)-1].Key(); !key {
+		return v // nor in entries of lists
+	}
 	apiVersion := "v1"
 	if id.Group != "" {
 		apiVersion = id.Group + "/v1"

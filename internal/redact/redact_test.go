@@ -141,6 +141,12 @@ func TestHidden(t *testing.T) {
 			}
 		})
 	}
+	entry := map[string]any{"kind": "User", "name": "ann"}
+	for _, path := range []object.Path{{object.Field("subjects"), object.Item(object.Key{Name: "name", Value: "ann"})}, {object.Field("subjects"), object.Index(0)}} {
+		if got := Value(object.ID{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding", Name: "a"}, path, entry); fmt.Sprint(got) != fmt.Sprint(entry) {
+			t.Errorf("the entry at %s of a list is %v", path, got)
+		}
+	}
 	if got := Value(configMapID, object.Fields("metadata"), map[string]any{"annotations": map[string]any{lastApplied: "x", "a": "b"}}); fmt.Sprint(got) != "map[annotations:map[a:b]]" {
 		t.Error(got)
 	}
