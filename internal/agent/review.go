@@ -29,7 +29,7 @@ func (ag *Agent) reviewHands() review.Hands {
 		Recorded: func(o *v1alpha1.App) (*render.Recorded, bool) { return ag.cache.Load(cacheKey(o)) },
 		Eyes: func(ctx context.Context, o *v1alpha1.Repo) (cluster.Person, error) {
 			account := orDefault(o.Spec.ServiceAccount, defaultAccount)
-			if err := ag.requireAccount(ctx, o.Namespace, account); err != nil {
+			if err := ag.requireAccount(ctx, o.Namespace, account, o.Namespace); err != nil {
 				return cluster.Person{}, err
 			}
 			client, err := ag.cluster.As(o.Namespace, account)
