@@ -112,6 +112,23 @@ func TestDiff(t *testing.T) {
 	s.live("ConfigMap/pre-a/settings-2")
 }
 
+// Where the API server cannot be asked, since the namespace or the kind comes with the change, objects are checked against the
+// schemas: what the API server publishes, and what the change brings.
+func TestDiffBySchema(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "preschema")
+	s.ok("preschema", s.commit("one", files{"apps/preschema/a.yaml": configMap("a", "a", "1")}))
+	knobs := strings.NewReplacer("gadgets", "knobs", "gadget", "knob", "Gadget", "Knob", "x-kubernetes-preserve-unknown-fields: true", "properties: {spec: {type: object, properties: {size: {type: integer}}}}").Replace(gadgets)
+	knob := func(spec string) string {
+		return "apiVersion: pre.example.com/v1\nkind: Knob\nmetadata: {name: k}\nspec: {" + spec + "}\n"
+	}
+	s.write(files{"apps/preschema-new/a.yaml": documentsOf(deployment("web", 1, "registry.example/web:1"), configMap("a", "a", "1"), knobs, knob("size: 1"))})
+	s.says(s.diff(0), "+ Deployment/preschema-new/web", "+ Knob/preschema-new/k", "checked against the schema of the kind and nothing else: the namespace does not exist yet",
+		"checked against the schema of the kind and nothing else: the kind is not served yet")
+	s.write(files{"apps/preschema-new/a.yaml": documentsOf(strings.Replace(deployment("web", 1, "registry.example/web:1"), "  selector:\n    matchLabels: {app: web}\n", "", 1), configMap("a", "a", "1"), knobs, knob("size: big"))})
+	s.says(s.diff(3), "! Deployment/preschema-new/web", "spec.selector: is required", "! Knob/preschema-new/k", "spec.size: must be a whole number, not text", "+ ConfigMap/preschema-new/a")
+}
+
 // What is yours, what waits on the base already, and what drifted are told apart.
 func TestDiffInThree(t *testing.T) {
 	t.Parallel()
