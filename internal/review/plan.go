@@ -224,9 +224,11 @@ func (p *planning) affected(ctx context.Context, all []*candidate, from, to *com
 		if err != nil {
 			return nil, err
 		}
-		if !same {
-			affected = append(affected, c)
+		if same {
+			c.known = nil
+			continue
 		}
+		affected = append(affected, c)
 	}
 	return affected, nil
 }
@@ -245,12 +247,7 @@ func (p *planning) same(ctx context.Context, c *candidate, from, to *commit) (bo
 	if err != nil || recorded == nil {
 		return false, err
 	}
-	for _, read := range recorded.Manifest.Reads {
-		if read.Source == "" && !read.Same(from.tree, to.tree) {
-			return false, nil
-		}
-	}
-	return true, nil
+	return sameReads(recorded, from.tree, to.tree), nil
 }
 
 // samePlace tells whether discovery says the same of an app.

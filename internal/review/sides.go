@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"plumb.dev/plumb/internal/diff"
 	"plumb.dev/plumb/internal/fault"
@@ -13,6 +14,7 @@ import (
 	"plumb.dev/plumb/internal/preview"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/report"
+	"plumb.dev/plumb/internal/source"
 )
 
 // consentLimit is how many commits since the last one with nothing held are asked for consent.
@@ -21,7 +23,22 @@ const consentLimit = 200
 // outline is the last render of an app, found good for a commit.
 type outline struct {
 	commit   string
+	place    fleet.App
 	recorded *render.Recorded
+}
+
+// moved tells whether the render holds for another commit too: discovery says the same, and every read is answered the same.
+func (o outline) moved(ctx context.Context, app fleet.App, from *source.Mirror, to *source.Snapshot) bool {
+	if o.recorded == nil || !samePlace(o.place, app) {
+		return false
+	}
+	tree, err := from.Snapshot(ctx, o.commit)
+	return err == nil && sameReads(o.recorded, tree, to)
+}
+
+// sameReads tells whether two trees answer alike what a render has read of its own repository.
+func sameReads(recorded *render.Recorded, one, other *source.Snapshot) bool {
+	return !slices.ContainsFunc(recorded.Manifest.Reads, func(r render.Read) bool { return r.Source == "" && !r.Same(one, other) })
 }
 
 // recorded gives a render of an app as a commit has it: the agent's own if that is it.
@@ -33,13 +50,16 @@ func (p *planning) recorded(ctx context.Context, c *candidate, at *commit) (*ren
 	if known.commit == at.id {
 		return known.recorded, nil
 	}
-	recorded, _, err := p.render(ctx, c, at)
-	if err != nil || recorded == nil {
-		return nil, err
+	recorded := known.recorded
+	if !known.moved(ctx, *c.at[at], p.at.Mirror, at.tree) {
+		var err error
+		if recorded, _, err = p.render(ctx, c, at); err != nil || recorded == nil {
+			return nil, err
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.outlines[key] = outline{at.id, recorded.Outline()}
+	p.outlines[key] = outline{at.id, *c.at[at], recorded.Outline()}
 	return recorded, nil
 }
 
