@@ -27,12 +27,12 @@ func (ag *Agent) reviewHands() review.Hands {
 			return request
 		},
 		Recorded: func(o *v1alpha1.App) (*render.Recorded, bool) { return ag.cache.Load(cacheKey(o)) },
-		Eyes: func(ctx context.Context, o *v1alpha1.Repo) (cluster.Person, error) {
-			account := orDefault(o.Spec.ServiceAccount, defaultAccount)
-			if err := ag.requireAccount(ctx, o.Namespace, account, o.Namespace); err != nil {
+		Eyes: func(ctx context.Context, namespace, account string) (cluster.Person, error) {
+			account = orDefault(account, defaultAccount)
+			if err := ag.requireAccount(ctx, namespace, account); err != nil {
 				return cluster.Person{}, err
 			}
-			client, err := ag.cluster.As(o.Namespace, account)
+			client, err := ag.cluster.As(namespace, account)
 			if err != nil {
 				return cluster.Person{}, err
 			}
@@ -71,6 +71,12 @@ func (ag *Agent) deskOf(ctx context.Context, name string) (*review.Desk, error) 
 	}
 	for _, app := range ag.appsOf(o) {
 		desk.Apps = append(desk.Apps, *app)
+	}
+	for _, app := range ag.Apps() {
+		if app.Namespace == o.Namespace && app.Spec.Repo == o.Name && makerOf(&app) == "" && len(app.Spec.Sources) == 0 &&
+			orDefault(app.Spec.Revision, o.Spec.Revision) == o.Spec.Revision {
+			desk.ByHand = append(desk.ByHand, app)
+		}
 	}
 	return desk, nil
 }
@@ -115,7 +121,7 @@ func (ag *Agent) supplyPull(ctx context.Context, want review.Supply, request *re
 }
 
 func (ag *Agent) chartOfPull(ctx context.Context, want review.Supply, ref chart.Ref) (*chart.Chart, error) {
-	key := supplyKey{namespace: want.Repo.Namespace, ref: ref, access: accessText(want.Repo.Spec.Charts)}
+	key := supplyKey{namespace: want.Namespace, ref: ref, access: accessText(want.Access)}
 	if found, ok := ag.charts.Known(scopeOf(key), ref); ok {
 		return found, nil
 	}

@@ -37,17 +37,18 @@ type Hands struct {
 	Complete func(ctx context.Context, want Supply, req *render.Request) error
 	// Recorded gives the last render of an app.
 	Recorded func(app *v1alpha1.App) (*render.Recorded, bool)
-	// Eyes look at the cluster as the ServiceAccount that a Repo's apps are applied as.
-	Eyes        func(ctx context.Context, o *v1alpha1.Repo) (cluster.Person, error)
+	// Eyes look at the cluster as a ServiceAccount that is there; "" is the default one.
+	Eyes        func(ctx context.Context, namespace, account string) (cluster.Person, error)
 	Inventories func(ctx context.Context) ([]v1alpha1.Inventory, error)
 }
 
 // Supply says which charts are wanted, and for whom.
 type Supply struct {
-	Repo  *v1alpha1.Repo
-	Tree  fs.FS
-	App   fleet.App
-	Fetch bool // what is not here is asked for, with the Repo's credentials
+	Namespace string
+	Access    []v1alpha1.ChartAccess // who may be asked, and with which credential
+	Tree      fs.FS
+	App       fleet.App
+	Fetch     bool // what is not here is asked for
 }
 
 // planning is one plan under way.
@@ -81,6 +82,7 @@ func (c *commit) app(name string) *fleet.App {
 type candidate struct {
 	name   string
 	object *v1alpha1.App // nil if it is new
+	byHand bool          // a person wrote it
 	at     map[*commit]*fleet.App
 	known  []*render.Recorded
 	app    preview.App
@@ -203,17 +205,33 @@ func (p *planning) candidates(from, to *commit) []*candidate {
 			c.object = &p.at.Apps[i]
 		}
 	}
+	for i := range p.at.ByHand {
+		o := &p.at.ByHand[i]
+		if names[o.Name] == nil && (o.Spec.Cluster == "" || o.Spec.Cluster == fleet.Local) {
+			names[o.Name] = &candidate{name: o.Name, object: o, byHand: true, at: map[*commit]*fleet.App{}}
+		}
+	}
 	all := make([]*candidate, 0, len(names))
-	for name, c := range names {
+	for _, c := range names {
 		for _, at := range []*commit{p.tip, p.base, p.head, p.merged} {
-			if at != nil {
-				c.at[at] = at.app(name)
+			if at != nil && c.at[at] == nil {
+				c.at[at] = c.placed(at)
 			}
 		}
 		all = append(all, c)
 	}
 	slices.SortFunc(all, func(a, b *candidate) int { return strings.Compare(a.name, b.name) })
 	return all
+}
+
+// placed gives an app as a commit has it; nil where it has none.
+func (c *candidate) placed(at *commit) *fleet.App {
+	if !c.byHand {
+		return at.app(c.name)
+	}
+	placed := fleet.ByHand(at.tree, c.object)
+	placed.App.Fault = placed.Fault
+	return &placed.App
 }
 
 // affected gives the apps whose inputs differ between two trees.

@@ -33,6 +33,7 @@ type study struct {
 	repo   *sourcetest.Repo
 	mirror *source.Mirror
 	pulls  int
+	byHand []v1alpha1.App
 }
 
 func newStudy(t *testing.T) *study {
@@ -60,7 +61,7 @@ func newStudy(t *testing.T) *study {
 		},
 		Complete: func(context.Context, Supply, *render.Request) error { return nil },
 		Recorded: func(*v1alpha1.App) (*render.Recorded, bool) { return nil, false },
-		Eyes: func(context.Context, *v1alpha1.Repo) (cluster.Person, error) {
+		Eyes: func(context.Context, string, string) (cluster.Person, error) {
 			return cluster.Person{}, fault.New(fault.Unreachable, "the cluster is away")
 		},
 		Inventories: func(context.Context) ([]v1alpha1.Inventory, error) { return nil, nil },
@@ -89,7 +90,7 @@ func (s *study) plan(commit string, fork bool) report.PullPlan {
 	}
 	at := &Desk{
 		Repo: &v1alpha1.Repo{ObjectMeta: metav1.ObjectMeta{Namespace: "plumb-system", Name: "fleet"}}, Kind: forge.GitHub, Context: "plumb",
-		Branch: "main", Tip: tip.Commit, Mirror: s.mirror,
+		Branch: "main", Tip: tip.Commit, Mirror: s.mirror, ByHand: s.byHand,
 	}
 	w := &work{Reviewer: s.Reviewer, repo: aRepo, at: at, pull: forge.Pull{Number: s.pulls, Fork: fork, Head: forge.Branch{Commit: commit}}}
 	plan, err := w.plan(s.Context())
@@ -174,6 +175,12 @@ func TestPlan(t *testing.T) {
 	half := s.repo.CommitOn(base, "half", "half", file("two", config("two", "2")), sourcetest.File("apps/one/b.yaml", config("b")))
 	if plan := s.plan(half, false); len(plan.Apps) != 1 || plan.Apps[0].Address != one.Address || plan.Unaffected != 3 {
 		t.Errorf("what the branch has already is affected: %+v", plan)
+	}
+	s.byHand = []v1alpha1.App{{ObjectMeta: metav1.ObjectMeta{Namespace: "plumb-system", Name: "hand"}, Spec: v1alpha1.AppSpec{Repo: "fleet", Path: "elsewhere"}}}
+	tip := s.repo.Commit("main", "by hand", sourcetest.File("elsewhere/a.yaml", config("hand", "1")))
+	hand := s.repo.CommitOn(tip, "hand", "by hand", sourcetest.File("elsewhere/a.yaml", config("hand", "2")))
+	if plan := s.plan(hand, false); len(plan.Apps) != 1 || plan.Unaffected != 4 || !slices.Equal(told(plan.Apps[0].Change), []string{"changed hand data.a 1→2"}) {
+		t.Errorf("an App by hand: %+v", plan)
 	}
 	stranger := s.repo.CommitOn("", "stranger", "no history", file("one", config("one")))
 	if plan := s.plan(stranger, false); plan.Fault == nil {

@@ -55,6 +55,7 @@ type Desk struct {
 	Mirror   *source.Mirror
 	Clusters []fleet.Cluster
 	Apps     []v1alpha1.App // that the Repo made
+	ByHand   []v1alpha1.App // that read the same branch
 	Poll     time.Duration
 }
 

@@ -79,6 +79,7 @@ type office struct {
 	hub    *githubtest.Hub
 	forge  forge.Forge
 	mirror *source.Mirror
+	git    *sourcetest.Server
 }
 
 // fork has somebody open a pull request from a fork, and gives its number and head.
@@ -99,7 +100,8 @@ func newOffice(t *testing.T, hub *githubtest.Hub, dir string) *office {
 		t.Fatal(err)
 	}
 	o := &office{T: t, hub: hub, forge: f}
-	if o.mirror, err = source.Open(t.TempDir(), source.Remote{URL: sourcetest.NewRepo(t).URL(), AllowLocal: true}, source.Options{}); err != nil {
+	o.git = sourcetest.Serve(t, sourcetest.NewRepo(t), sourcetest.ServerOptions{})
+	if o.mirror, err = source.Open(t.TempDir(), source.Remote{URL: o.git.URL}, source.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	open := func(_ context.Context, repo string) (*Desk, error) {
@@ -197,4 +199,36 @@ func TestAForkIsSaidOnce(t *testing.T) {
 	if n := written(); n != 1 {
 		t.Errorf("one new pull request came, and %d writes", n)
 	}
+}
+
+// A newer head ends the plan of the one before. What cannot be fetched is pending, with the cause, and is tried again; meanwhile
+// other pull requests have their turn.
+func TestTheNewestHeadWins(t *testing.T) {
+	hub := githubtest.New(t)
+	o := newOffice(t, hub, t.TempDir())
+	o.git.Break(sourcetest.Hang)
+	first := hub.Scene().Push("change", "main", map[string]string{"a.yaml": "1"})
+	pull, err := o.forge.Create(t.Context(), forge.Proposal{Head: "change", Base: "main", Title: "change"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Hint(aRepo, pull.Number)
+	o.pends(first, "the plan is being made")
+	second := hub.Scene().Push("change", "main", map[string]string{"a.yaml": "2"})
+	o.Hint(aRepo, pull.Number)
+	o.pends(second, "the plan is being made")
+	o.git.Mend()
+	o.until("the mended server says that it has no such commit", func() error {
+		o.Hint(aRepo, pull.Number)
+		if is := hub.Scene().Shown(second, "plumb/plan"); len(is) == 1 && strings.Contains(is[0].Description, "there is no plan yet") {
+			return nil
+		}
+		return errors.New("not yet")
+	})
+	if is := hub.Scene().Shown(first, "plumb/plan"); len(is) != 1 || is[0].Description != "the plan is being made" {
+		t.Errorf("the head that nobody wants is %+v", is)
+	}
+	number, head := o.fork("theirs")
+	o.Hint(aRepo, number)
+	o.pends(head, "/plumb plan "+head)
 }

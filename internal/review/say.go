@@ -22,7 +22,7 @@ func (w *work) say(ctx context.Context, plan report.PullPlan) error {
 	state, line := report.PullStatus(plan)
 	silent := len(plan.Apps)+len(plan.Conflicts)+len(plan.Findings) == 0 && plan.Fault == nil
 	if digest := digestOf(text); w.said.Comment != digest && !(silent && w.said.Comment == "") {
-		if _, err := w.at.Forge.Say(ctx, w.pull.Number, forge.Note{Mark: report.PullMark(w.at.Context), Text: text}); err != nil {
+		if _, err := w.at.Forge.Say(ctx, w.pull.Number, forge.Note{Mark: report.PullMark(w.at.Context + ":" + w.repo), Text: text}); err != nil {
 			return err
 		}
 		w.said.Comment = digest

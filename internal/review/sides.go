@@ -86,7 +86,11 @@ func (p *planning) render(ctx context.Context, c *candidate, at *commit) (*rende
 		return nil, app.Fault, ctx.Err()
 	}
 	request := p.hands.Request(at.tree, *app, c.object != nil && c.object.Status.Revision != "")
-	if err := p.hands.Complete(ctx, Supply{Repo: p.at.Repo, Tree: at.tree, App: *app, Fetch: !p.pull.Fork}, &request); err != nil {
+	supply := Supply{Namespace: p.at.Repo.Namespace, Access: p.at.Repo.Spec.Charts, Tree: at.tree, App: *app, Fetch: !p.pull.Fork}
+	if c.byHand && len(c.object.Spec.Charts) > 0 {
+		supply.Access = c.object.Spec.Charts
+	}
+	if err := p.hands.Complete(ctx, supply, &request); err != nil {
 		return p.unrendered(ctx, err)
 	}
 	answers := p.hands.Cluster.Mapper().Answers(ctx)
@@ -275,6 +279,7 @@ func (m manifests) public(diffs []report.ObjectDiff) []report.PublicObject {
 
 // live asks the cluster what merging an app's change would do.
 func (p *planning) live(ctx context.Context, c *candidate, previewer preview.Previewer, out *report.PullApp) error {
+	defer func() { c.app, c.known, c.said = preview.App{}, nil, nil }() // of many apps these are large
 	if out.Fault != nil || p.merged == nil {
 		return nil
 	}
@@ -282,7 +287,11 @@ func (p *planning) live(ctx context.Context, c *candidate, previewer preview.Pre
 		out.NotAsked = fault.Of(err, fault.Unreachable).Message
 		return ctx.Err()
 	}
-	eyes, err := p.hands.Eyes(ctx, p.at.Repo)
+	account := p.at.Repo.Spec.ServiceAccount
+	if c.byHand {
+		account = c.object.Spec.ServiceAccount
+	}
+	eyes, err := p.hands.Eyes(ctx, p.at.Repo.Namespace, account)
 	if err != nil {
 		return notAsked(err)
 	}
@@ -318,7 +327,7 @@ func (p *planning) addApplied(ctx context.Context, c *candidate) error {
 		c.app.Applied = c.app.Base
 		return ctx.Err()
 	}
-	c.at[at] = at.app(c.name)
+	c.at[at] = c.placed(at)
 	was, f, err := p.face(ctx, c, at)
 	if f != nil {
 		c.app.Notes = append(c.app.Notes, "what was applied cannot be rendered any more: "+f.Message)
