@@ -27,9 +27,9 @@ func (ag *Agent) reviewHands() review.Hands {
 			return request
 		},
 		Recorded: func(o *v1alpha1.App) (*render.Recorded, bool) { return ag.cache.Load(cacheKey(o)) },
-		Eyes: func(ctx context.Context, namespace, account string) (cluster.Person, error) {
+		Eyes: func(ctx context.Context, namespace, account, target string) (cluster.Person, error) {
 			account = orDefault(account, defaultAccount)
-			if err := ag.requireAccount(ctx, namespace, account); err != nil {
+			if err := ag.requireAccount(ctx, namespace, account, target); err != nil {
 				return cluster.Person{}, err
 			}
 			client, err := ag.cluster.As(namespace, account)

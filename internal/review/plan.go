@@ -37,8 +37,8 @@ type Hands struct {
 	Complete func(ctx context.Context, want Supply, req *render.Request) error
 	// Recorded gives the last render of an app.
 	Recorded func(app *v1alpha1.App) (*render.Recorded, bool)
-	// Eyes look at the cluster as a ServiceAccount that is there; "" is the default one.
-	Eyes        func(ctx context.Context, namespace, account string) (cluster.Person, error)
+	// Eyes look at the cluster as a ServiceAccount that is there, "" is the default one, for objects in a namespace.
+	Eyes        func(ctx context.Context, namespace, account, target string) (cluster.Person, error)
 	Inventories func(ctx context.Context) ([]v1alpha1.Inventory, error)
 }
 

@@ -61,7 +61,7 @@ func newStudy(t *testing.T) *study {
 		},
 		Complete: func(context.Context, Supply, *render.Request) error { return nil },
 		Recorded: func(*v1alpha1.App) (*render.Recorded, bool) { return nil, false },
-		Eyes: func(context.Context, string, string) (cluster.Person, error) {
+		Eyes: func(context.Context, string, string, string) (cluster.Person, error) {
 			return cluster.Person{}, fault.New(fault.Unreachable, "the cluster is away")
 		},
 		Inventories: func(context.Context) ([]v1alpha1.Inventory, error) { return nil, nil },

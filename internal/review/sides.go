@@ -291,7 +291,7 @@ func (p *planning) live(ctx context.Context, c *candidate, previewer preview.Pre
 	if c.byHand {
 		account = c.object.Spec.ServiceAccount
 	}
-	eyes, err := p.hands.Eyes(ctx, p.at.Repo.Namespace, account)
+	eyes, err := p.hands.Eyes(ctx, p.at.Repo.Namespace, account, c.app.Identity.Target)
 	if err != nil {
 		return notAsked(err)
 	}
