@@ -107,10 +107,16 @@ func TestPauseEnds(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, shared(t), "until")
 	s.ok("until", s.commit("one", files{"apps/until/a.yaml": configMap("settings", "a", "1")}))
-	end := time.Now().Add(3 * time.Second).UTC().Format(time.RFC3339)
-	s.patch("App/plumb-system/until", "plumb-cli", "spec: {pause: {reason: lunch, by: lena, until: \""+end+"\"}}")
+	pause := func(long time.Duration) {
+		end := time.Now().Add(long).UTC().Format(time.RFC3339)
+		s.patch("App/plumb-system/until", "plumb-cli", "spec: {pause: {reason: lunch, by: lena, until: \""+end+"\"}}")
+	}
+	pause(24 * time.Hour)
 	s.is("until", "paused", "Paused")
 	second := s.commit("two", files{"apps/until/a.yaml": configMap("settings", "a", "2")})
+	s.decided(second)
+	s.has("ConfigMap/until/settings", "data.a", "1")
+	pause(3 * time.Second)
 	s.ok("until", second)
 }
 
