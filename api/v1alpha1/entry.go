@@ -70,6 +70,9 @@ type RevisionEntry struct {
 	// The commits that changed the app's inputs, newest first, as AppStatus.changedBy.
 	// +kubebuilder:validation:MaxItems=10
 	ChangedBy []CommitLine `json:"changedBy,omitempty"`
+	// The pull requests that brought them, if the Repo names its forge and that has answered.
+	// +kubebuilder:validation:MaxItems=5
+	Pulls []PullLine `json:"pulls,omitempty"`
 	// The revision that was applied before; absent on the first.
 	Previous string `json:"previous,omitempty"`
 
@@ -103,6 +106,24 @@ type CommitLine struct {
 	Author  string       `json:"author,omitempty"`
 	Subject string       `json:"subject,omitempty"`
 	Time    *metav1.Time `json:"time,omitempty"`
+}
+
+// PullLine is a pull request, and what its reviewers have said by the time that it was merged or soon after.
+type PullLine struct {
+	Number int    `json:"number"`
+	URL    string `json:"url,omitempty"`
+	Title  string `json:"title,omitempty"`
+	Author string `json:"author,omitempty"`
+	// The last word of each, sorted by user.
+	// +kubebuilder:validation:MaxItems=20
+	Reviews []ReviewLine `json:"reviews,omitempty"`
+}
+
+// ReviewLine is the last word of a reviewer: approved, objected, commented, or asked and without an answer.
+type ReviewLine struct {
+	User    string       `json:"user"`
+	Verdict string       `json:"verdict"`
+	At      *metav1.Time `json:"at,omitempty"`
 }
 
 // ObjectChange is what a revision did to one object.

@@ -223,10 +223,17 @@ type result struct {
 // command runs a verb of plumb against the world's cluster.
 func (a *agent) command(t *testing.T, dir string, arguments ...string) result {
 	t.Helper()
+	return a.commandWith(t, nil, dir, arguments...)
+}
+
+// commandWith runs plumb with variables besides.
+func (a *agent) commandWith(t *testing.T, variables []string, dir string, arguments ...string) result {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), a.plumb, arguments...)
 	cmd.Dir = dir
 	cmd.Env = []string{"KUBECONFIG=" + a.kubeconfig, "HOME=" + a.dir, "PATH=" + os.Getenv("PATH"), "NO_COLOR=1", "TZ=UTC",
 		"PLUMB_URL=http://" + a.listen, "PLUMB_TOKEN=" + token}
+	cmd.Env = append(cmd.Env, variables...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

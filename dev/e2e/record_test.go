@@ -24,6 +24,11 @@ type entry struct {
 			Object, Change, Why string
 			Fields              []struct{ Field, Kind, From, To string }
 		}
+		Pulls []struct {
+			Number        int
+			Title, Author string
+			Reviews       []struct{ User, Verdict string }
+		}
 		Incomplete bool
 	}
 	Corrections []struct {

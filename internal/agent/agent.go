@@ -201,6 +201,7 @@ func (ag *Agent) connect() (err error) {
 	if ag.recorder, err = recorder.New(ag.ledger, filepath.Join(options.CacheDir, "record"), ag.log, ag.precedence.calm); err != nil {
 		return err
 	}
+	ag.recorder.Asks(ag.pullsOf)
 	if ag.herald, err = herald.New(ag.placeOf, filepath.Join(options.CacheDir, "forge"), ag.log); err != nil {
 		return err
 	}

@@ -86,6 +86,10 @@ func (a *app) lastRevert() *v1alpha1.ProposedRevert {
 // ownFiles tells which files the app is made of, by its render at the commit in hand and at a former one.
 func (t *turn) ownFiles(ctx context.Context, former string) func(path string, cameOrWent bool) bool {
 	var reads []render.Read
+	var folders []string
+	if t.app.recorded == nil || t.app.recorded.Failure != nil {
+		folders = append(folders, t.offer.placement.Path)
+	}
 	extra := withoutRoot(t.offer.placement.Inputs)
 	if t.app.recorded != nil {
 		reads = append(reads, t.app.recorded.Manifest.Reads...)
@@ -100,7 +104,7 @@ func (t *turn) ownFiles(ctx context.Context, former string) func(path string, ca
 	} else {
 		t.log.Warn("what the app was made of before cannot be read; a revert has the files of now", "revision", former, "error", err)
 	}
-	return render.Own(reads, extra)
+	return render.Own(reads, extra, folders)
 }
 
 // withoutRoot leaves out the plumb.yaml at the root, which is nobody's own.
@@ -136,9 +140,14 @@ func (ag *Agent) proposeOne(ctx context.Context, key types.NamespacedName) {
 		return
 	}
 	a.mu.Lock()
-	p, live := a.proposing, a.object != nil && a.proposing != nil && a.object.UID == a.proposing.uid
+	p := a.proposing
+	live := a.object != nil && p != nil && a.object.UID == p.uid
+	if live && a.state != v1alpha1.StateFailed { // it has come to itself while the forge was not there
+		a.proposing, live = nil, false
+	}
 	a.mu.Unlock()
 	if !live {
+		ag.proposals.queue.Forget(key)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, proposeFor)

@@ -1,11 +1,13 @@
 // Package cli is the command plumb: one file per verb, one exit code per kind of answer.
 //
-// Every verb reads, writes a request (sync, pause, resume, import), or asks for a render; none creates, edits or deletes an app:
-// that is what commits are for. Standard output is the answer, standard error is progress and trouble. What people read
-// is laid out by package report; what machines read is JSON with apiVersion cli.plumb.dev/v1alpha1.
+// Every verb reads, writes a request (sync, pause, resume, import), proposes a commit (rollback), or asks for a render; none
+// creates, edits or deletes an app: that is what commits are for. Standard output is the answer, standard error is progress
+// and trouble. What people read is laid out by package report; what machines read is JSON with apiVersion
+// cli.plumb.dev/v1alpha1.
 //
-// The package never logs in anywhere: the kubeconfig and the RBAC of the API server are the only permissions. It keeps no
-// global state; everything of the process comes in through Env.
+// The package never logs in anywhere: the kubeconfig and the RBAC of the API server are the only permissions; rollback
+// pushes with the person's own Git, and asks the forge with their token. It keeps no global state; everything of the process
+// comes in through Env.
 //
 // Start at Main, then read the file of a verb.
 package cli

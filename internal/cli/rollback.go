@@ -221,11 +221,14 @@ func (r *rollback) goal(ctx context.Context) (string, error) {
 // makeRevert makes the commit, of the files that the app is made of before or after.
 func (r *rollback) makeRevert(ctx context.Context) error {
 	var reads []render.Read
-	var extra []string
+	var extra, folders []string
 	for _, commit := range []string{r.change.Good, r.change.Bad} {
-		app, read, err := r.reads(ctx, commit)
+		app, read, rendered, err := r.reads(ctx, commit)
 		if err != nil {
 			return err
+		}
+		if !rendered {
+			folders = append(folders, app.Path)
 		}
 		reads = append(reads, read...)
 		for _, name := range app.Inputs {
@@ -234,7 +237,7 @@ func (r *rollback) makeRevert(ctx context.Context) error {
 			}
 		}
 	}
-	do := source.Reversal{Tip: r.tip, Bad: r.change.Bad, Good: r.change.Good, Own: render.Own(reads, extra), Message: r.change.Message(r.why(), nil)}
+	do := source.Reversal{Tip: r.tip, Bad: r.change.Bad, Good: r.change.Good, Own: render.Own(reads, extra, folders), Message: r.change.Message(r.why(), nil)}
 	var err error
 	if r.made, err = r.clone.Reverse(ctx, do); err == nil && len(r.made.Conflicts) > 0 {
 		do.Message = r.change.Message(r.why(), r.made.Conflicts)
@@ -243,35 +246,32 @@ func (r *rollback) makeRevert(ctx context.Context) error {
 	return failedBy(err)
 }
 
-// reads gives what a render of the app at a commit reads, as far as it comes.
-func (r *rollback) reads(ctx context.Context, commit string) (fleet.App, []render.Read, error) {
+// reads gives what a render of the app at a commit reads, and whether it comes to its end.
+func (r *rollback) reads(ctx context.Context, commit string) (app fleet.App, reads []render.Read, rendered bool, err error) {
 	tree := r.live.tree(ctx, commit)
-	app := &r.target.App
-	placed := fleet.ByHand(tree, app).App
-	if r.repo != nil && made(app, *r.repo) {
+	object := &r.target.App
+	placed := fleet.ByHand(tree, object).App
+	if r.repo != nil && made(object, *r.repo) {
 		placed = fleet.App{}
 		result := fleet.Discover(fleet.Input{Tree: tree, Apps: r.repo.Spec.Apps, Clusters: r.live.clusters, Offline: r.live.offline, Repo: r.repo.Name, Namespace: r.repo.Namespace})
 		for _, found := range result.Apps {
-			if found.Name == app.Name {
+			if found.Name == object.Name {
 				placed = found
 			}
 		}
 	}
 	if placed.Path == "" || placed.Fault != nil {
-		return fleet.App{Path: app.Spec.Path}, nil, ctx.Err() // there was no such app
+		return fleet.App{Path: object.Spec.Path}, nil, false, ctx.Err() // there was no such app, or it could not be read
 	}
 	request := requestOf(tree, placed)
-	use(&request, r.live.besides.of(ctx, app, r.live.fleet).applied)
+	use(&request, r.live.besides.of(ctx, object, r.live.fleet).applied)
 	if err := r.live.charts.complete(ctx, tree, placed, &request); err != nil {
-		return placed, nil, err
+		return placed, nil, false, err
 	}
 	answers := r.live.cluster.Mapper().Answers(ctx)
 	request.Capabilities, request.Upgrade = answers, true
 	manifest, err := r.live.renderer.Render(ctx, request)
-	if err != nil && len(manifest.Reads) == 0 {
-		return placed, nil, err
-	}
-	return placed, manifest.Reads, ctx.Err()
+	return placed, manifest.Reads, err == nil, ctx.Err()
 }
 
 // preview shows what is taken back, and what the cluster would make of it.

@@ -164,6 +164,32 @@ func summary(e *v1alpha1.Entry) string {
 	return text(line, maxText)
 }
 
+// The bounds of what an Entry tells of pull requests. They are as many as its type allows.
+const (
+	maxPulls   = 5
+	maxReviews = 20
+)
+
+// Reviewed adds the pull requests that brought the commits of a revision, as far as there is room. The Entry is not changed.
+func Reviewed(e v1alpha1.Entry, pulls []v1alpha1.PullLine) v1alpha1.Entry {
+	out := *e.DeepCopy()
+	if out.Revision == nil {
+		return out
+	}
+	out.Revision.Pulls = nil
+	for _, p := range pulls[:min(len(pulls), maxPulls)] {
+		p.URL, p.Title, p.Author = text(p.URL, maxText), text(p.Title, maxName), text(p.Author, maxName)
+		reviews := p.Reviews[:min(len(p.Reviews), maxReviews)]
+		p.Reviews = nil
+		for _, review := range reviews {
+			review.User = text(review.User, maxName/2)
+			p.Reviews = append(p.Reviews, review)
+		}
+		out.Revision.Pulls = append(out.Revision.Pulls, p)
+	}
+	return fit(out)
+}
+
 // fit takes out what is too much, the least telling first, and counts it.
 func fit(e v1alpha1.Entry) v1alpha1.Entry {
 	left := v1alpha1.LeftOut{}

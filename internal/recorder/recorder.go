@@ -51,10 +51,12 @@ type Recorder struct {
 	marks *shelf.Shelf              // a file for each App
 	calm  func(ctx context.Context) // waits while users' objects are to be applied
 	log   *slog.Logger
+	ask   Ask                                          // nil: reviews are not asked for
 	queue workqueue.TypedRateLimitingInterface[string] // UIDs of Apps
 
 	mu    sync.Mutex
-	files map[string]*file // by UID of the App
+	files map[string]*file     // by UID of the App
+	mute  map[string]time.Time // by Repo: until when its forge is not asked
 }
 
 // Mark is what was recorded of an App last.
@@ -88,6 +90,9 @@ type file struct {
 	wrote   map[string]time.Time       // Entries of drift, and when each was written
 	told    bool                       // that it cannot be written was logged
 	gone    bool                       // the App is gone
+
+	questions map[string]question            // by name: Entries whose pull requests are not known yet
+	pulls     map[string][]v1alpha1.PullLine // by name: those that are
 }
 
 // New gives a Recorder that keeps its marks in a folder of its own, which it makes, and writes once Run is called. Before each write calm waits
@@ -219,6 +224,10 @@ func (r *Recorder) work(ctx context.Context, uid string) {
 			}
 		}
 	}
+	if err := r.reask(ctx, f); err != nil {
+		r.refused(ctx, f, Draft{Entry: v1alpha1.Entry{AppUID: uid}}, err)
+		return
+	}
 	r.queue.Forget(uid)
 }
 
@@ -247,6 +256,7 @@ func (r *Recorder) write(ctx context.Context, f *file, d Draft) error {
 		f.there = there
 	}
 	if d.Sure || f.there[e.Name] != e.Result {
+		r.review(ctx, f, &d)
 		if err := r.books.PutEntry(ctx, e.DeepCopy()); err != nil {
 			return err
 		}

@@ -1,10 +1,15 @@
 package render
 
-import "path"
+import (
+	"path"
+	"slices"
+	"strings"
+)
 
 // Own gives a function that tells whether a file of an app's own repository is part of what was read: it was read or looked
-// for itself, or it came or went in a folder that was listed. extra are paths that count besides, such as those of settings.
-func Own(reads []Read, extra []string) func(file string, cameOrWent bool) bool {
+// for itself, or it came or went in a folder that was listed. extra are files that count besides, such as those of settings, and folders those of which everything counts: where a render failed,
+// nobody knows what it would have read.
+func Own(reads []Read, extra, folders []string) func(file string, cameOrWent bool) bool {
 	files, listed := map[string]bool{}, map[string]bool{}
 	for _, r := range reads {
 		switch {
@@ -19,7 +24,7 @@ func Own(reads []Read, extra []string) func(file string, cameOrWent bool) bool {
 		files[name] = true
 	}
 	return func(file string, cameOrWent bool) bool {
-		if files[file] {
+		if files[file] || slices.ContainsFunc(folders, func(folder string) bool { return folder == "." || strings.HasPrefix(file, folder+"/") }) {
 			return true
 		}
 		if !cameOrWent {

@@ -6,7 +6,7 @@ func TestOwn(t *testing.T) {
 	own := Own([]Read{
 		{Path: "base/a.yaml", Kind: ReadFile}, {Path: "app", Kind: ReadDir},
 		{Path: "app/kustomization.yml", Kind: ReadStat}, {Source: "config", Path: "values.yaml", Kind: ReadFile},
-	}, []string{"apps/cart/plumb.yaml"})
+	}, []string{"apps/cart/plumb.yaml"}, []string{"broken"})
 	for _, row := range []struct {
 		reason, file string
 		cameOrWent   bool
@@ -21,6 +21,8 @@ func TestOwn(t *testing.T) {
 		{"looked for, and came", "app/kustomization.yml", true, true},
 		{"of another source", "values.yaml", false, false},
 		{"settings", "apps/cart/plumb.yaml", false, true},
+		{"below a folder that could not be rendered", "broken/a/b.yaml", false, true},
+		{"beside it", "broken.yaml", false, false},
 		{"of another app", "apps/other/a.yaml", true, false},
 	} {
 		if got := own(row.file, row.cameOrWent); got != row.want {

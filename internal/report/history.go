@@ -42,11 +42,23 @@ func (s Style) revisionLine(e v1alpha1.Entry, now time.Time) []cell {
 	if e.Result == v1alpha1.ResultFailed && r.Reason != "" {
 		what += " (" + Clean(r.Reason) + ")"
 	}
+	for _, p := range r.Pulls {
+		what += fmt.Sprintf(" (#%d%s)", p.Number, approvals(p))
+	}
 	return []cell{
 		{text: when(exactOf(cmp.Or(r.Seen, r.Applied)), now)}, {text: Clean(short(r.Commit.ID))}, s.resultCell(e.Result),
 		{text: took(r.Seen, r.Applied)}, {text: took(r.Applied, r.Healthy)}, {text: s.changedText(r)},
 		{text: cmp.Or(authorName(r.Commit.Author), "-")}, {text: what},
 	}
+}
+
+// approvals gives ", approved by lena and omar".
+func approvals(p v1alpha1.PullLine) string {
+	users := saying(p, "approved")
+	if len(users) == 0 {
+		return ""
+	}
+	return ", approved by " + strings.Join(users, " and ")
 }
 
 func (s Style) correctionLine(c v1alpha1.Correction, now time.Time) []cell {
@@ -167,6 +179,7 @@ func (w *whyPage) entryRevision(r *v1alpha1.RevisionEntry) {
 	for i, c := range r.ChangedBy {
 		w.section([]string{"changes", ""}[min(i, 1)], strings.TrimSpace(Clean(short(c.ID))+" "+Clean(c.Subject)+" ("+cmp.Or(authorName(c.Author), "author unknown")+")"))
 	}
+	w.pulls(r.Pulls)
 	if r.Previous != "" {
 		w.section("after", Clean(short(r.Previous)))
 	}
@@ -179,6 +192,42 @@ func (w *whyPage) entryRevision(r *v1alpha1.RevisionEntry) {
 		w.section("took from", Clean(strings.Join(r.Took, ", ")))
 	}
 	w.changes(r)
+}
+
+// pulls says which pull requests brought the commits, and what their reviewers said.
+func (w *whyPage) pulls(pulls []v1alpha1.PullLine) {
+	for i, p := range pulls {
+		text := fmt.Sprintf("#%d %s by %s", p.Number, Clean(p.Title), cmp.Or(Clean(p.Author), "somebody"))
+		if p.URL != "" {
+			text += " (" + Clean(p.URL) + ")"
+		}
+		w.section([]string{"pull", ""}[min(i, 1)], text)
+		w.section("", "  "+reviewText(p))
+	}
+}
+
+// reviewText gives "approved by dana and lena, asked and silent zoe".
+func reviewText(p v1alpha1.PullLine) string {
+	var parts []string
+	for _, verdict := range []struct{ word, text string }{
+		{"approved", "approved by "}, {"objected", "changes requested by "}, {"commented", "commented by "}, {"asked", "asked and silent "},
+	} {
+		if users := saying(p, verdict.word); len(users) > 0 {
+			parts = append(parts, verdict.text+strings.Join(users, " and "))
+		}
+	}
+	return cmp.Or(strings.Join(parts, ", "), "reviewed by nobody")
+}
+
+// saying lists the reviewers whose last word is a verdict.
+func saying(p v1alpha1.PullLine, verdict string) []string {
+	var users []string
+	for _, review := range p.Reviews {
+		if review.Verdict == verdict {
+			users = append(users, Clean(review.User))
+		}
+	}
+	return users
 }
 
 // stages says when the revision came how far.

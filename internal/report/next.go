@@ -23,6 +23,8 @@ func (t Target) Next() string {
 		return ""
 	case t.Ending() && t.State != v1alpha1.StateFailed:
 		return fmt.Sprintf("wait; or leave what there still is in place: kubectl -n %s annotate --overwrite app %s %s=orphan", t.App.Namespace, t.App.Name, v1alpha1.AnnotationDelete)
+	case t.State == v1alpha1.StateFailed && proposed(st) != nil:
+		return fmt.Sprintf("review and merge pull request #%d: %s", st.Revert.Pull, Clean(st.Revert.URL))
 	case heldCount(st) > 0:
 		return "commit to the branch (an empty commit will do) with the line:  " + t.ConsentLines()[0]
 	}

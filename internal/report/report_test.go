@@ -16,6 +16,7 @@ import (
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/state"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -167,6 +168,45 @@ func TestCountsAddUp(t *testing.T) {
 		if want := strconv.Itoa(sum); total != want || sum != len(f.Apps) {
 			t.Errorf("%q: parts give %d, total says %s, there are %d", line, sum, total, len(f.Apps))
 		}
+	}
+}
+
+// A Hold says at which commit, why, for how long and what it keeps away; once it is over that is said, and nothing else.
+func TestHold(t *testing.T) {
+	app := target("web", "prod", "", v1alpha1.StatePaused, "0be4411")
+	app.Spec.Pause = &v1alpha1.Pause{Reason: "bad", By: "lena@acme.io", At: "0be4411000", Until: at(-2 * time.Hour)}
+	app.Status.Held = &v1alpha1.Held{At: "0be4411000", Newest: "9f31c2a000"}
+	why := func() string {
+		return strings.Join(Style{}.Why(Target{App: app, State: app.Status.State}, Agent{Heard: now}, now), "\n")
+	}
+	for _, part := range []string{`held      at 0be4411, "bad" by lena@acme.io, 2h left; 9f31c2a is not applied meanwhile`, "ends by itself when the branch renders the same as 0be4411"} {
+		if text := why(); !strings.Contains(text, part) {
+			t.Errorf("it does not say %q:\n%s", part, text)
+		}
+	}
+	if trouble := strings.Join(Style{}.Status(Fleet{Apps: []v1alpha1.App{app}, Agent: Agent{Heard: now}, Now: now}, true), "\n"); !strings.Contains(trouble, `held at 0be4411, "bad" by lena@acme.io`) {
+		t.Errorf("the status does not tell of it:\n%s", trouble)
+	}
+	app.Status.State, app.Status.Held = v1alpha1.StateOK, nil
+	app.Status.Handled.Hold = state.HoldName(app.Spec.Pause)
+	if text := why(); !strings.Contains(text, `"bad" by lena@acme.io; that is over`) || strings.Contains(text, "held ") {
+		t.Errorf("it does not say that it is over:\n%s", text)
+	}
+}
+
+// A revert that is proposed is shown with the commit that it takes back, and is the next step; once that is gone it is not.
+func TestProposedRevert(t *testing.T) {
+	app := target("web", "prod", "", v1alpha1.StateFailed, "0be4411")
+	app.Status.Target, app.Status.Revert = "9f31c2a000", &v1alpha1.ProposedRevert{Of: "9f31c2a000", To: "0be4411000", Pull: 7, URL: "https://git.example.com/pulls/7", Conflicts: 2}
+	what := Target{App: app, State: v1alpha1.StateFailed}
+	text := strings.Join(Style{}.Why(what, Agent{Heard: now}, now), "\n")
+	if want := "#7 takes 9f31c2a back to 0be4411: https://git.example.com/pulls/7; 2 files must be mended"; !strings.Contains(text, want) || !strings.HasPrefix(what.Next(), "review and merge pull request #7") {
+		t.Errorf("next %q:\n%s", what.Next(), text)
+	}
+	app.Status.Target = "aaaaaaa000"
+	what.App = app
+	if text := strings.Join(Style{}.Why(what, Agent{Heard: now}, now), "\n"); strings.Contains(text, "#7") {
+		t.Errorf("it is told of a commit that is gone:\n%s", text)
 	}
 }
 

@@ -19,6 +19,7 @@ func (s Style) Why(t Target, agent Agent, now time.Time) []string {
 	w.headline(t, agent)
 	w.revisions(st)
 	w.pause(t)
+	w.revert(proposed(st))
 	w.blocking(st.Blocking)
 	w.waiting(st)
 	w.pending(st.Pending)
@@ -135,6 +136,27 @@ func (w *whyPage) pause(t Target) {
 		}
 		w.section("held", text+"; it ends by itself when the branch renders the same as "+short(p.At))
 	}
+}
+
+// proposed gives the pull request that would take back what is wanted, or held away; nil if there is none.
+func proposed(st v1alpha1.AppStatus) *v1alpha1.ProposedRevert {
+	r := st.Revert
+	if r == nil || r.Of != st.Target && (st.Held == nil || r.Of != st.Held.Newest) {
+		return nil
+	}
+	return r
+}
+
+// revert tells of the pull request that takes a commit back.
+func (w *whyPage) revert(r *v1alpha1.ProposedRevert) {
+	if r == nil {
+		return
+	}
+	text := fmt.Sprintf("#%d takes %s back to %s: %s", r.Pull, short(r.Of), short(r.To), Clean(r.URL))
+	if r.Conflicts > 0 {
+		text += "; " + plural(r.Conflicts, "file") + " must be mended in its branch first"
+	}
+	w.section("revert", text)
 }
 
 func (w *whyPage) blocking(b *v1alpha1.Blocking) {
