@@ -170,7 +170,7 @@ func newForgeScenario(t *testing.T, w *world, g *gitea, name string) *scenario {
 	s.make(fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %s-token, namespace: plumb-system}\nstringData: {token: %q, username: %q, password: %q}\n", name, g.Token, g.User, g.Password))
 	s.make(fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %s-hook, namespace: plumb-system}\nstringData: {secret: of-gitea}\n", name))
 	g.must(t, http.MethodPost, "/repos/acme/"+name+"/hooks", map[string]any{
-		"type": "gitea", "active": true, "events": []string{"push", "pull_request", "pull_request_sync", "issue_comment", "pull_request_comment"},
+		"type": "gitea", "active": true, "events": []string{"push", "pull_request", "pull_request_sync", "issue_comment", "pull_request_comment", "pull_request_review"},
 		"config": map[string]any{"url": "http://" + w.listen + "/hooks/" + system + "/" + name, "content_type": "json", "secret": "of-gitea"},
 	})
 	s.spec = map[string]any{

@@ -1,6 +1,11 @@
 package e2e
 
-import "testing"
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
 
 // lawful is a file of policies with one rule that denies.
 const lawful = `
@@ -68,4 +73,69 @@ exceptions:
 		return nil
 	})
 	s.has("ConfigMap/lawful-a/settings", "data.mode", "normal")
+}
+
+// A pull request is judged by the rules of its base: what it changes is denied though it changes the rule too, and what asks for
+// approval waits until a member of the group, who is not its author, approves that head.
+func TestGiteaPullIsJudged(t *testing.T) {
+	t.Parallel()
+	g := forgeOf(t)
+	s := newForgeScenario(t, shared(t), g, "judged")
+	const password = "of-a-reviewer"
+	people := map[string]*gitea{}
+	for _, name := range []string{"judged-ann", "judged-eve"} {
+		g.must(t, http.MethodPost, "/admin/users", map[string]any{"username": name, "email": name + "@example.com", "password": password, "must_change_password": false})
+		if _, err := g.ask(http.MethodPut, "/repos/acme/"+s.name+"/collaborators/"+name, map[string]any{"permission": "write"}); err != nil {
+			t.Fatal(err)
+		}
+		people[name] = &gitea{URL: g.URL, User: name, Password: password}
+	}
+	rules := lawful + `
+  - name: second-look
+    level: approve
+    groups: [sre]
+    match: {kinds: [ConfigMap], changes: [delete]}
+    expression: "false"
+    message: a ConfigMap goes
+groups:
+  - {name: sre, members: [judged-ann]}
+`
+	first := s.commitQuietly("one", files{
+		"plumb.yaml": "policies: [policies/*.yaml]\n", "policies/rules.yaml": rules,
+		"apps/judged/a.yaml": configMap("settings", "mode", "normal"), "apps/judged/b.yaml": configMap("goes", "a", "1"),
+	})
+	s.makeRepo()
+	s.ok("judged", first)
+
+	number, head := s.opened(g, "debug", files{
+		"apps/judged/a.yaml": configMap("settings", "mode", "debug"), "policies/rules.yaml": strings.Replace(rules, "level: deny", "level: warn", 1),
+	})
+	s.told(g, head, "plumb/plan", "failure", "denied by no-debug", "is in debug mode")
+	comments := string(mustAsk(t, g, fmt.Sprintf("/repos/acme/%s/issues/%d/comments", s.name, number)))
+	s.says(comments, "no-debug", "plumb/policy-change", "changes from deny to warn")
+
+	number, head = s.opened(g, "less", files{"apps/judged/b.yaml": ""})
+	s.told(g, head, "plumb/plan", "pending", "second-look asks for an approval by sre")
+	approve := func(who string) {
+		people[who].must(t, http.MethodPost, fmt.Sprintf("/repos/acme/%s/pulls/%d/reviews", s.name, number), map[string]any{"event": "APPROVED", "body": "fine"})
+	}
+	approve("judged-eve")
+	other, quiet := s.opened(g, "words", files{"README.md": "words\n"})
+	s.told(g, quiet, "plumb/plan", "success", "no deployment affected")
+	s.told(g, head, "plumb/plan", "pending", "second-look asks for an approval by sre")
+	approve("judged-ann")
+	s.told(g, head, "plumb/plan", "success", "1 app")
+	if all := string(mustAsk(t, g, fmt.Sprintf("/repos/acme/%s/issues/%d/comments", s.name, other))); all != "[]\n" && all != "[]" {
+		t.Errorf("a pull request that no rule is about has the comments %s", all)
+	}
+}
+
+// mustAsk reads from the forge.
+func mustAsk(t *testing.T, g *gitea, path string) []byte {
+	t.Helper()
+	data, err := g.ask(http.MethodGet, path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

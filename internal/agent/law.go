@@ -3,8 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"path"
-	"strings"
 	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -23,14 +21,7 @@ func lawOf(ctx context.Context, o *v1alpha1.Repo, found offer, patterns []string
 	if o.Spec.Policy != v1alpha1.PolicyEnforce {
 		return nil, nil
 	}
-	paths := make([]string, 0, len(patterns))
-	for _, pattern := range patterns {
-		if strings.ContainsAny(pattern, `*?[\`) {
-			pattern = path.Dir(pattern)
-		}
-		paths = append(paths, pattern)
-	}
-	if err := found.mirror.Complete(ctx, found.commit, paths); err != nil {
+	if err := found.mirror.Complete(ctx, found.commit, policy.Paths(patterns)); err != nil {
 		return &law{bad: fault.Of(err, fault.FetchFailed)}, err
 	}
 	set, bad := policy.Read(found.snapshot)

@@ -130,6 +130,18 @@ func filesOf(tree fs.FS, patterns []string) ([]string, *fault.Fault) {
 	return slices.Compact(files), nil
 }
 
+// Paths gives the files and folders that patterns of policies lie in: what has to be here before Read.
+func Paths(patterns []string) []string {
+	paths := make([]string, 0, len(patterns))
+	for _, pattern := range patterns {
+		if strings.ContainsAny(pattern, `*?[\`) {
+			pattern = path.Dir(pattern)
+		}
+		paths = append(paths, pattern)
+	}
+	return paths
+}
+
 // reader gathers the set file by file.
 type reader struct {
 	set  *Set

@@ -28,11 +28,18 @@ type said struct {
 	Text    string      `json:"text,omitempty"`    // of the status
 	Comment string      `json:"comment,omitempty"` // digest of the comment
 	Asked   bool        `json:"asked,omitempty"`   // a fork's head that somebody with the right asked for
-	Open    bool        `json:"open,omitempty"`    // something could not be asked: it is tried again
+	// Approval is who had approved, where a rule of a policy asks for that; "" if none does.
+	Approval string `json:"approval,omitempty"`
+	Open     bool   `json:"open,omitempty"` // something could not be asked: it is tried again
 }
 
-// holds tells whether what was said is still all that there is to say.
+// holds tells whether what was said is still all that there is to say. Where approval is asked for, the forge has to be asked.
 func (s said) holds(pull forge.Pull, at *Desk) bool {
+	return s.planned(pull, at) && s.Approval == ""
+}
+
+// planned tells whether the plan that was said is of what is there now.
+func (s said) planned(pull forge.Pull, at *Desk) bool {
 	return s.Head == pull.Head.Commit && !s.Open && s.Tip == at.Tip // of a fork that nobody asked for there is no plan
 }
 

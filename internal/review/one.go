@@ -31,8 +31,11 @@ func (r *Reviewer) one(ctx context.Context, repo string, at *Desk, number int) e
 		return r.closed(ctx, repo, at, number)
 	}
 	before := r.remembered(repo, number)
-	if before.holds(pull, at) {
-		return nil
+	if before.planned(pull, at) {
+		same, err := before.sameApproval(ctx, at.Forge, pull)
+		if same || err != nil {
+			return err
+		}
 	}
 	now := said{Head: pull.Head.Commit}
 	if now.Head == before.Head {

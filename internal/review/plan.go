@@ -116,12 +116,15 @@ func (w *work) plan(ctx context.Context) (report.PullPlan, error) {
 	}
 	out.Unaffected = len(candidates) - len(affected)
 	out.Apps = p.foldersAtFault(from, to)
-	if len(affected) == 0 {
-		return out, nil
+	if len(affected) > 0 {
+		apps, err := p.compareAll(ctx, affected, from, to)
+		if err != nil {
+			return out, err
+		}
+		out.Apps = append(out.Apps, apps...)
+		slices.SortStableFunc(out.Apps, func(a, b report.PullApp) int { return strings.Compare(a.Address, b.Address) })
 	}
-	apps, err := p.compareAll(ctx, affected, from, to)
-	out.Apps = append(out.Apps, apps...)
-	slices.SortStableFunc(out.Apps, func(a, b report.PullApp) int { return strings.Compare(a.Address, b.Address) })
+	out.Findings, err = p.judge(ctx, affected, to)
 	return out, err
 }
 
