@@ -90,6 +90,8 @@ type Forge struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
 	// +kubebuilder:validation:MaxLength=63
 	Context string `json:"context,omitempty"`
+	// A pull request about which the cluster cannot be asked gets a success that says so; without it its status stays pending.
+	Lenient bool `json:"lenient,omitempty"`
 }
 
 // ChartAccess lets the charts below an address be fetched, with a credential that is sent nowhere else.

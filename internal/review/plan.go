@@ -93,7 +93,7 @@ type candidate struct {
 // the plan.
 func (w *work) plan(ctx context.Context) (report.PullPlan, error) {
 	out := report.PullPlan{
-		Repo: w.repo, Number: w.pull.Number, Branch: w.at.Branch, Head: w.pull.Head.Commit, Tip: w.at.Tip, Lenient: w.pull.Fork,
+		Repo: w.repo, Number: w.pull.Number, Branch: w.at.Branch, Head: w.pull.Head.Commit, Tip: w.at.Tip, Lenient: w.pull.Fork || w.lenient(),
 	}
 	p := &planning{work: w, applied: map[string]*commit{}, has: map[string][]v1alpha1.InventoryEntry{}}
 	release, err := p.trees(ctx, &out)
@@ -126,6 +126,11 @@ func (w *work) plan(ctx context.Context) (report.PullPlan, error) {
 	}
 	out.Findings, err = p.judge(ctx, affected, to)
 	return out, err
+}
+
+// lenient tells whether the Repo lets a request pass about which the cluster cannot be asked.
+func (w *work) lenient() bool {
+	return w.at.Repo.Spec.Forge != nil && w.at.Repo.Spec.Forge.Lenient
 }
 
 // trees fetches and merges, and finds the apps of every tree.

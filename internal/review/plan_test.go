@@ -34,6 +34,8 @@ type study struct {
 	mirror *source.Mirror
 	pulls  int
 	byHand []v1alpha1.App
+
+	lenient bool
 }
 
 func newStudy(t *testing.T) *study {
@@ -92,6 +94,7 @@ func (s *study) plan(commit string, fork bool) report.PullPlan {
 		Repo: &v1alpha1.Repo{ObjectMeta: metav1.ObjectMeta{Namespace: "plumb-system", Name: "fleet"}}, Kind: forge.GitHub, Context: "plumb",
 		Branch: "main", Tip: tip.Commit, Mirror: s.mirror, ByHand: s.byHand,
 	}
+	at.Repo.Spec.Forge = &v1alpha1.Forge{Lenient: s.lenient}
 	w := &work{Reviewer: s.Reviewer, repo: aRepo, at: at, pull: forge.Pull{Number: s.pulls, Fork: fork, Head: forge.Branch{Commit: commit}}}
 	plan, err := w.plan(s.Context())
 	if err != nil {
@@ -152,6 +155,11 @@ func TestPlan(t *testing.T) {
 	if state, line := report.PullStatus(plan); state != report.PullPending || !strings.Contains(line, "the cluster is away") {
 		t.Errorf("without the cluster it is %s: %s", state, line)
 	}
+	s.lenient = true
+	if state, line := report.PullStatus(s.plan(change, false)); state != report.PullSuccess || !strings.Contains(line, "could not be asked") {
+		t.Errorf("a lenient Repo says %s: %s", state, line)
+	}
+	s.lenient = false
 	if plan := s.plan(words, false); len(plan.Apps) != 0 || plan.Unaffected != 4 {
 		t.Errorf("words affect %+v", plan)
 	}
