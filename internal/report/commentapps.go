@@ -75,17 +75,20 @@ func (c *comment) folds() {
 		apps  []PullApp
 		lines []string
 	}
-	var groups []group
+	var groups []*group
+	known := map[string]*group{}
 	for _, app := range c.apps {
 		lines := app.lines()
 		if len(lines) == 0 {
 			continue
 		}
-		if i := slices.IndexFunc(groups, func(g group) bool { return slices.Equal(g.lines, lines) }); i >= 0 {
-			groups[i].apps = append(groups[i].apps, app)
+		key := strings.Join(lines, "\n")
+		if g := known[key]; g != nil {
+			g.apps = append(g.apps, app)
 			continue
 		}
-		groups = append(groups, group{[]PullApp{app}, lines})
+		known[key] = &group{[]PullApp{app}, lines}
+		groups = append(groups, known[key])
 	}
 	for _, g := range groups {
 		var names []string

@@ -31,7 +31,7 @@ func pullPlan() PullPlan {
 		Apps: []PullApp{
 			{Address: "cart/prod", Environment: "prod", Change: []PublicObject{told(web), told(secret)}, Images: image},
 			{Address: "cart/staging", Environment: "staging", Change: []PublicObject{told(web), told(secret)}, Images: image},
-			{Address: "ledger/prod", Environment: "prod", Change: []PublicObject{told(claim)}, Drift: []PublicObject{told(drift)}, Allow: []string{"Plumb-Allow-Delete: ledger/prod PersistentVolumeClaim/ledger/data"}},
+			{Address: "ledger/prod", Environment: "prod", Change: []PublicObject{told(claim)}, Drift: []PublicObject{told(drift)}},
 		},
 	}
 }
@@ -98,10 +98,10 @@ func TestPullCommentOfTrouble(t *testing.T) {
 	p.Apps[0].Fault = fault.New(fault.RenderFailed, "the field `x` is unknown").At(fault.Place{File: "apps/cart/a.yaml", Line: 3}).WithNext("remove it")
 	p.Apps[1].NotAsked, p.Notes = "ServiceAccount cart may not read", []string{"rules of policy change"}
 	p.Findings = []PullFinding{{Level: FindingDeny, Rule: "no-latest", App: "cart/prod", Object: "Deployment/cart/web", Place: "apps/cart/a.yaml:9", Message: "the tag is latest"}}
-	p.Apps[2].Differs = true
+	p.Apps[2].Differs, p.Apps[2].Allow = true, []string{"Plumb-Allow-Delete: ledger/prod PersistentVolumeClaim/ledger/data"}
 	got := PullComment(p)
 	for _, want := range []string{"cannot be merged", "```text\nconflicts with main:\n  apps/cart/a.yaml\ncart/prod: apps/cart/a.yaml:3: the field `x` is unknown\n  remove it", "rules of policy change",
-		"not checked against the cluster: ServiceAccount cart may not read (`cart/staging`)", "**denied** by `no-latest` `cart/prod` `Deployment/cart/web` `apps/cart/a.yaml:9`: the tag is latest", "# by itself the pull request changes:"} {
+		"not checked against the cluster: ServiceAccount cart may not read (`cart/staging`)", "**denied** by `no-latest` `cart/prod` `Deployment/cart/web` `apps/cart/a.yaml:9`: the tag is latest", "# by itself the pull request changes:", "#   Plumb-Allow-Delete: ledger/prod"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in the comment:\n%s", want, got)
 		}
