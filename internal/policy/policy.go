@@ -76,19 +76,20 @@ type Change struct {
 // comes has no objects before, one that goes has none after.
 func Changes(app App, before, after []object.Object) []Change {
 	old := make(map[object.ID]*object.Object, len(before))
-	for i := range before {
-		old[before[i].ID()] = &before[i]
+	for _, o := range before {
+		old[o.ID()] = &o
 	}
 	var changes []Change
-	for i := range after {
-		was := old[after[i].ID()]
-		delete(old, after[i].ID())
-		if was == nil || !reflect.DeepEqual(was.Fields, after[i].Fields) {
-			changes = append(changes, Change{App: app, Object: &after[i], Before: was})
+	for _, o := range after { // each is a copy: what is the same is not kept for the sake of what differs
+		was := old[o.ID()]
+		delete(old, o.ID())
+		if was == nil || !reflect.DeepEqual(was.Fields, o.Fields) {
+			changes = append(changes, Change{App: app, Object: &o, Before: was})
 		}
 	}
-	for i := range before {
-		if gone := old[before[i].ID()]; gone == &before[i] {
+	for _, o := range before {
+		if gone := old[o.ID()]; gone != nil {
+			delete(old, o.ID())
 			changes = append(changes, Change{App: app, Before: gone})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/forge"
 	"plumb.dev/plumb/internal/policy"
+	"plumb.dev/plumb/internal/preview"
 	"plumb.dev/plumb/internal/report"
 )
 
@@ -26,12 +27,10 @@ func (p *planning) judge(ctx context.Context, affected []*candidate, to *commit)
 	}
 	var changes []policy.Change
 	for _, c := range affected {
-		if c.app.Fault != nil {
-			continue // it cannot be rendered, and fails by that
+		for _, change := range c.changes {
+			change.App.Version = version
+			changes = append(changes, change)
 		}
-		id := c.app.Identity
-		app := policy.App{Name: id.App, Env: id.Env, Cluster: fleet.Local, Namespace: id.Target, Version: version}
-		changes = append(changes, policy.Changes(app, c.app.Base.Objects, c.app.Tree.Objects)...)
 	}
 	found := policy.Review(p.tip.tree, to.tree, changes, time.Now())
 	p.said.Approval = ""
@@ -45,6 +44,12 @@ func (p *planning) judge(ctx context.Context, affected []*candidate, to *commit)
 	set, _ := policy.Read(p.tip.tree) // it was read a moment ago
 	p.said.Approval = approvalOf(approvers)
 	return report.PullFindings(policy.Approved(set, found, approvers, p.pull.Author)), nil
+}
+
+// changesOf keeps what the policies judge of an app that can be rendered: the objects that differ, and no others.
+func changesOf(app preview.App) []policy.Change {
+	id := app.Identity
+	return policy.Changes(policy.App{Name: id.App, Env: id.Env, Cluster: fleet.Local, Namespace: id.Target}, app.Base.Objects, app.Tree.Objects)
 }
 
 // approversOf lists who approved a pull request as its head is, sorted. Where the forge does not say of which commit, it counts.

@@ -17,6 +17,7 @@ import (
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/policy"
 	"plumb.dev/plumb/internal/preview"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/report"
@@ -87,6 +88,8 @@ type candidate struct {
 	known  []*render.Recorded
 	app    preview.App
 	said   manifests
+
+	changes []policy.Change // what differs, for the policies
 }
 
 // plan works out what a pull request does. The error says that it cannot be told now; what is wrong with the change itself is in

@@ -184,6 +184,7 @@ func (p *planning) rendered(ctx context.Context, c *candidate, from, to *commit)
 	if broken != nil {
 		return out, nil
 	}
+	c.changes = changesOf(c.app)
 	c.said = manifests{}
 	c.said.add(was.ready)
 	c.said.add(is.ready)
