@@ -116,6 +116,9 @@ func (t *turn) renders(ctx context.Context, c *record.Chapter) record.Renders {
 // keepRender keeps the render of the revision that is applied completely, since the next one takes its place in the cache.
 func (t *turn) keepRender() {
 	a := t.app
+	if t.offer.commit == a.status.Revision {
+		return // rendered again at the same commit, by another build of this program: what came before it stays
+	}
 	complete := a.status.Revision != "" && a.status.Revision == a.target
 	if !complete || a.recorded == nil || a.recorded.Failure != nil || a.status.Verified != a.verified {
 		return // what the cache has is of a revision that is not applied completely
