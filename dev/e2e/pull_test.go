@@ -86,6 +86,42 @@ func TestGiteaPullIsReviewed(t *testing.T) {
 	s.commented(g, number, "registry.example/web:3", "extra")
 	commit := s.merge(g, number)
 	s.told(g, commit, "plumb/deploy", "success", "pulled is ok")
+	s.told(g, commit, "plumb/plan", "success", fmt.Sprintf("as reviewed in pull request %d", number))
+}
+
+// Who merges something else than what was reviewed is told so, on the commit and on the pull request, with the apps that differ.
+func TestGiteaPullIsNotWhatWasReviewed(t *testing.T) {
+	t.Parallel()
+	g := forgeOf(t)
+	own := &gitea{URL: g.URL, Token: g.Token, User: g.User, Password: g.Password}
+	if err := own.openDoor(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(own.door.Close)
+	s := newForgeScenario(t, shared(t), own, "pull-unlike")
+	first := s.commitQuietly("one", files{"apps/pull-unlike/a.yaml": configMap("settings", "a", "1"), "apps/pull-like/a.yaml": configMap("settings", "a", "1")})
+	s.makeRepo()
+	s.ok("pull-unlike", first)
+	number, head := s.opened(g, "more", files{"apps/pull-unlike/a.yaml": configMap("settings", "a", "2"), "apps/pull-like/a.yaml": configMap("settings", "a", "2")})
+	s.told(g, head, "plumb/plan", "success", "2 apps")
+	s.commented(g, number, "pull-unlike")
+
+	own.shut.Store(true) // the agent cannot see the head that is merged
+	s.branched(g, "more", files{"apps/pull-unlike/a.yaml": configMap("settings", "a", "3")})
+	commit := s.merge(g, number)
+	own.shut.Store(false)
+	s.told(g, commit, "plumb/plan", "failure", fmt.Sprintf("not as reviewed in pull request %d: pull-unlike", number))
+	err := eventually(limit, func() error {
+		all, err := g.comments(s.name, number)
+		if err == nil && (len(all) != 2 || !strings.Contains(all[1], "is not what was reviewed") || !strings.Contains(all[1], "pull-unlike") || strings.Contains(all[1], "pull-like")) {
+			err = errNotYet("the comments are %q", all)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	s.ok("pull-unlike", commit)
 }
 
 // What cannot be rendered or merged fails, with its place.

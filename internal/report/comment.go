@@ -46,6 +46,21 @@ func PullComment(p PullPlan) string {
 	return c.text.String()
 }
 
+// PullArrival gives the comment on a pull request that was merged and brought something else for some apps than its plan
+// showed. merged and reviewed are commits.
+func PullArrival(merged, reviewed string, apps []string) string {
+	var list strings.Builder
+	for i, app := range apps {
+		if i == maxAlerts {
+			fmt.Fprintf(&list, "- and %d more\n", len(apps)-i)
+			break
+		}
+		fmt.Fprintf(&list, "- %s\n", code(app))
+	}
+	return fmt.Sprintf("### Plumb: what was merged is not what was reviewed\n\n%s brought something else than the plan of %s showed, for\n\n%s\n%s shows what it changed.\n",
+		code(fmt.Sprintf("%.7s", merged)), code(fmt.Sprintf("%.7s", reviewed)), list.String(), code("plumb history APP "+fmt.Sprintf("%.7s", merged)))
+}
+
 // comment is one that is being written: a part that has no room is left out.
 type comment struct {
 	plan PullPlan

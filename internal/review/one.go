@@ -27,6 +27,12 @@ func (r *Reviewer) one(ctx context.Context, repo string, at *Desk, number int) e
 	if err != nil {
 		return err
 	}
+	if pull.State == forge.Merged && pull.Base.Name == at.Branch && r.remembered(repo, number) != (said{}) {
+		w := &work{Reviewer: r, repo: repo, at: at, pull: pull}
+		if err := w.arrived(ctx); err != nil {
+			return err
+		}
+	}
 	if pull.State != forge.Open || pull.Base.Name != at.Branch {
 		return r.closed(ctx, repo, at, number)
 	}
