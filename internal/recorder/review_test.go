@@ -3,6 +3,7 @@ package recorder
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,10 +15,11 @@ import (
 // answers; other Entries do not wait for a forge that has just given no answer.
 func TestReviewsComeWithTheEntryOrLater(t *testing.T) {
 	inBubble(t, func(t *testing.T, books *keptBooks, begin func() *Recorder) {
-		asked, silent := 0, false
+		var asked atomic.Int32
+		var silent atomic.Bool
 		r := begin()
 		r.Asks(func(context.Context, *v1alpha1.Entry) ([]v1alpha1.PullLine, error) {
-			if asked++; silent {
+			if asked.Add(1); silent.Load() {
 				return nil, errors.New("the forge is down")
 			}
 			return []v1alpha1.PullLine{{Number: 12, Author: "ada", Reviews: []v1alpha1.ReviewLine{{User: "lena", Verdict: "approved"}}}}, nil
@@ -34,21 +36,21 @@ func TestReviewsComeWithTheEntryOrLater(t *testing.T) {
 		first.First = true
 		r.Put(first)
 		synctest.Wait()
-		if got := books.since(); got != "put ok" || pull(1) != 12 || asked != 1 {
-			t.Errorf("%q, pull request %d, asked %d times", got, pull(1), asked)
+		if got := books.since(); got != "put ok" || pull(1) != 12 || asked.Load() != 1 {
+			t.Errorf("%q, pull request %d, asked %d times", got, pull(1), asked.Load())
 		}
-		silent = true
+		silent.Store(true)
 		r.Put(revisionDraft(2, "ok", true))
 		r.Put(revisionDraft(3, "ok", true))
 		synctest.Wait()
-		if got := books.since(); got != "put ok, put ok" || pull(2) != 0 || asked != 2 {
-			t.Errorf("%q, pull request %d, asked %d times: the record waits for nobody", got, pull(2), asked)
+		if got := books.since(); got != "put ok, put ok" || pull(2) != 0 || asked.Load() != 2 {
+			t.Errorf("%q, pull request %d, asked %d times: the record waits for nobody", got, pull(2), asked.Load())
 		}
-		silent = false
+		silent.Store(false)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if got := books.since(); got != "put ok, put ok" || pull(2) != 12 || pull(3) != 12 || asked != 4 {
-			t.Errorf("%q, pull requests %d and %d, asked %d times", got, pull(2), pull(3), asked)
+		if got := books.since(); got != "put ok, put ok" || pull(2) != 12 || pull(3) != 12 || asked.Load() != 4 {
+			t.Errorf("%q, pull requests %d and %d, asked %d times", got, pull(2), pull(3), asked.Load())
 		}
 	})
 }
