@@ -5,36 +5,19 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/ext"
-
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/expression"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 )
 
-// costLimit bounds one evaluation, in units of CEL's cost model: about a second of a slow machine at worst.
-const costLimit = 1_000_000
-
-// environment is built on first use, once: it is some megabytes.
-var environment = sync.OnceValues(func() (*cel.Env, error) {
-	return cel.NewEnv(
-		cel.Variable("self", cel.DynType),
-		cel.OptionalTypes(),
-		cel.CrossTypeNumericComparisons(true),
-		ext.Strings(),
-	)
-})
+// language is what own rules are written in, made when the first one is compiled.
+var language = sync.OnceValues(func() (*expression.Language, error) { return expression.New(expression.Variable{Name: "self"}) })
 
 // Compiled is an own rule that is ready to judge.
 type Compiled struct {
 	kind                                  string
-	healthy, degraded, suspended, message *expression
-}
-
-type expression struct {
-	name    string
-	program cel.Program
+	healthy, degraded, suspended, message *expression.Expression
 }
 
 // Compile checks own rules (resources.md §6.2) and makes them ready. The first error is InvalidSettings and names the rule.
@@ -50,17 +33,16 @@ func Compile(rules []v1alpha1.HealthRule) ([]Compiled, error) {
 		}
 		for _, e := range []struct {
 			name, text string
-			kind       *cel.Type
-			into       **expression
+			want       expression.Answer
+			into       **expression.Expression
 		}{
-			{"healthy", rule.Healthy, cel.BoolType, &c.healthy}, {"degraded", rule.Degraded, cel.BoolType, &c.degraded},
-			{"suspended", rule.Suspended, cel.BoolType, &c.suspended}, {"message", rule.Message, cel.StringType, &c.message},
+			{"healthy", rule.Healthy, expression.Bool, &c.healthy}, {"degraded", rule.Degraded, expression.Bool, &c.degraded},
+			{"suspended", rule.Suspended, expression.Bool, &c.suspended}, {"message", rule.Message, expression.Text, &c.message},
 		} {
-			compiledExpression, err := compile(e.name, e.text, e.kind)
-			if err != nil {
+			var err error
+			if *e.into, err = compile(e.text, e.want); err != nil {
 				return nil, invalid(i, rule, e.name, err.Error())
 			}
-			*e.into = compiledExpression
 		}
 		compiled = append(compiled, c)
 	}
@@ -73,26 +55,15 @@ func invalid(i int, rule v1alpha1.HealthRule, field, why string) error {
 }
 
 // compile gives nil for an empty text.
-func compile(name, text string, kind *cel.Type) (*expression, error) {
+func compile(text string, want expression.Answer) (*expression.Expression, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	env, err := environment()
+	l, err := language()
 	if err != nil {
 		return nil, err
 	}
-	ast, issues := env.Compile(text)
-	if issues.Err() != nil {
-		return nil, issues.Err()
-	}
-	if out := ast.OutputType(); !out.IsExactType(kind) && !out.IsExactType(cel.DynType) {
-		return nil, fmt.Errorf("it gives %s, not %s", out, kind)
-	}
-	program, err := env.Program(ast, cel.CostLimit(costLimit))
-	if err != nil {
-		return nil, err
-	}
-	return &expression{name, program}, nil
+	return l.Compile(text, want)
 }
 
 func (c Compiled) matches(group, kind string) bool {
@@ -105,13 +76,14 @@ func (c Compiled) assess(o object.Object) Verdict {
 	said := c.say(o)
 	missing := ""
 	for _, question := range []struct {
-		*expression
+		name   string
+		rule   *expression.Expression
 		health v1alpha1.Health
-	}{{c.degraded, v1alpha1.Degraded}, {c.suspended, v1alpha1.Suspended}, {c.healthy, v1alpha1.Healthy}} {
-		if question.expression == nil {
+	}{{"degraded", c.degraded, v1alpha1.Degraded}, {"suspended", c.suspended, v1alpha1.Suspended}, {"healthy", c.healthy, v1alpha1.Healthy}} {
+		if question.rule == nil {
 			continue
 		}
-		answer, err := question.eval(o)
+		answer, _, err := question.rule.Eval(selfOf(o))
 		switch {
 		case err != nil && isMissing(err):
 			missing = fmt.Sprintf("%s: %v", question.name, err)
@@ -119,8 +91,6 @@ func (c Compiled) assess(o object.Object) Verdict {
 			return Verdict{v1alpha1.Unknown, fmt.Sprintf("the health rule for %s, %s: %v", c.kind, question.name, err)}
 		case answer == true:
 			return Verdict{question.health, said}
-		case answer != false:
-			return Verdict{v1alpha1.Unknown, fmt.Sprintf("the health rule for %s, %s: it gives no boolean", c.kind, question.name)}
 		}
 	}
 	return progressing("%s", first(said, missing))
@@ -131,20 +101,15 @@ func (c Compiled) say(o object.Object) string {
 	if c.message == nil {
 		return ""
 	}
-	answer, err := c.message.eval(o)
+	answer, _, err := c.message.Eval(selfOf(o))
 	if s, ok := answer.(string); ok && err == nil {
 		return s
 	}
 	return ""
 }
 
-func (e *expression) eval(o object.Object) (any, error) {
-	value, _, err := e.program.Eval(map[string]any{"self": o.Fields})
-	if err != nil {
-		return nil, err
-	}
-	return value.Value(), nil
-}
+// selfOf is what own rules see.
+func selfOf(o object.Object) map[string]any { return map[string]any{"self": o.Fields} }
 
 // isMissing knows the error of a key that a map does not have.
 func isMissing(err error) bool { return strings.Contains(err.Error(), "no such key") }

@@ -6,9 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"plumb.dev/plumb/internal/expression"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/redact"
 )
+
+// maxBudget is what all evaluations of one Evaluate may cost, in units of an expression.
+const maxBudget = 50_000_000
 
 // MaxFindings is how many findings Evaluate gives; the gravest are kept, and one more tells how many were left out.
 const MaxFindings = 1000
@@ -133,8 +137,8 @@ func (e *evaluation) judge(r *rule, variables map[string]any) (message string, b
 	return r.fallback, true
 }
 
-func (e *evaluation) ask(x *expression, variables map[string]any) (any, error) {
-	answer, cost, err := x.eval(variables)
+func (e *evaluation) ask(x *expression.Expression, variables map[string]any) (any, error) {
+	answer, cost, err := x.Eval(variables)
 	e.budget -= cost
 	return answer, err
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumb.dev/plumb/internal/expression"
 	"plumb.dev/plumb/internal/object"
 )
 
@@ -101,7 +102,7 @@ func TestManyRulesShareABudget(t *testing.T) {
 	for range 3 {
 		changes = append(changes, Change{App: cart, Object: large(2000)})
 	}
-	found := evaluate(set, changes, now, 2*maxCost)
+	found := evaluate(set, changes, now, 2*expression.MaxCost)
 	limit := found[0]
 	for _, f := range found {
 		if f.Rule == RuleLimit {

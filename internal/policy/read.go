@@ -19,9 +19,8 @@ const (
 	maxRules      = 200
 	maxExceptions = 1000
 	maxGroups     = 100
-	maxList       = 100     // entries of a list of one rule or group
-	maxExpression = 4 << 10 // bytes of an expression
-	maxText       = 1000    // bytes of a message, a reason, a link
+	maxList       = 100  // entries of a list of one rule or group
+	maxText       = 1000 // bytes of a message, a reason, a link
 )
 
 // file is the schema of a policy file; its json tags are the fields that people write.

@@ -6,7 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
+	"plumb.dev/plumb/internal/expression"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/object"
@@ -19,8 +21,8 @@ type rule struct {
 	groups   []string
 	text     ruleText // as it is written, to tell whether it changed
 	match    match
-	must     *expression // true if the object keeps the rule
-	says     *expression // nil without a messageExpression
+	must     *expression.Expression // true if the object keeps the rule
+	says     *expression.Expression // nil without a messageExpression
 	place    fault.Place
 	fallback string // what is said where nothing better is
 }
@@ -40,11 +42,11 @@ func compileRule(w written, at string, text ruleText) (*rule, *fault.Fault) {
 	if c.match, bad = compileMatch(w, at+".match", text.Match); bad != nil {
 		return nil, bad
 	}
-	if c.must, bad = compileAt(w, at+".expression", text.Expression, wantsBool); bad != nil {
+	if c.must, bad = compileAt(w, at+".expression", text.Expression, expression.Bool); bad != nil {
 		return nil, bad
 	}
 	if text.MessageExpression != "" {
-		if c.says, bad = compileAt(w, at+".messageExpression", text.MessageExpression, wantsText); bad != nil {
+		if c.says, bad = compileAt(w, at+".messageExpression", text.MessageExpression, expression.Text); bad != nil {
 			return nil, bad
 		}
 	}
@@ -121,8 +123,20 @@ func compileMatch(w written, at string, text matchText) (match, *fault.Fault) {
 	return m, nil
 }
 
-func compileAt(w written, field, text string, want result) (*expression, *fault.Fault) {
-	compiled, err := compile(text, want)
+// language is what rules are written in, made when the first one is read.
+var language = sync.OnceValues(func() (*expression.Language, error) {
+	return expression.New(
+		expression.Variable{Name: "object"}, expression.Variable{Name: "before"},
+		expression.Variable{Name: "app", Fields: []string{"name", "env", "cluster", "namespace"}},
+	)
+})
+
+func compileAt(w written, field, text string, want expression.Answer) (*expression.Expression, *fault.Fault) {
+	l, err := language()
+	if err != nil {
+		return nil, fault.Of(err, fault.InvalidSettings)
+	}
+	compiled, err := l.Compile(text, want)
 	if err != nil {
 		return nil, w.bad(field, "is not an expression: %s", oneLine(err.Error())).
 			WithNext("it is CEL over object, before and app: docs/reference/policy.md has examples")

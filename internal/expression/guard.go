@@ -1,4 +1,4 @@
-package policy
+package expression
 
 import (
 	"fmt"
@@ -43,7 +43,7 @@ type pattern struct {
 // spend takes units, and ends the evaluation when there are none left.
 func (g *guard) spend(units int) {
 	if g.left -= units; g.left < 0 {
-		panic(interpreter.EvalCancelledError{Cause: interpreter.CostLimitExceeded, Message: fmt.Sprintf("it costs more than %d units", maxCost)})
+		panic(interpreter.EvalCancelledError{Cause: interpreter.CostLimitExceeded, Message: fmt.Sprintf("it costs more than %d units", MaxCost)})
 	}
 }
 
@@ -273,7 +273,7 @@ func searchWeight(args []ref.Val) (units int, ok bool) {
 		return each, each <= maxWeight
 	}
 	n := length(list)
-	return n*each + 1, each <= maxWeight && n <= maxCost
+	return n*each + 1, each <= maxWeight && n <= MaxCost
 }
 
 func (g *guard) matches(args []ref.Val) ref.Val {
@@ -308,8 +308,8 @@ func (g *guard) pattern(text string) pattern {
 }
 
 func compilePattern(text string) pattern {
-	if len(text) > maxExpression {
-		return pattern{err: fmt.Errorf("the regular expression has %d bytes, more than %d", len(text), maxExpression)}
+	if len(text) > MaxBytes {
+		return pattern{err: fmt.Errorf("the regular expression has %d bytes, more than %d", len(text), MaxBytes)}
 	}
 	tree, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
@@ -320,7 +320,7 @@ func compilePattern(text string) pattern {
 		return pattern{err: err}
 	}
 	if len(program.Inst) > maxPatternSize {
-		return pattern{err: fmt.Errorf("the regular expression %q is too large: %d instructions, more than %d", clip(text), len(program.Inst), maxPatternSize)}
+		return pattern{err: fmt.Errorf("the regular expression %.80q is too large: %d instructions, more than %d", text, len(program.Inst), maxPatternSize)}
 	}
 	compiled, err := regexp.Compile(text)
 	return pattern{compiled: compiled, size: len(program.Inst), err: err}

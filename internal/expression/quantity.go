@@ -1,4 +1,4 @@
-package policy
+package expression
 
 import (
 	"fmt"
@@ -29,11 +29,11 @@ func parseQuantity(v ref.Val) (quantity, error) {
 		text = fmt.Sprint(v.Value())
 	}
 	if !quantityForm.MatchString(text) {
-		return quantity{}, fmt.Errorf("%q is not a quantity", clip(text))
+		return quantity{}, fmt.Errorf("%.80q is not a quantity", text)
 	}
 	parsed, err := resource.ParseQuantity(text)
 	if err != nil {
-		return quantity{}, fmt.Errorf("%q is not a quantity", clip(text))
+		return quantity{}, fmt.Errorf("%.80q is not a quantity", text)
 	}
 	return quantity{parsed}, nil
 }
