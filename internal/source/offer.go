@@ -52,7 +52,7 @@ func (m *Mirror) Offer(ctx context.Context, commit, branch string) (there bool, 
 		return true, nil // somebody was faster
 	case errors.As(err, &failed) && notAllowed.MatchString(failed.said):
 		return false, fault.New(fault.CredentialsRefused, "%s does not let %s be pushed%w", m.url, branch, quiet{err}).
-			WithNext("give the credential of the Repo the right to push, or leave the revert to people: onFailure off")
+			WithNext("give the credential of the Repo the right to push, or leave the revert to people: onFailure: none")
 	}
 	return false, m.failure(err)
 }
