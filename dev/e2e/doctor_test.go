@@ -375,6 +375,8 @@ func (s *scenario) illInstallation() {
 	s.mended("accounts")
 	s.make("apiVersion: plumb.dev/v1alpha1\nkind: App\nmetadata: {name: ill-weak, namespace: plumb-system}\nspec: {repo: ill, path: apps/ill, namespace: ill, serviceAccount: weak}\n")
 	s.obey(s.finds("wrong", "accounts", "plumb-system/weak does not exist"))
+	s.mended("accounts")
+	s.remove("RoleBinding/ill/weak")
 	s.obey(s.finds("warning", "accounts", "plumb-system/weak may not write ConfigMaps in ill"))
 	s.mended("accounts")
 	s.remove("App/plumb-system/ill-weak")
