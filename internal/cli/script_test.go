@@ -50,6 +50,7 @@ func TestMain(m *testing.M) {
 //	keep NAME         make what the last command printed a variable
 //	until FILE TEXT   wait until the file holds the text
 //	end NAME CODE     interrupt what was started; it must exit with CODE
+//	ended NAME CODE   wait for what was started; it must exit by itself, with CODE
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -58,7 +59,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"put": cmdPut, "lease": cmdLease, "forbid": cmdForbid, "echo-sync": cmdEcho, "object": cmdObject,
 			"requests": cmdRequests, "ancestor": cmdAncestor, "exit": cmdExit,
-			"start": cmdStart, "until": cmdUntil, "end": cmdEnd,
+			"start": cmdStart, "until": cmdUntil, "end": cmdEnd, "ended": cmdEnded,
 			"serve-charts": cmdServeCharts, "publish": cmdPublish, "expand": cmdExpand, "keep": cmdKeep,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
@@ -206,7 +207,13 @@ func cmdUntil(ts *testscript.TestScript, _ bool, args []string) {
 func cmdEnd(ts *testscript.TestScript, _ bool, args []string) {
 	s := ts.Value(startsKey{}).(map[string]*started)[args[0]]
 	_ = s.cmd.Process.Signal(os.Interrupt) // it may have ended already
-	err := <-s.done
+	cmdEnded(ts, false, args)
+}
+
+// cmdEnded waits for a command that ends by itself.
+func cmdEnded(ts *testscript.TestScript, _ bool, args []string) {
+	s := ts.Value(startsKey{}).(map[string]*started)[args[0]]
+	err := <-s.done // it is killed when it has gone on for too long
 	if code := strconv.Itoa(s.cmd.ProcessState.ExitCode()); code != args[1] {
 		ts.Fatalf("exit code %s, want %s (%v)", code, args[1], err)
 	}
