@@ -272,9 +272,15 @@ func (s *scenario) merged(g *gitea, branch string, f files) string {
 // merge merges a pull request.
 func (s *scenario) merge(g *gitea, number int) (commit string) {
 	s.Helper()
+	return s.mergeBy(g, number, "merge")
+}
+
+// mergeBy merges a pull request by one of Gitea's ways: merge, squash, rebase.
+func (s *scenario) mergeBy(g *gitea, number int, way string) (commit string) {
+	s.Helper()
 	path := fmt.Sprintf("/repos/acme/%s/pulls/%d", s.name, number)
 	err := eventually(limit, func() error { // it takes Gitea a moment to see that it can be merged
-		if _, err := g.ask(http.MethodPost, path+"/merge", map[string]any{"Do": "merge"}); err != nil {
+		if _, err := g.ask(http.MethodPost, path+"/merge", map[string]any{"Do": way}); err != nil {
 			return err
 		}
 		commit, _ = g.must(s.T, http.MethodGet, path, nil)["merge_commit_sha"].(string)

@@ -89,6 +89,26 @@ func TestGiteaPullIsReviewed(t *testing.T) {
 	s.told(g, commit, "plumb/plan", "success", fmt.Sprintf("as reviewed in pull request %d", number))
 }
 
+// Two commits of a request are compared as one change, however they come to the branch.
+func TestGiteaPullIsAsReviewedHoweverItIsMerged(t *testing.T) {
+	t.Parallel()
+	g := forgeOf(t)
+	s := newForgeScenario(t, shared(t), g, "pull-ways")
+	first := s.commitQuietly("one", files{"apps/pull-ways/a.yaml": configMap("settings", "a", "0"), "apps/pull-ways-b/a.yaml": configMap("settings", "a", "0")})
+	s.makeRepo()
+	s.ok("pull-ways", first)
+	for _, way := range []string{"squash", "rebase"} {
+		s.branched(g, way, files{"apps/pull-ways/a.yaml": configMap("settings", "a", way)})
+		number, head := s.opened(g, way, files{"apps/pull-ways-b/a.yaml": configMap("settings", "a", way)})
+		s.told(g, head, "plumb/plan", "success", "2 apps")
+		commit := s.mergeBy(g, number, way)
+		s.told(g, commit, "plumb/plan", "success", fmt.Sprintf("as reviewed in pull request %d", number))
+		if all, err := g.comments(s.name, number); err != nil || len(all) != 1 {
+			t.Errorf("%s: the comments are %q, %v", way, all, err)
+		}
+	}
+}
+
 // Who merges something else than what was reviewed is told so, on the commit and on the pull request, with the apps that differ.
 func TestGiteaPullIsNotWhatWasReviewed(t *testing.T) {
 	t.Parallel()
