@@ -18,7 +18,7 @@ type outdated struct {
 
 // outdatedAPIs is written down from the Kubernetes Deprecated API Migration Guide
 // (https://kubernetes.io/docs/reference/using-api/deprecation-guide/), by the version that no longer serves them. The
-// versions since when they are deprecated are those of the guide, and else of the release's change log.
+// versions since when they are deprecated are those that the types of k8s.io/api give (APILifecycleDeprecated).
 var outdatedAPIs = []outdated{
 	{"flowcontrol.apiserver.k8s.io/v1beta3", "FlowSchema PriorityLevelConfiguration", 29, 32, "flowcontrol.apiserver.k8s.io/v1"},
 	{"flowcontrol.apiserver.k8s.io/v1beta2", "FlowSchema PriorityLevelConfiguration", 26, 29, "flowcontrol.apiserver.k8s.io/v1"},
@@ -27,7 +27,7 @@ var outdatedAPIs = []outdated{
 	{"autoscaling/v2beta2", "HorizontalPodAutoscaler", 23, 26, "autoscaling/v2"},
 	{"batch/v1beta1", "CronJob", 21, 25, "batch/v1"},
 	{"discovery.k8s.io/v1beta1", "EndpointSlice", 21, 25, "discovery.k8s.io/v1"},
-	{"events.k8s.io/v1beta1", "Event", 19, 25, "events.k8s.io/v1"},
+	{"events.k8s.io/v1beta1", "Event", 22, 25, "events.k8s.io/v1"},
 	{"autoscaling/v2beta1", "HorizontalPodAutoscaler", 22, 25, "autoscaling/v2"},
 	{"policy/v1beta1", "PodDisruptionBudget", 21, 25, "policy/v1"},
 	{"policy/v1beta1", "PodSecurityPolicy", 21, 25, ""},
@@ -43,10 +43,11 @@ var outdatedAPIs = []outdated{
 	{"networking.k8s.io/v1beta1", "Ingress IngressClass", 19, 22, "networking.k8s.io/v1"},
 	{"rbac.authorization.k8s.io/v1beta1", "ClusterRole ClusterRoleBinding Role RoleBinding", 17, 22, "rbac.authorization.k8s.io/v1"},
 	{"scheduling.k8s.io/v1beta1", "PriorityClass", 14, 22, "scheduling.k8s.io/v1"},
-	{"storage.k8s.io/v1beta1", "CSIDriver CSINode StorageClass VolumeAttachment", 19, 22, "storage.k8s.io/v1"},
+	{"storage.k8s.io/v1beta1", "CSIDriver StorageClass VolumeAttachment", 19, 22, "storage.k8s.io/v1"},
+	{"storage.k8s.io/v1beta1", "CSINode", 17, 22, "storage.k8s.io/v1"},
 	{"extensions/v1beta1", "NetworkPolicy", 9, 16, "networking.k8s.io/v1"},
-	{"extensions/v1beta1", "DaemonSet Deployment ReplicaSet", 9, 16, "apps/v1"},
-	{"apps/v1beta1", "Deployment StatefulSet ReplicaSet", 9, 16, "apps/v1"},
+	{"extensions/v1beta1", "DaemonSet Deployment ReplicaSet", 8, 16, "apps/v1"},
+	{"apps/v1beta1", "Deployment StatefulSet ReplicaSet", 8, 16, "apps/v1"},
 	{"apps/v1beta2", "DaemonSet Deployment StatefulSet ReplicaSet", 9, 16, "apps/v1"},
 	{"extensions/v1beta1", "PodSecurityPolicy", 10, 16, ""},
 }
