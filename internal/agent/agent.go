@@ -31,6 +31,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/board"
 	"plumb.dev/plumb/internal/chart"
 	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/forge/dial"
@@ -90,6 +91,7 @@ type Agent struct {
 	recorder   *recorder.Recorder
 	herald     *herald.Herald
 	reviewer   *review.Reviewer // nil of a read-only agent
+	board      *board.Board
 	forges     dial.Forges
 	proposals  proposals
 	born       time.Time // when it began to act: a standby waits before that
@@ -152,6 +154,7 @@ func newAgent(options Options) (*Agent, error) {
 		single:       make(chan struct{}, 2), // one that is served, and one that is on its way
 		queue:        workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
 		claims:       newClaims(),
+		board:        board.New(newLife()),
 		proposals:    newProposals(),
 		order:        newOrder(),
 		namespaces:   map[string]time.Time{},

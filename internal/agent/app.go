@@ -72,20 +72,22 @@ type app struct {
 	proposing *proposal                // the revert that is to be proposed, or was
 	reverted  *v1alpha1.ProposedRevert // that was, and is not in the status yet
 
+	showing   sync.Mutex // one at a time puts it onto the board
 	gathering sync.Mutex // one at a time; guards the two below
 	needsOf   string     // hash of the folder that needed was read from
 	needed    []need
 
-	sourceFault *fault.Fault   // the repository of an App by hand cannot be read
-	state       v1alpha1.State // as last judged
-	summary     string         // its sentence
-	delivered   bool           // the target is applied and healthy: who comes after it may go
-	awaiting    bool           // other apps must be ok first
-	held        int            // deletions that wait for consent, likewise
-	blocked     bool           // the last plan waits for another app
-	sync        string         // the sync token that may be carried out: its repository was asked after it
-	woken       bool           // another app has decided: what was waited for may be there
-	unserved    bool           // the last plan asked for a kind that is not served
+	sourceFault *fault.Fault        // the repository of an App by hand cannot be read
+	judged      *v1alpha1.AppStatus // as last judged, in full; nobody changes it
+	state       v1alpha1.State      // as last judged
+	summary     string              // its sentence
+	delivered   bool                // the target is applied and healthy: who comes after it may go
+	awaiting    bool                // other apps must be ok first
+	held        int                 // deletions that wait for consent, likewise
+	blocked     bool                // the last plan waits for another app
+	sync        string              // the sync token that may be carried out: its repository was asked after it
+	woken       bool                // another app has decided: what was waited for may be there
+	unserved    bool                // the last plan asked for a kind that is not served
 
 	// in hand
 	begun     bool
@@ -297,6 +299,7 @@ func (ag *Agent) putApp(o *v1alpha1.App) {
 			ag.reordered(key.Namespace)
 		}
 	}
+	ag.show(a)
 	if before != nil && sameWish(before, o) {
 		return
 	}
@@ -338,6 +341,7 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	a.dropped = true
 	ended := a.ended
 	a.mu.Unlock()
+	ag.unshow(a)
 	ag.unbind(key)
 	ag.supply(key, nil)
 	ag.wakeWaiting(key)

@@ -66,6 +66,9 @@ func (t *turn) gather(ctx context.Context, name string) {
 	if t.outcomes != nil {
 		c.Gather(t.done(), t.renders(ctx, c))
 	}
+	for _, line := range c.ChangedBy {
+		t.agent.board.PutCommit(madeBy(t.object), line)
+	}
 }
 
 // previous is the revision that was applied when this one came.
@@ -170,6 +173,7 @@ func (t *turn) recordRows(mark recorder.Mark) {
 			continue
 		}
 		t.own(&e)
+		t.agent.board.PutEntry(madeBy(t.object), &e)
 		t.agent.recorder.Put(recorder.Draft{Entry: e, Sure: chapter != nil, First: len(rows) == 1 && a.book.isNew})
 		if i > 0 || e.Result == v1alpha1.ResultOK {
 			delete(a.book.chapters, name)

@@ -54,6 +54,7 @@ func (ag *Agent) hook(ctx context.Context, key types.NamespacedName, header http
 	if err != nil || !webhook.Verify(kind, secret, header, body, time.Now()) {
 		return http.StatusUnauthorized, ""
 	}
+	ag.deliveredTo(r)
 	delivery, err := webhook.Read(kind, header, body)
 	switch {
 	case err != nil:

@@ -61,8 +61,9 @@ func (t *turn) judge(ctx context.Context) {
 	a.mu.Lock()
 	news := a.state != status.State
 	a.state, a.summary, a.delivered = status.State, status.Summary, state.Delivered(facts, status)
-	a.held = status.HeldCount
+	a.held, a.judged = status.HeldCount, status.DeepCopy()
 	a.mu.Unlock()
+	t.agent.show(a)
 	t.write(ctx, &status)
 	t.tell(ctx, before, status)
 	t.traceJudged(status, now)

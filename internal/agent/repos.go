@@ -38,6 +38,7 @@ type repo struct {
 	timer      *time.Timer                   // a write of the status is due
 	calm       bool                          // it is due soon
 	gone       bool                          // the object was deleted
+	delivered  time.Time                     // when a genuine delivery came last
 	fault      *fault.Fault                  // of the discovery
 	unread     *fault.Fault                  // the repository cannot be read
 	trace      *traces.Commit                // of the observed commit, until all apps have decided on it
@@ -95,6 +96,7 @@ func (ag *Agent) putRepo(o *v1alpha1.Repo) {
 		ag.repos[key] = r
 		ag.mu.Unlock()
 	}
+	ag.showRepo(r)
 	asked := o.Annotations[v1alpha1.AnnotationSync] != "" && o.Annotations[v1alpha1.AnnotationSync] != o.Status.Handled.Sync
 	news := before == nil || before.Annotations[v1alpha1.AnnotationSync] != o.Annotations[v1alpha1.AnnotationSync]
 	if before != nil && before.Generation == o.Generation && !(asked && news) {
@@ -129,6 +131,7 @@ func (ag *Agent) dropRepo(o *v1alpha1.Repo) {
 	if r == nil {
 		return
 	}
+	ag.board.DropRepo(key.Namespace, key.Name)
 	ag.herald.Forget(key.String())
 	if ag.reviewer != nil {
 		ag.reviewer.Forget(key.String())

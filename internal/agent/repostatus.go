@@ -83,6 +83,7 @@ func (ag *Agent) writeRepo(ctx context.Context, r *repo) {
 	canonical := object.Canonical(toJSON(status))
 	same := r.gone || bytes.Equal(canonical, r.written)
 	r.mu.Unlock()
+	ag.showRepo(r)
 	if same {
 		return
 	}

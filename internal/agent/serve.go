@@ -19,7 +19,11 @@ import (
 // Handler gives the agent's HTTP side: status page, hooks, metrics and the command line's questions.
 func (ag *Agent) Handler(token string, simulated bool) http.Handler {
 	return server.New(server.Config{
-		Reader: ag,
+		Reader:   ag,
+		Board:    ag.board,
+		Version:  ag.options.Version,
+		Clusters: ag.knownClusters,
+		Entries:  ag.entriesOf,
 		Hook: func(namespace, name string, header http.Header, body []byte) (int, string) {
 			status, said := ag.hook(ag.life, types.NamespacedName{Namespace: namespace, Name: name}, header, body)
 			return ag.metrics.delivered(status), said
@@ -69,14 +73,25 @@ func (ag *Agent) Apps() []v1alpha1.App {
 	ag.mu.Unlock()
 	out := make([]v1alpha1.App, 0, len(all))
 	for _, a := range all {
-		if o, _, _ := a.mailbox(); o != nil {
-			out = append(out, *o)
+		if o, ok := a.known(); ok {
+			out = append(out, o)
 		}
 	}
 	slices.SortFunc(out, func(a, b v1alpha1.App) int {
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
 	})
 	return out
+}
+
+// App gives one App as it is known now.
+func (ag *Agent) App(namespace, name string) (v1alpha1.App, bool) {
+	ag.mu.Lock()
+	a := ag.apps[types.NamespacedName{Namespace: namespace, Name: name}]
+	ag.mu.Unlock()
+	if a == nil {
+		return v1alpha1.App{}, false
+	}
+	return a.known()
 }
 
 // Agent gives when the Lease was last renewed.

@@ -69,6 +69,9 @@ const (
 	ReadOnly       Reason = "ReadOnly"
 	Unreachable    Reason = "Unreachable"
 	Stale          Reason = "Stale"
+
+	// page and API
+	InvalidQuery Reason = "InvalidQuery"
 )
 
 // Reasons of the conditions that are not faults: work under way, and the good end.

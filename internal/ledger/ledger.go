@@ -186,6 +186,35 @@ func (l *Ledger) EntryResults(ctx context.Context, namespace, selector string) (
 	}
 }
 
+// Entries lists the Entries of an App, in full.
+func (l *Ledger) Entries(ctx context.Context, namespace, uid string) ([]v1alpha1.Entry, error) {
+	var out []v1alpha1.Entry
+	err := l.EachEntry(ctx, namespace, v1alpha1.LabelAppUID+"="+uid, func(e *v1alpha1.Entry) { out = append(out, *e) })
+	return out, err
+}
+
+// EachEntry gives each Entry of a namespace ("": of all) that a label selector chooses, in full, a page at a time.
+func (l *Ledger) EachEntry(ctx context.Context, namespace, selector string, take func(*v1alpha1.Entry)) error {
+	next := ""
+	for {
+		var page v1alpha1.EntryList
+		data, err := l.rest.Get().Namespace(namespace).Resource("entries").Param("labelSelector", selector).
+			Param("limit", "100").Param("continue", next).Do(ctx).Raw()
+		if err == nil {
+			err = json.Unmarshal(data, &page)
+		}
+		if err != nil {
+			return fmt.Errorf("list the Entries of %s: %w", namespace, err)
+		}
+		for i := range page.Items {
+			take(&page.Items[i])
+		}
+		if next = page.Continue; next == "" {
+			return nil
+		}
+	}
+}
+
 // DeleteEntry removes an Entry that there is no room for any more.
 func (l *Ledger) DeleteEntry(ctx context.Context, namespace, name string) error {
 	err := l.rest.Delete().Namespace(namespace).Resource("entries").Name(name).Do(ctx).Error()

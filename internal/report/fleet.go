@@ -110,10 +110,11 @@ func clusterOf(app v1alpha1.App) string {
 
 // compareEnvironments orders none first, then dev < test < staging < prod < production, others after them by name.
 func compareEnvironments(a, b string) int {
-	return cmp.Or(cmp.Compare(environmentRank(a), environmentRank(b)), cmp.Compare(a, b))
+	return cmp.Or(cmp.Compare(EnvironmentRank(a), EnvironmentRank(b)), cmp.Compare(a, b))
 }
 
-func environmentRank(env string) int {
+// EnvironmentRank is the place of an environment in the order of promotion: none, dev, test, staging, prod, then all others alike.
+func EnvironmentRank(env string) int {
 	known := []string{"", "dev", "test", "staging", "prod", "production"}
 	if i := slices.Index(known, env); i >= 0 {
 		return i

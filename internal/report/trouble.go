@@ -86,7 +86,7 @@ func troubleOfRepo(r v1alpha1.Repo, now time.Time) *Trouble {
 	if stale := timeOf(r.Status.StaleSince); !stale.IsZero() {
 		text = "not readable since " + Clock(stale, now) + " (" + ago(stale, now) + "), the last good state stays"
 	}
-	if refused := ready != nil && ready.Status == metav1.ConditionFalse && isOfRepo(ready.Reason); refused {
+	if refused := ready != nil && ready.Status == metav1.ConditionFalse && OfRepo(ready.Reason); refused {
 		text = strings.TrimPrefix(text+"; "+Clean(ready.Reason+": "+ready.Message), "; ")
 	}
 	if text == "" {
@@ -95,9 +95,9 @@ func troubleOfRepo(r v1alpha1.Repo, now time.Time) *Trouble {
 	return &Trouble{State: v1alpha1.StateFailed, Who: "repo " + repoName(r), Text: text, Next: "plumb sync"}
 }
 
-// isOfRepo tells the reasons that speak of the repository itself from those that only count its apps, which have lines
+// OfRepo tells the reasons that speak of the repository itself from those that only count its apps, which have lines
 // of their own.
-func isOfRepo(reason string) bool {
+func OfRepo(reason string) bool {
 	for _, s := range v1alpha1.States {
 		if strings.EqualFold(reason, string(s)) {
 			return false

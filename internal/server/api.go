@@ -20,27 +20,6 @@ func (s *server) fleet() report.Fleet {
 	return report.Fleet{Repos: s.Reader.Repos(), Apps: s.Reader.Apps(), Agent: s.Reader.Agent(), Now: s.Now()}
 }
 
-// apps answers with an AppList whose states are those that may be said now.
-func (s *server) apps(w http.ResponseWriter, _ *http.Request) {
-	targets := s.fleet().Targets()
-	list := v1alpha1.AppList{TypeMeta: typeOf("AppList"), Items: make([]v1alpha1.App, 0, len(targets))}
-	for _, t := range targets {
-		app := t.App
-		app.TypeMeta, app.ManagedFields, app.Status.State = typeOf("App"), nil, t.State
-		list.Items = append(list.Items, app)
-	}
-	answer(w, http.StatusOK, list)
-}
-
-func (s *server) repos(w http.ResponseWriter, _ *http.Request) {
-	list := v1alpha1.RepoList{TypeMeta: typeOf("RepoList"), Items: []v1alpha1.Repo{}}
-	for _, r := range s.Reader.Repos() {
-		r.TypeMeta, r.ManagedFields = typeOf("Repo"), nil
-		list.Items = append(list.Items, r)
-	}
-	answer(w, http.StatusOK, list)
-}
-
 func typeOf(kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind}
 }
@@ -163,12 +142,23 @@ func refuse(w http.ResponseWriter, status int, message, next string) {
 }
 
 func refuseFault(w http.ResponseWriter, f *fault.Fault) {
-	status := http.StatusBadGateway
+	answer(w, statusOf(f), f)
+}
+
+// statusOf gives the status that a Fault is answered with.
+func statusOf(f *fault.Fault) int {
 	switch f.Reason {
 	case fault.RevisionNotFound, fault.PathNotFound:
-		status = http.StatusNotFound
+		return http.StatusNotFound
 	case fault.Forbidden:
-		status = http.StatusForbidden
+		return http.StatusForbidden
+	case fault.InvalidQuery:
+		return http.StatusBadRequest
 	}
-	answer(w, status, f)
+	return http.StatusBadGateway
+}
+
+func namespaceAndName(id string) (namespace, name string) {
+	namespace, name, _ = strings.Cut(id, "/")
+	return namespace, name
 }

@@ -1,53 +1,106 @@
 package server
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
+	"context"
 	"net/http"
-	"strings"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
 )
 
 // access is who may use a route. The zero value is nobody.
 type access int
 
 const (
-	nobody access = iota
-	anyone        // no secret behind it, or the handler verifies the sender itself
-	reader        // the page: the token as ?t=, its cookie, or the bearer token
-	bearer        // machines: the bearer token
+	nobody  access = iota
+	anyone         // no secret behind it, or the handler verifies the sender itself
+	reader         // an old page: as member, and whoever may not is shown a page that says so
+	member         // a person; the handler tells no more than they may see
+	seesApp        // a person who may list the Apps of the namespace in the address: for others there is no such app
+	machine        // the agent's token, as a bearer token
 )
+
+// need is what a route asks of a sender. A right is asked of Kubernetes for the person, in the namespace of the address.
+type need struct {
+	access access
+	right  Right
+}
 
 // route is one line of the table: nothing is served that is not in it.
 type route struct {
 	method  string
 	pattern string
-	access  access
+	need    need
 	handle  http.HandlerFunc
+	op      *operation // of the API: what the OpenAPI document says about it; its handler is made from it
 }
 
+// apiPath begins the address of all that is for programs.
+const apiPath = "/api/v1alpha1"
+
 func (s *server) routes() []route {
-	return []route{
-		{"GET", "/{$}", reader, s.fleetPage},
-		{"GET", "/app/{namespace}/{name}", reader, s.appPage},
-		{"GET", "/pr/{namespace}/{name}/{number}", reader, s.pullPage},
-		{"GET", "/style.css", anyone, style},
-		{"POST", "/hooks/{namespace}/{name}", anyone, s.hook},
-		{"GET", "/api/v1alpha1/apps", bearer, s.apps},
-		{"GET", "/api/v1alpha1/repos", bearer, s.repos},
-		{"GET", "/api/v1alpha1/ancestor", bearer, s.ancestor},
-		{"GET", "/healthz", anyone, s.healthy},
-		{"GET", "/readyz", anyone, s.ready},
-		{"GET", "/metrics", bearer, s.metrics},
+	table := []route{
+		{"GET", "/assets/{file}", need{access: anyone}, s.web.asset, nil},
+		{"GET", "/{file}", need{access: anyone}, s.web.file, nil},
+		{"GET", "/style.css", need{access: anyone}, style, nil},
+		{"POST", "/hooks/{namespace}/{name}", need{access: anyone}, s.hook, nil},
+		{"GET", "/healthz", need{access: anyone}, s.healthy, nil},
+		{"GET", "/readyz", need{access: anyone}, s.ready, nil},
+		{"GET", "/metrics", need{access: machine}, s.metrics, nil},
+
+		{"GET", apiPath + "/openapi.json", need{access: anyone}, s.describe, nil},
+		{"GET", apiPath + "/ancestor", need{access: member}, s.ancestor, nil},
+		{"GET", apiPath + "/me", need{access: member}, nil, op("me", "Who you are, and which agent this is", s.me)},
+		{"GET", apiPath + "/fleet", need{access: member}, nil, op("fleet", "All that you may see, in columns", s.fleetColumns)},
+		{"GET", apiPath + "/stream", need{access: member}, s.stream, streamOperation()},
+		{"GET", apiPath + "/apps", need{access: member}, nil, op("apps", "Apps: search, choose, sort", s.listApps)},
+		{"GET", apiPath + "/apps/{namespace}/{name}", need{access: seesApp}, nil, op("app", "One App, and the same app elsewhere", s.oneApp)},
+		{"GET", apiPath + "/changes", need{access: member}, nil, op("changes", "Commits, and what became of each", s.listChanges)},
+		{"GET", apiPath + "/changes/{commit}", need{access: member}, nil, op("change", "One commit, and what it changed in each app", s.oneChange)},
+		{"GET", apiPath + "/drift", need{access: member}, nil, op("drift", "What differs from Git, and what was undone, by who did it", s.drift)},
+		{"GET", apiPath + "/repos", need{access: member}, nil, op("repos", "Repos", s.listRepos)},
+		{"GET", apiPath + "/clusters", need{access: member}, nil, op("clusters", "Clusters, and the agent", s.listClusters)},
+		{"GET", apiPath + "/pulls", need{access: member}, nil, op("pulls", "Open pull requests that have a plan", s.listPulls)},
+		{"GET", apiPath + "/pulls/{namespace}/{name}/{number}", need{access: seesApp}, nil, op("pull", "The plan of one pull request", s.onePull)},
+		{"GET", apiPath + "/figures", need{access: member}, nil, op("figures", "Time from commit to healthy, deploys, failures, recovery", s.figures)},
 	}
+	return append(table, s.pageRoutes()...)
+}
+
+// pageAddresses are those that the page answers. What is behind them it shows itself.
+var pageAddresses = []string{
+	"/{$}", "/changes", "/c/{namespace}/{name}/{commit}", "/app/{namespace}/{name}", "/app/{namespace}/{name}/{view}", "/drift",
+	"/repos", "/clusters", "/pulls", "/pr/{namespace}/{name}/{number}", "/figures", "/login",
+}
+
+// pageRoutes gives the routes of the page: as it was built, else the few that need no build.
+func (s *server) pageRoutes() []route {
+	plain := map[string]http.HandlerFunc{"/{$}": s.fleetPage, "/app/{namespace}/{name}": s.appPage, "/pr/{namespace}/{name}/{number}": s.pullPage}
+	var out []route
+	for _, pattern := range pageAddresses {
+		switch {
+		case s.web.built():
+			out = append(out, route{"GET", pattern, need{access: anyone}, s.index, nil})
+		case plain[pattern] != nil:
+			out = append(out, route{"GET", pattern, need{access: reader}, plain[pattern], nil})
+		default:
+			out = append(out, route{"GET", pattern, need{access: anyone}, s.unbuilt, nil})
+		}
+	}
+	return out
 }
 
 func (s *server) handler(table []route) http.Handler {
 	mux := http.NewServeMux()
-	for _, r := range table {
-		mux.Handle(r.method+" "+r.pattern, s.guard(r))
+	api := newDescription(s.Version)
+	for i := range table {
+		r := &table[i]
+		if r.op != nil {
+			r.op.join(api, r)
+		}
+		mux.Handle(r.method+" "+r.pattern, s.guard(*r))
 	}
+	s.openapi = api.text()
 	return headers(mux)
 }
 
@@ -55,7 +108,7 @@ func (s *server) handler(table []route) http.Handler {
 func headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")
@@ -69,61 +122,82 @@ func headers(next http.Handler) http.Handler {
 // guard lets a request through to a route that its sender may use.
 func (s *server) guard(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		switch {
-		case r.access == anyone:
+		switch r.need.access {
+		case anyone:
 			r.handle(w, req)
-		case r.access == bearer && s.hasBearer(req):
-			r.handle(w, req)
-		case r.access == reader && s.mayRead(w, req):
-			r.handle(w, req)
-		case r.access == reader:
-			s.pages.refuse(w)
+		case machine:
+			if (tokenPeople{s.Token}).hasBearer(req) {
+				r.handle(w, req)
+				return
+			}
+			unknown(w)
+		case reader, member, seesApp:
+			s.admit(r, w, req)
 		default:
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			refuse(w, http.StatusUnauthorized, "a bearer token is needed", "send the agent's token as Authorization: Bearer …")
+			unknown(w)
 		}
 	})
 }
 
-func (s *server) hasBearer(r *http.Request) bool {
-	values := r.Header.Values("Authorization")
-	if len(values) != 1 {
-		return false
+// admit lets a person through who has what the route needs.
+func (s *server) admit(r route, w http.ResponseWriter, req *http.Request) {
+	person, ok := s.People.Of(req)
+	if token := req.URL.Query().Get("t"); !ok && r.need.access == reader && token != "" && s.People.Admit(w, req, token) {
+		person, ok = tokenPerson{}, true
 	}
-	token, ok := strings.CutPrefix(values[0], "Bearer ")
-	return ok && s.isToken(token)
+	switch {
+	case !ok && r.need.access == reader:
+		s.pages.refuse(w)
+		return
+	case !ok:
+		unknown(w)
+		return
+	}
+	ctx := context.WithValue(req.Context(), personKey{}, person)
+	if r.need.access == seesApp {
+		sight, err := person.Sees(ctx)
+		if err != nil {
+			refuseFault(w, fault.Of(err, fault.Unreachable))
+			return
+		}
+		if !sight.Sees(req.PathValue("namespace")) {
+			refuseFault(w, noSuchApp())
+			return
+		}
+	}
+	if r.need.right.Verb != "" && !s.allowed(w, req.WithContext(ctx), person, r.need.right) {
+		return
+	}
+	r.handle(w, req.WithContext(ctx))
 }
 
-// mayRead accepts the token once in the address, and then the cookie that it leaves.
-func (s *server) mayRead(w http.ResponseWriter, r *http.Request) bool {
-	if t := r.URL.Query().Get("t"); t != "" && s.isToken(t) {
-		http.SetCookie(w, &http.Cookie{
-			Name: s.cookieName(), Value: s.derived("cookie"), Path: "/",
-			HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
-		})
+// allowed asks for the right that a route needs, in the namespace of the address.
+func (s *server) allowed(w http.ResponseWriter, req *http.Request, person Person, right Right) bool {
+	right.Namespace = req.PathValue("namespace")
+	if right.Group == "" && right.Resource == "apps" {
+		right.Group = v1alpha1.GroupVersion.Group
+	}
+	verdicts, err := person.May(req.Context(), []Right{right})
+	switch {
+	case err != nil:
+		refuseFault(w, fault.Of(err, fault.Unreachable))
+	case len(verdicts) == 1 && verdicts[0].OK:
 		return true
+	default:
+		why := "Kubernetes does not allow it"
+		if len(verdicts) == 1 && verdicts[0].Why != "" {
+			why = verdicts[0].Why
+		}
+		refuseFault(w, fault.New(fault.Forbidden, "%s", why))
 	}
-	if s.hasBearer(r) {
-		return true
-	}
-	cookie, err := r.Cookie(s.cookieName())
-	return err == nil && s.Token != "" && equal(cookie.Value, s.derived("cookie"))
+	return false
 }
 
-func (s *server) isToken(t string) bool { return s.Token != "" && equal(t, s.Token) }
-
-// equal compares in a time that tells neither the place nor the length of a difference.
-func equal(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+func unknown(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	refuse(w, http.StatusUnauthorized, "nobody is logged in", "open the page with its token, log in, or send a token as Authorization: Bearer …")
 }
 
-// cookieName differs from agent to agent: browsers keep one jar for all ports of a host.
-func (s *server) cookieName() string { return "plumb-" + s.derived("name")[:8] }
-
-// derived gives a value that only the token's owner can know and that does not give the token away.
-func (s *server) derived(purpose string) string {
-	mac := hmac.New(sha256.New, []byte(s.Token))
-	mac.Write([]byte("plumb page " + purpose))
-	return hex.EncodeToString(mac.Sum(nil))
+func noSuchApp() *fault.Fault {
+	return fault.New(fault.PathNotFound, "there is no such app, or you may not see it").WithNext("/api/v1alpha1/apps lists those that you may see")
 }

@@ -1,21 +1,23 @@
-// Package server is the small HTTP side of the agent: a read-only status page, the hooks that say "look now", and the few
-// answers that the command line needs (who is an ancestor of whom).
+// Package server is the HTTP side of the agent: the page and the API that it reads from, the hooks that say "look now", and
+// the few answers that the command line needs (who is an ancestor of whom).
 //
-// It never writes anything, never decides anything, and never makes HTML of data: pages are html/template, without any
-// script. Everything is denied unless the table of routes says otherwise; a test walks the table.
+// It never reaches the cluster itself, never decides anything, and never makes HTML of data. Who asks, and what they may see
+// and do, it asks People. Everything is denied unless the table of routes says otherwise; a test walks the table.
 //
-// Start at New and the table in routes.go; the page itself is page.go and page/*.html.
+// Start at New and the table in routes.go; describe.go makes the OpenAPI document of the same functions that answer.
 package server
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/board"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/report"
 )
@@ -26,11 +28,25 @@ type Reader interface {
 	Repos() []v1alpha1.Repo
 	Apps() []v1alpha1.App
 	Agent() report.Agent // when the agent's own Lease was last renewed
+	// App gives one App as it is known now.
+	App(namespace, name string) (v1alpha1.App, bool)
 }
 
 // Config is everything that the server needs. The zero value of a field denies what would need it.
 type Config struct {
 	Reader Reader // must be set
+	// Board is what lists, counts and streams are answered from; nil is an empty one.
+	Board *board.Board
+	// People tells who sends a request; nil: whoever has Token, and nobody else.
+	People People
+	// Version is the agent's.
+	Version string
+	// Clusters gives those that are known; nil is none.
+	Clusters func() []v1alpha1.Cluster
+	// Pulls gives the open pull requests that were looked at; nil is none.
+	Pulls func() []PullRow
+	// Entries gives what the record of an app says about a commit; nil: there is no record.
+	Entries func(ctx context.Context, app v1alpha1.App, commit string) ([]v1alpha1.Entry, error)
 	// Hook judges a delivery to /hooks/<namespace>/<name>: 202 if somebody looks now, 200 if it is genuine and nothing is to
 	// be done, 400 if it is genuine and cannot be read, 401 if it is not genuine or there is no such Repo, 429 or 503 if it
 	// cannot be taken now. Any other answer is sent as 401. The word says why, and is shown to a genuine sender only.
@@ -65,17 +81,34 @@ type Check struct {
 
 // New gives the handler of all routes.
 func New(c Config) http.Handler {
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	s := &server{Config: c, pages: parsePages()}
+	s := newServer(c)
 	return s.handler(s.routes())
 }
 
-// server answers requests; it holds no state of its own.
+func newServer(c Config) *server {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Board == nil {
+		c.Board = board.New("empty")
+	}
+	if c.People == nil {
+		c.People = tokenPeople{c.Token}
+	}
+	files, err := fs.Sub(webFiles, "web")
+	if err != nil {
+		panic("server: the folder of the page: " + err.Error())
+	}
+	return &server{Config: c, pages: parsePages(), web: readWeb(files)}
+}
+
+// server answers requests. Of its own it holds the files of the page, and how many streams are open.
 type server struct {
 	Config
-	pages pages
+	pages   pages
+	web     web
+	openapi []byte
+	open    streams
 }
 
 // Limits of every connection.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/board"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/report"
 )
@@ -36,6 +38,14 @@ type known struct {
 
 func (k known) Repos() []v1alpha1.Repo { return k.repos }
 func (k known) Apps() []v1alpha1.App   { return k.apps }
+func (k known) App(namespace, name string) (v1alpha1.App, bool) {
+	for _, a := range k.apps {
+		if a.Namespace == namespace && a.Name == name {
+			return a, true
+		}
+	}
+	return v1alpha1.App{}, false
+}
 func (k known) Agent() report.Agent {
 	return report.Agent{Heard: now.Add(-k.heard), ReadOnly: k.readOnly}
 }
@@ -75,8 +85,15 @@ func fleet() known {
 }
 
 func config(r Reader) Config {
+	b := board.New("life")
+	for _, a := range r.Apps() {
+		b.Put(&a)
+	}
+	for _, repo := range r.Repos() {
+		b.PutRepo(&repo, time.Time{})
+	}
 	return Config{
-		Reader: r, Token: token, Now: func() time.Time { return now },
+		Reader: r, Board: b, Token: token, Version: "v0", Now: func() time.Time { return now },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "plumb_up 1\n") }),
 		Hook: func(_, name string, h http.Header, _ []byte) (int, string) {
 			switch {
@@ -108,7 +125,12 @@ type call struct {
 
 func do(t *testing.T, h http.Handler, c call) *http.Response {
 	t.Helper()
-	r := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	if strings.HasPrefix(c.path, apiPath+"/stream") {
+		end() // a stream ends with its reader
+	}
+	r := httptest.NewRequestWithContext(ctx, c.method, c.path, strings.NewReader(c.body))
 	for k, v := range c.header {
 		r.Header[k] = v
 	}
@@ -130,29 +152,30 @@ func authorised() http.Header { return http.Header{"Authorization": {"Bearer " +
 
 // Every route of the table, without a token, with a wrong one and with the right one; and every answer bears the headers.
 func TestRoutesAreDeniedByDefault(t *testing.T) {
-	s := &server{Config: config(fleet()), pages: parsePages()}
+	s := newServer(config(fleet()))
+	people := tokenPeople{token}
 	table := s.routes()
 	handler := s.handler(table)
-	fill := strings.NewReplacer("{$}", "", "{namespace}", "plumb-system", "{name}", "cart-dev", "{number}", "7")
+	fill := strings.NewReplacer("{$}", "", "{namespace}", "plumb-system", "{name}", "cart-dev", "{number}", "7", "{commit}", "9f31c2a", "{view}", "history", "{file}", "unbuilt.html")
 	wrong := []http.Header{
 		nil, {"Authorization": {"Bearer wrong"}}, {"Authorization": {"Bearer "}}, {"Authorization": {token}},
 		{"Authorization": {"Bearer " + token, "Bearer " + token}}, {"Authorization": {"Basic " + token}},
-		{"Cookie": {s.cookieName() + "=" + token}}, {"Cookie": {s.cookieName() + "="}},
+		{"Cookie": {people.cookieName() + "=" + token}}, {"Cookie": {people.cookieName() + "="}},
 	}
 	for _, r := range table {
 		path := fill.Replace(r.pattern)
 		for _, h := range wrong {
 			got := do(t, handler, call{method: r.method, path: path, header: h})
-			if denied := got.StatusCode == http.StatusUnauthorized; denied != (r.access != anyone || r.method == "POST") {
+			if denied := got.StatusCode == http.StatusUnauthorized; denied != (r.need.access != anyone || r.method == "POST") {
 				t.Errorf("%s %s with %v: %d", r.method, path, h, got.StatusCode)
 			}
 			checkHeaders(t, path, got)
 		}
-		if got := do(t, handler, call{method: r.method, path: path, header: authorised()}); r.method == "GET" && r.pattern != "/api/v1alpha1/ancestor" && got.StatusCode != 200 {
+		if got := do(t, handler, call{method: r.method, path: path, header: authorised()}); r.method == "GET" && r.pattern != "/api/v1alpha1/ancestor" && !strings.HasSuffix(r.pattern, "{file}") && got.StatusCode != 200 {
 			t.Errorf("%s %s with the token: %d", r.method, path, got.StatusCode)
 		}
 	}
-	for _, path := range []string{"/nothing", "/app/a", "/api/v1alpha1/", "/api/v1alpha1/secrets", "/page/layout.html", "/style.css/../page/app.html", "/debug/pprof/", "/app/a/b/c", "/hooks/a"} {
+	for _, path := range []string{"/nothing", "/app/a", "/api/v1alpha1/", "/api/v1alpha1/secrets", "/page/layout.html", "/style.css/../page/app.html", "/debug/pprof/", "/app/a/b/c/d", "/hooks/a", "/unbuilt.html", "/assets/..%2findex.html"} {
 		if got := do(t, handler, call{method: "GET", path: path, header: authorised()}); got.StatusCode == 200 {
 			t.Errorf("GET %s: 200", path)
 		}
@@ -167,7 +190,7 @@ func TestRoutesAreDeniedByDefault(t *testing.T) {
 func checkHeaders(t *testing.T, path string, r *http.Response) {
 	t.Helper()
 	for name, want := range map[string]string{
-		"Content-Security-Policy": "default-src 'none'; style-src 'self'", "X-Content-Type-Options": "nosniff",
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'", "X-Content-Type-Options": "nosniff",
 		"Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
 	} {
 		if !strings.Contains(r.Header.Get(name), want) {
@@ -180,7 +203,7 @@ func checkHeaders(t *testing.T, path string, r *http.Response) {
 }
 
 func TestAnAccessThatNobodyDefinedIsDenied(t *testing.T) {
-	s := &server{Config: config(fleet()), pages: parsePages()}
+	s := newServer(config(fleet()))
 	handler := s.handler([]route{{method: "GET", pattern: "/forgotten", handle: func(w http.ResponseWriter, _ *http.Request) {}}})
 	if got := do(t, handler, call{method: "GET", path: "/forgotten", header: authorised()}); got.StatusCode != 401 {
 		t.Errorf("%d", got.StatusCode)
@@ -191,8 +214,8 @@ func TestWithoutATokenNobodyComesIn(t *testing.T) {
 	c := config(fleet())
 	c.Token = ""
 	handler := New(c)
-	s := &server{Config: c}
-	for _, h := range []http.Header{nil, {"Authorization": {"Bearer "}}, {"Cookie": {s.cookieName() + "=" + s.derived("cookie")}}} {
+	people := tokenPeople{}
+	for _, h := range []http.Header{nil, {"Authorization": {"Bearer "}}, {"Cookie": {people.cookieName() + "=" + people.derived("cookie")}}} {
 		for _, path := range []string{"/", "/?t=", "/api/v1alpha1/apps", "/metrics"} {
 			if got := do(t, handler, call{method: "GET", path: path, header: h}); got.StatusCode != 401 {
 				t.Errorf("%s with %v: %d", path, h, got.StatusCode)
@@ -289,12 +312,15 @@ func TestSilentAgentWeakSandboxSimulatedPods(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	var list v1alpha1.AppList
+	var list board.Page
 	decode(t, do(t, handler, call{method: "GET", path: "/api/v1alpha1/apps", header: authorised()}), &list)
-	for _, a := range list.Items {
-		if a.Status.State != v1alpha1.StateUnknown || a.ManagedFields != nil {
-			t.Errorf("%s is told as %s", a.Name, a.Status.State)
+	for _, row := range list.Items {
+		if row.State != v1alpha1.StateUnknown || row.Last == "" {
+			t.Errorf("%s is told as %s, last %s", row.Name, row.State, row.Last)
 		}
+	}
+	if want := []board.Facet{{Value: "unknown", Count: 10}}; len(list.Items) != 10 || !slices.Equal(list.Facets.State, want) {
+		t.Errorf("%d apps, counted as %v", len(list.Items), list.Facets.State)
 	}
 }
 

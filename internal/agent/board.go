@@ -1,0 +1,94 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/record"
+)
+
+// newLife names a life of the agent, for the cursors of its stream.
+func newLife() string { return strings.ToLower(rand.Text()[:10]) }
+
+// show puts how an app is now onto the board.
+func (ag *Agent) show(a *app) {
+	a.showing.Lock()
+	defer a.showing.Unlock()
+	if o, ok := a.known(); ok {
+		ag.board.Put(&o)
+	}
+}
+
+// unshow takes an app off the board that was deleted. What is judged of it later does not come back.
+func (ag *Agent) unshow(a *app) {
+	a.showing.Lock()
+	defer a.showing.Unlock()
+	ag.board.Drop(a.key.Namespace, a.key.Name)
+}
+
+// known gives an App as it is known now: what people wrote, and what was judged last.
+func (a *app) known() (v1alpha1.App, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.object == nil || a.dropped {
+		return v1alpha1.App{}, false
+	}
+	o := *a.object
+	if a.judged != nil {
+		o.Status = *a.judged
+	}
+	return o, true
+}
+
+// showRepo puts how a Repo is now onto the board.
+func (ag *Agent) showRepo(r *repo) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.object == nil || r.gone {
+		return
+	}
+	o := *r.object
+	o.Status = *r.status.DeepCopy()
+	ag.board.PutRepo(&o, r.delivered)
+}
+
+// deliveredTo notes that a genuine delivery came.
+func (ag *Agent) deliveredTo(r *repo) {
+	r.mu.Lock()
+	r.delivered = time.Now()
+	r.mu.Unlock()
+	ag.showRepo(r)
+}
+
+// madeBy names the Repo that made an app, as the board does; "" for an App by hand.
+func madeBy(o *v1alpha1.App) string {
+	if maker := makerOf(o); maker != "" {
+		return o.Namespace + "/" + maker
+	}
+	return ""
+}
+
+// knownClusters gives the clusters that are registered, in order.
+func (ag *Agent) knownClusters() []v1alpha1.Cluster {
+	ag.mu.Lock()
+	defer ag.mu.Unlock()
+	out := make([]v1alpha1.Cluster, 0, len(ag.clusters))
+	for _, name := range slices.Sorted(maps.Keys(ag.clusters)) {
+		out = append(out, *ag.clusters[name])
+	}
+	return out
+}
+
+// entriesOf gives what the record of an app says about a commit.
+func (ag *Agent) entriesOf(ctx context.Context, o v1alpha1.App, commit string) ([]v1alpha1.Entry, error) {
+	entries, err := ag.ledger.Entries(ctx, o.Namespace, string(o.UID))
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(record.Find(entries, commit), func(e v1alpha1.Entry) bool { return e.Revision == nil }), nil
+}

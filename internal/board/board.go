@@ -1,0 +1,176 @@
+// Package board is what the page reads: the fleet as rows that are found, filtered, sorted and counted without a look at any
+// object, and the changes since a moment.
+//
+// Values go in as they are judged (Put, Drop), answers come out (List, Snapshot, Since). It does no I/O, knows no clock, starts
+// nothing, and never holds a value of a Secret: what it is given has passed package redact. Every answer is over what one
+// person may see, counts included.
+//
+// Start at Board; row.go makes a row of an App, list.go answers a query, delta.go says what changed.
+package board
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"plumb.dev/plumb/api/v1alpha1"
+)
+
+// Board is the read model. Its methods may be called from several goroutines.
+type Board struct {
+	stream string
+
+	mu      sync.RWMutex
+	seq     uint64
+	rows    map[string]*entry
+	orders  map[string][]*entry // by the name of the order, sorted
+	log     []change            // the newest last, of which old ones are forgotten
+	changed chan struct{}       // closed when seq grows
+	names   map[string]string   // one copy of each string that many rows have
+	history history
+	repos   map[string]RepoRow
+	drifted map[string]bool // ids of rows with drift, or corrections of it
+}
+
+// entry is a row with what it is found by.
+type entry struct {
+	Row
+	place
+	text   string // what is searched, in small letters
+	newest string // the commit of the newest change
+	drift  []v1alpha1.Drift
+}
+
+// New makes an empty board. The stream names this life of it: cursors of another life are refused.
+func New(stream string) *Board {
+	return &Board{
+		stream: stream, rows: map[string]*entry{}, orders: map[string][]*entry{}, changed: make(chan struct{}),
+		names: map[string]string{}, history: newHistory(), repos: map[string]RepoRow{}, drifted: map[string]bool{},
+	}
+}
+
+// Sight is what a person may see: the App objects of all namespaces, or of some.
+type Sight struct {
+	All        bool
+	Namespaces map[string]bool
+}
+
+// Sees tells whether the Apps of a namespace may be seen.
+func (s Sight) Sees(namespace string) bool { return s.All || s.Namespaces[namespace] }
+
+// Equal tells whether two people, or one at two times, see the same.
+func (s Sight) Equal(o Sight) bool { return s.All == o.All && maps.Equal(s.Namespaces, o.Namespaces) }
+
+// Put takes in how an App is now.
+func (b *Board) Put(app *v1alpha1.App) {
+	row := rowOf(app)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.share(&row)
+	e := &entry{Row: row, place: placeOf(&row), newest: newestOf(app), drift: app.Status.Drift}
+	news := b.history.put(&row, app.Status.History)
+	e.Change = b.history.line(row.Repo, e.newest)
+	e.text = textOf(&e.Row)
+	before := b.rows[row.ID]
+	if len(e.drift) > 0 {
+		b.drifted[row.ID] = true
+	} else {
+		delete(b.drifted, row.ID)
+	}
+	if before != nil && same(&before.Row, &e.Row) {
+		before.drift, before.newest = e.drift, e.newest
+	} else {
+		b.replace(before, e)
+		b.note(kindApp, row.ID)
+	}
+	if news {
+		b.note(kindChange, row.Namespace+"/")
+	}
+}
+
+// Drop forgets an App that is gone.
+func (b *Board) Drop(namespace, name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.rows[namespace+"/"+name]
+	if e == nil {
+		return
+	}
+	b.replace(e, nil)
+	delete(b.drifted, e.ID)
+	b.note(kindApp, e.ID)
+}
+
+// replace puts one entry in the place of another; either may be nil.
+func (b *Board) replace(before, after *entry) {
+	for name, compare := range orders {
+		rows := b.orders[name]
+		if before != nil {
+			if i, found := slices.BinarySearchFunc(rows, &before.place, func(e *entry, p *place) int { return compare(&e.place, p) }); found {
+				rows = slices.Delete(rows, i, i+1)
+			}
+		}
+		if after != nil {
+			i, _ := slices.BinarySearchFunc(rows, &after.place, func(e *entry, p *place) int { return compare(&e.place, p) })
+			rows = slices.Insert(rows, i, after)
+		}
+		b.orders[name] = rows
+	}
+	if before != nil {
+		delete(b.rows, before.ID)
+	}
+	if after != nil {
+		b.rows[after.ID] = after
+	}
+}
+
+// Row gives one row, if the person may see it.
+func (b *Board) Row(sight Sight, id string) (Row, bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	e := b.rows[id]
+	if e == nil || !sight.Sees(e.Namespace) {
+		return Row{}, false
+	}
+	return e.Row, true
+}
+
+// Siblings gives the rows of the same app, itself among them, in the order of promotion.
+func (b *Board) Siblings(sight Sight, namespace, app string) []Row {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	rows := b.orders[ByName]
+	i, _ := slices.BinarySearchFunc(rows, &place{app: app}, func(e *entry, p *place) int { return byName(&e.place, p) })
+	out := []Row{}
+	for ; i < len(rows) && rows[i].App == app; i++ {
+		if rows[i].Namespace == namespace && sight.Sees(namespace) {
+			out = append(out, rows[i].Row)
+		}
+	}
+	return out
+}
+
+// Namespaces gives those that have Apps, in order: of what people may be asked to see.
+func (b *Board) Namespaces() []string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	seen := map[string]bool{}
+	for _, e := range b.rows {
+		seen[e.Namespace] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// share has rows of the same app, repository and revision share the bytes of what they have in common.
+func (b *Board) share(r *Row) {
+	for _, s := range []*string{&r.Namespace, &r.App, &r.Env, &r.Cluster, &r.Repo, &r.Path, &r.Revision, &r.Target, &r.Reason} {
+		if kept, ok := b.names[*s]; ok {
+			*s = kept
+		} else {
+			b.names[*s] = *s
+		}
+	}
+	if len(b.names) > 4*len(b.rows)+10000 {
+		clear(b.names)
+	}
+}

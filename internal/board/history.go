@@ -1,0 +1,206 @@
+package board
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+)
+
+// maxCommits is how many commits are remembered with what they did, those that were seen last.
+const maxCommits = 2000
+
+// history is what commits did to apps, from the histories of statuses and from Entries.
+type history struct {
+	commits map[commitKey]*commit
+}
+
+type commitKey struct{ repo, id string } // repo is "" for Apps by hand
+
+// commit is one commit, and what became of it in each app.
+type commit struct {
+	commitKey
+	line  ChangeLine
+	pull  *v1alpha1.PullLine
+	seen  int64 // first, in microseconds of Unix time
+	steps map[string]step
+}
+
+// step is an app's way through one commit. Times are microseconds of Unix time, 0 is not yet.
+type step struct {
+	app, env, cluster      string
+	seen, applied, healthy int64
+	result, reason         string
+	changed                int
+}
+
+func newHistory() history { return history{commits: map[commitKey]*commit{}} }
+
+// put takes in the history of an app's status; true is news.
+func (h *history) put(r *Row, rows []v1alpha1.HistoryRow) bool {
+	news := false
+	for _, row := range rows {
+		if row.Revision == "" {
+			continue
+		}
+		s := step{
+			app: r.App, env: r.Env, cluster: r.Cluster, seen: micro(cmp.Or(row.Seen, row.Planned, row.Applied)), applied: micro(row.Applied), healthy: micro(row.Healthy),
+			result: row.Result, reason: row.Reason, changed: row.Changed,
+		}
+		news = h.step(commitKey{r.Repo, row.Revision}, r.ID, s) || news
+	}
+	return news
+}
+
+func (h *history) step(key commitKey, app string, s step) bool {
+	c := h.commit(key)
+	if c.steps[app] == s {
+		return false
+	}
+	c.steps[app] = s
+	if s.seen != 0 && (c.seen == 0 || s.seen < c.seen) {
+		c.seen = s.seen
+	}
+	h.prune()
+	return true
+}
+
+func (h *history) commit(key commitKey) *commit {
+	c := h.commits[key]
+	if c == nil {
+		c = &commit{commitKey: key, steps: map[string]step{}}
+		h.commits[key] = c
+	}
+	return c
+}
+
+// prune forgets the oldest commits, an eighth at once.
+func (h *history) prune() {
+	if len(h.commits) <= maxCommits {
+		return
+	}
+	for _, c := range h.sorted()[maxCommits*7/8:] {
+		delete(h.commits, c.commitKey)
+	}
+}
+
+// sorted gives the commits, the one that was seen last first.
+func (h *history) sorted() []*commit {
+	all := slices.AppendSeq(make([]*commit, 0, len(h.commits)), maps.Values(h.commits))
+	slices.SortFunc(all, func(a, b *commit) int {
+		return cmp.Or(cmp.Compare(b.seen, a.seen), cmp.Compare(a.id, b.id), cmp.Compare(a.repo, b.repo))
+	})
+	return all
+}
+
+// line gives a commit in a line; nil if its author and subject are not known.
+func (h *history) line(repo, id string) *ChangeLine {
+	c := h.commits[commitKey{repo, id}]
+	if c == nil || c.line.ID == "" {
+		return nil
+	}
+	line := c.line
+	return &line
+}
+
+// PutEntry takes in what an Entry says: which commits it is about, who wrote and reviewed them, and how it went.
+func (b *Board) PutEntry(repo string, e *v1alpha1.Entry) {
+	if e.Revision == nil || e.Revision.Commit.ID == "" {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.history.commit(commitKey{repo, e.Revision.Commit.ID})
+	news := c.say(e.Revision.Commit, e.Revision.Pulls)
+	id := e.Namespace + "/" + e.App
+	if row := b.rows[id]; row != nil {
+		r := e.Revision
+		s := step{
+			app: row.App, env: row.Env, cluster: row.Cluster, seen: micro(cmp.Or(r.Seen, r.Planned, r.Applied)), applied: micro(r.Applied), healthy: micro(r.Healthy),
+			result: string(e.Result), reason: r.Reason, changed: len(r.Changes),
+		}
+		if before, known := c.steps[id]; !known || before.seen == s.seen && before.result != s.result {
+			if known {
+				s.changed = before.changed
+			}
+			news = b.history.step(c.commitKey, id, s) || news
+		}
+	}
+	if news {
+		b.retell(c)
+	}
+}
+
+// PutCommit takes in who wrote a commit, and what.
+func (b *Board) PutCommit(repo string, line v1alpha1.CommitLine) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.history.commit(commitKey{repo, line.ID}); c.say(line, nil) {
+		b.retell(c)
+	}
+}
+
+// say takes in who wrote and reviewed a commit; true is news.
+func (c *commit) say(from v1alpha1.CommitLine, pulls []v1alpha1.PullLine) bool {
+	line := ChangeLine{ID: c.id, Subject: from.Subject, Author: from.Author, Pull: c.line.Pull}
+	if from.Time != nil {
+		line.Time = from.Time.UTC()
+	}
+	if len(pulls) > 0 {
+		line.Pull = &PullRef{pulls[0].Number, pulls[0].URL}
+	}
+	news := c.line.ID == "" || line.Subject != c.line.Subject || len(pulls) > 0 && c.pull == nil
+	if from.Subject == "" && c.line.Subject != "" {
+		line.Subject, line.Author, line.Time = c.line.Subject, c.line.Author, c.line.Time
+	}
+	if len(pulls) > 0 {
+		c.pull = pulls[0].DeepCopy()
+	}
+	c.line = line
+	return news
+}
+
+// retell has the rows show what is known of their newest change.
+func (b *Board) retell(c *commit) {
+	told := map[string]bool{}
+	for id := range c.steps {
+		if namespace := namespaceOf(id); !told[namespace] {
+			told[namespace] = true
+			b.note(kindChange, namespace+"/")
+		}
+		e := b.rows[id]
+		if e == nil || e.newest != c.id {
+			continue
+		}
+		line := b.history.line(c.repo, c.id)
+		if line == nil || e.Change != nil && equalLines(e.Change, line) {
+			continue
+		}
+		e.Change = line
+		e.text = textOf(&e.Row)
+		b.note(kindApp, id)
+	}
+}
+
+func equalLines(a, b *ChangeLine) bool {
+	return a.ID == b.ID && a.Subject == b.Subject && a.Author == b.Author && (a.Pull == nil) == (b.Pull == nil)
+}
+
+func micro(t *metav1.MicroTime) int64 {
+	if t == nil || t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func moment(us int64) *time.Time {
+	if us == 0 {
+		return nil
+	}
+	t := time.UnixMicro(us).UTC()
+	return &t
+}

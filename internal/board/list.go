@@ -1,0 +1,216 @@
+package board
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/report"
+)
+
+// Query chooses rows. Within a column any of the values will do; columns add up.
+type Query struct {
+	Text      string // words that all must be found, in any case
+	State     []string
+	Env       []string
+	Cluster   []string
+	Repo      []string
+	Namespace []string
+	Sort      string // "" is ByTrouble
+	Limit     int
+	Cursor    string
+	Silent    bool // the agent is not heard from: every state is unknown
+}
+
+// MaxLimit is how many rows a page has at most, and DefaultLimit how many if nobody says.
+const (
+	MaxLimit     = 500
+	DefaultLimit = 100
+)
+
+// columns are those that rows are chosen by.
+const (
+	columnState = iota
+	columnEnv
+	columnCluster
+	columnRepo
+	columnNamespace
+	columnCount
+)
+
+// List answers a query with one page: it goes once over the rows that the person may see, and over no object.
+//
+// Errors: InvalidQuery for an order or a cursor that is none.
+func (b *Board) List(sight Sight, q Query) (Page, error) {
+	after, compare, err := q.from()
+	if err != nil {
+		return Page{}, err
+	}
+	c := q.choice()
+	limit := clamp(q.Limit)
+	page := Page{Items: []Row{}}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	rows := b.orders[q.order()]
+	start := 0
+	if after != nil {
+		start, _ = slices.BinarySearchFunc(rows, after, func(e *entry, p *place) int {
+			if n := compare(&e.place, p); n != 0 {
+				return n
+			}
+			return -1 // what stands at the cursor was on the page before
+		})
+	}
+	var last *entry
+	for i, e := range rows {
+		if !sight.Sees(e.Namespace) || !c.take(e) {
+			continue
+		}
+		page.Total++
+		switch {
+		case i < start:
+		case len(page.Items) < limit:
+			page.Items = append(page.Items, e.said(q.Silent))
+			last = e
+		case page.Next == "":
+			page.Next = cursorOf(q.order(), &last.place)
+		}
+	}
+	page.Facets = c.facets()
+	return page, nil
+}
+
+// said gives the row with the state that may be said now.
+func (e *entry) said(silent bool) Row { return Say(e.Row, silent) }
+
+// Say gives a row with the state that may be said of it: unknown, if the agent is silent.
+func Say(r Row, silent bool) Row {
+	if silent && r.State != v1alpha1.StateUnknown {
+		r.Last, r.State = r.State, v1alpha1.StateUnknown
+	}
+	return r
+}
+
+func clamp(limit int) int {
+	if limit <= 0 {
+		return DefaultLimit
+	}
+	return min(limit, MaxLimit)
+}
+
+func (q Query) order() string {
+	if q.Sort == "" {
+		return ByTrouble
+	}
+	return q.Sort
+}
+
+// from gives the place after which the page begins, and the order.
+func (q Query) from() (*place, func(a, b *place) int, error) {
+	compare := orders[q.order()]
+	if compare == nil {
+		return nil, nil, fault.New(fault.InvalidQuery, "there is no order %q", q.Sort).WithNext("sort by trouble, name or changed")
+	}
+	if q.Cursor == "" {
+		return nil, compare, nil
+	}
+	p, err := parseCursor(q.order(), q.Cursor)
+	return p, compare, err
+}
+
+// cursor is a place in an order. It stays good when rows come, go and move: what follows is what stands behind it then.
+type cursor struct {
+	Order     string `json:"o"`
+	Rank      int    `json:"r,omitempty"`
+	Changed   int64  `json:"c,omitempty"`
+	App       string `json:"a,omitempty"`
+	Env       string `json:"e,omitempty"`
+	Cluster   string `json:"k,omitempty"`
+	Namespace string `json:"s,omitempty"`
+	Name      string `json:"n,omitempty"`
+}
+
+func cursorOf(order string, p *place) string {
+	data, err := json.Marshal(cursor{order, p.rank, p.changed, p.app, p.env, p.cluster, p.namespace, p.name})
+	if err != nil {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(data)
+}
+
+func parseCursor(order, text string) (*place, error) {
+	var c cursor
+	data, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil || c.Order != order {
+		return nil, fault.New(fault.InvalidQuery, "the cursor is none of this list").WithNext("begin without a cursor")
+	}
+	return &place{c.Rank, c.Changed, c.App, report.EnvironmentRank(c.Env), c.Env, c.Cluster, c.Namespace, c.Name}, nil
+}
+
+// choice is a query on its way over the rows.
+type choice struct {
+	words  []string
+	wanted [columnCount]map[string]bool // nil: all
+	counts [columnCount]map[string]int
+	silent bool
+}
+
+func (q Query) choice() *choice {
+	c := &choice{words: strings.Fields(strings.ToLower(q.Text)), silent: q.Silent}
+	for i, values := range [columnCount][]string{q.State, q.Env, q.Cluster, q.Repo, q.Namespace} {
+		c.counts[i] = map[string]int{}
+		for _, v := range values {
+			if c.wanted[i] == nil {
+				c.wanted[i] = map[string]bool{}
+			}
+			c.wanted[i][v] = true
+		}
+	}
+	return c
+}
+
+// take tells whether a row is chosen, and counts it in the columns whose own choice alone might leave it out.
+func (c *choice) take(e *entry) bool {
+	values := [columnCount]string{string(e.State), e.Env, e.Cluster, e.Repo, e.Namespace}
+	if c.silent {
+		values[columnState] = string(v1alpha1.StateUnknown)
+	}
+	missing, misses := -1, 0
+	for i, v := range values {
+		if c.wanted[i] != nil && !c.wanted[i][v] {
+			missing = i
+			misses++
+		}
+	}
+	if misses > 1 {
+		return false
+	}
+	for _, w := range c.words {
+		if !strings.Contains(e.text, w) {
+			return false
+		}
+	}
+	if misses == 1 {
+		c.counts[missing][values[missing]]++
+		return false
+	}
+	for i, v := range values {
+		c.counts[i][v]++
+	}
+	return true
+}
+
+func (c *choice) facets() Facets {
+	f := Facets{State: facet(c.counts[columnState]), Env: facet(c.counts[columnEnv]), Cluster: facet(c.counts[columnCluster]), Repo: facet(c.counts[columnRepo]), Namespace: facet(c.counts[columnNamespace])}
+	slices.SortFunc(f.State, func(a, b Facet) int { return stateIndex(a.Value) - stateIndex(b.Value) })
+	slices.SortFunc(f.Env, func(a, b Facet) int { return compareEnvs(a.Value, b.Value) })
+	return f
+}
+
+func stateIndex(s string) int { return slices.Index(v1alpha1.States, v1alpha1.State(s)) }
