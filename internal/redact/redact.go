@@ -132,16 +132,27 @@ func Needles(objects ...object.Object) []Secret {
 // Text gives s with every known value of at least MinNeedle bytes replaced by Marker: as it is, as Go and JSON quote it,
 // and in the forms of base64, also where it stands inside a longer base64 text. The lines of a value of several lines
 // count one by one.
-func Text(s string, known ...Secret) string {
+func Text(s string, known ...Secret) string { return NewFilter(known...).Text(s) }
+
+// Filter is Text for many texts with the same known values.
+type Filter struct{ forms []string }
+
+// NewFilter makes a Filter of values.
+func NewFilter(known ...Secret) Filter {
 	var forms []string
 	for _, k := range known {
 		forms = append(forms, formsOf(k.value)...)
 	}
 	forms = slices.DeleteFunc(forms, func(form string) bool { return strings.Contains(Marker, form) })
 	sort.Slice(forms, func(i, j int) bool { return len(forms[i]) > len(forms[j]) })
+	return Filter{slices.Compact(forms)}
+}
+
+// Text gives s without the values of the filter.
+func (f Filter) Text(s string) string {
 	for range maxRounds { // a replacement can complete another form with what stands beside it
 		found := false
-		for _, form := range forms {
+		for _, form := range f.forms {
 			if strings.Contains(s, form) {
 				s, found = strings.ReplaceAll(s, form, Marker), true
 			}
