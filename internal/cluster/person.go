@@ -2,8 +2,11 @@ package cluster
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -99,4 +102,92 @@ var noRight = regexp.MustCompile(`User "[^"]*" cannot [a-z]+ `)
 // IsNoDryRun tells whether an admission webhook has refused a request because it was a dry run.
 func IsNoDryRun(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "does not support dry run")
+}
+
+// EyesOf gives the eyes of somebody else than the agent: of whoever a client configuration is of. How kinds are served is
+// asked as the agent, once for everybody; whatever else is asked is asked with that configuration.
+func (c *Cluster) EyesOf(config *rest.Config) (Person, error) {
+	client, err := c.rest(config)
+	if err != nil {
+		return Person{}, err
+	}
+	return Person{client: Client{rest: client, mapper: c.mapper, user: config.Impersonate.UserName}}, nil
+}
+
+// Kind tells how the kind of an object is served.
+func (p Person) Kind(ctx context.Context, id object.ID, version string) (Kind, bool, error) {
+	return p.client.mapper.Of(ctx, id, version)
+}
+
+// pageOf is how many objects Walk reads at once.
+const pageOf = 250
+
+// Walk reads the objects of a kind in a namespace ("" is everywhere), page by page, and shows each; nothing is kept. It is
+// complete unless there are more than most. Of kinds that are not served there are none.
+func (p Person) Walk(ctx context.Context, id object.ID, version, selector string, most int, each func(object.Object)) (complete bool, err error) {
+	kind, ok, err := p.client.mapper.Of(ctx, id, version)
+	if err != nil || !ok {
+		return err == nil, err
+	}
+	namespace := id.Namespace
+	if !kind.Namespaced {
+		namespace = ""
+	}
+	for seen, next := 0, ""; ; {
+		req := p.client.rest.Verb(http.MethodGet).AbsPath(resourcePath(kind, namespace, "")...).
+			Param("limit", strconv.Itoa(pageOf)).SetHeader("Accept", "application/json")
+		if selector != "" {
+			req = req.Param("labelSelector", selector)
+		}
+		if next != "" {
+			req = req.Param("continue", next)
+		}
+		raw, err := answerOf(req.Do(ctx))
+		if err != nil {
+			return false, p.client.explain(err, id)
+		}
+		list, err := decode(raw)
+		if err != nil {
+			return false, fmt.Errorf("read the list of %s: %w", kind.Resource.Resource, err)
+		}
+		items, _ := list["items"].([]any)
+		for _, item := range items {
+			if fields, ok := item.(map[string]any); ok {
+				fields["apiVersion"], fields["kind"] = kind.Resource.GroupVersion().String(), id.Kind
+				each(object.Object{Fields: fields})
+			}
+		}
+		seen += len(items)
+		meta, _ := list["metadata"].(map[string]any)
+		if next, _ = meta["continue"].(string); next == "" {
+			return true, nil
+		}
+		if seen >= most {
+			return false, nil
+		}
+	}
+}
+
+// Metadata is Client.GetMetadata, of all objects of a kind: see Client.ListMetadata.
+func (p Person) Metadata(ctx context.Context, kind Kind, namespace string, limit int64) ([]metav1.ObjectMeta, bool, error) {
+	return p.client.ListMetadata(ctx, kind, namespace, limit)
+}
+
+// LogOptions say what of a container's log is read.
+type LogOptions struct {
+	Container string
+	Lines     int64 // of the end; at most that many
+	Follow    bool  // also what comes
+}
+
+// Log reads what a container says, with the time of each line before it. Whoever reads closes.
+func (p Person) Log(ctx context.Context, pod object.ID, o LogOptions) (io.ReadCloser, error) {
+	stream, err := p.client.rest.Verb(http.MethodGet).AbsPath("api", "v1", "namespaces", pod.Namespace, "pods", pod.Name, "log").
+		Param("container", o.Container).Param("tailLines", strconv.FormatInt(o.Lines, 10)).
+		Param("follow", strconv.FormatBool(o.Follow)).Param("timestamps", "true").
+		SetHeader("Accept", "text/plain, application/json").Stream(ctx)
+	if err != nil {
+		return nil, p.client.explain(err, pod)
+	}
+	return stream, nil
 }
