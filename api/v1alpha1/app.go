@@ -255,6 +255,7 @@ type AppHandled struct {
 	Sync     string `json:"sync,omitempty"`
 	Adopt    string `json:"adopt,omitempty"`
 	GiveBack string `json:"giveBack,omitempty"`
+	Revert   string `json:"revert,omitempty"`
 	// The Hold that has come to its end because the branch rendered the same: "<at> until <until>".
 	Hold string `json:"hold,omitempty"`
 }
@@ -334,6 +335,18 @@ type HistoryRow struct {
 	Changed int    `json:"changed"`
 	// From whom objects or fields were taken, at most 10 entries.
 	Took []string `json:"took,omitempty"`
+}
+
+// RevertRequest is the value of the annotation plumb.dev/revert, as JSON: a person asks the agent for the pull request that
+// takes the newest change of the app back, as plumb rollback makes one.
+type RevertRequest struct {
+	// Any new text; status.handled.revert echoes it when the pull request is open, or the request is refused.
+	Token string `json:"token"`
+	// The commit to go back to, in full; empty is the last revision that was ok.
+	To string `json:"to,omitempty"`
+	// Who asks, as the API server knows the person, and why.
+	By     string `json:"by,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // AdoptRequest is the value of the annotation plumb.dev/adopt, as JSON: a person's consent to take objects over from other

@@ -49,6 +49,7 @@ const (
 	AnnotationDelete   = "plumb.dev/on-delete" // on App: orphan (default) or prune
 	AnnotationReadOnly = "plumb.dev/read-only" // on the agent's Lease: "true" while the agent only compares
 	AnnotationAdopt    = "plumb.dev/adopt"     // on App: an AdoptRequest, to take objects over from another tool, once
+	AnnotationRevert   = "plumb.dev/revert"    // on App: a RevertRequest, for the pull request that takes the newest change back
 	AnnotationReturn   = "plumb.dev/give-back" // on App: any new token gives the objects back, while the App is paused
 	AnnotationPrune    = "plumb.dev/prune"     // on an object: never or consent
 	AnnotationWave     = "plumb.dev/wave"      // on an object: an integer, default 0
@@ -76,4 +77,5 @@ const (
 const (
 	ManagerAgent = "plumb-agent" // bookkeeping
 	ManagerCLI   = "plumb-cli"   // requests of people
+	ManagerPage  = "plumb-page"  // requests of people, by the page
 )

@@ -94,6 +94,7 @@ type Agent struct {
 	board      *board.Board
 	forges     dial.Forges
 	proposals  proposals
+	answers    *answers
 	born       time.Time // when it began to act: a standby waits before that
 	workers    sync.WaitGroup
 	end        context.CancelFunc // ends life
@@ -156,6 +157,7 @@ func newAgent(options Options) (*Agent, error) {
 		claims:       newClaims(),
 		board:        board.New(newLife()),
 		proposals:    newProposals(),
+		answers:      newAnswers(),
 		order:        newOrder(),
 		namespaces:   map[string]time.Time{},
 		accounts:     map[string]time.Time{},

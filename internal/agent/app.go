@@ -72,7 +72,11 @@ type app struct {
 	proposing *proposal                // the revert that is to be proposed, or was
 	reverted  *v1alpha1.ProposedRevert // that was, and is not in the status yet
 
-	showing   sync.Mutex // one at a time puts it onto the board
+	showing       sync.Mutex // one at a time puts it onto the board
+	revertAsked   string     // token of a person's request that was taken up
+	revertHandled string     // of the last one that was carried out, or refused
+	revertNote    string     // why it was refused
+
 	gathering sync.Mutex // one at a time; guards the two below
 	needsOf   string     // hash of the folder that needed was read from
 	needed    []need

@@ -271,7 +271,7 @@ func (t *turn) fill(s *v1alpha1.AppStatus, f state.Facts, now time.Time) {
 	if s.Sources = a.status.Sources; a.used != nil && t.complete(f) && a.planned != nil && a.planned.Settled() {
 		s.Sources = a.used // while something is held, what it is held against stays
 	}
-	s.Handled = v1alpha1.AppHandled{Sync: a.synced, Adopt: a.adopted, GiveBack: a.returned, Hold: a.hold.over}
+	s.Handled = v1alpha1.AppHandled{Sync: a.synced, Adopt: a.adopted, GiveBack: a.returned, Revert: a.handledRevert(), Hold: a.hold.over}
 	s.Held = t.heldBack()
 	s.Revert = a.lastRevert()
 	s.Inventory = nil
@@ -309,7 +309,7 @@ func (t *turn) unsupported() []string {
 	if t.app.adoptNote != "" {
 		texts = append(texts, t.app.adoptNote)
 	}
-	for _, text := range []string{t.endNote(), t.secretsNote()} {
+	for _, text := range []string{t.app.noteOnRevert(), t.endNote(), t.secretsNote()} {
 		if text != "" {
 			texts = append(texts, text)
 		}

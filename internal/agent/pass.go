@@ -103,6 +103,7 @@ func (ag *Agent) pass(ctx context.Context, key types.NamespacedName) {
 	t.tellDependents()
 	t.record(ctx)
 	t.announce()
+	t.takeRevert(ctx)
 	t.proposeRevert(ctx)
 	t.retire(ctx)
 	if pause := time.Until(a.retryAt); pause > 0 {
@@ -133,6 +134,7 @@ func (t *turn) begin() {
 		a.begun = true
 		a.status = *t.object.Status.DeepCopy()
 		a.synced, a.adopted, a.returned = a.status.Handled.Sync, a.status.Handled.Adopt, a.status.Handled.GiveBack
+		a.takeHandledRevert(a.status.Handled.Revert)
 		a.hold.over = a.status.Handled.Hold
 		a.book.isNew = len(a.status.History) == 0
 		a.target, a.changedBy = a.status.Target, a.status.ChangedBy

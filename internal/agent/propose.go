@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -36,6 +35,7 @@ type proposal struct {
 	mirror   *source.Mirror
 	revision string // that the Repo tracks
 	own      func(path string, cameOrWent bool) bool
+	request  *v1alpha1.RevertRequest // of a person; nil: the app's settings ask for it
 }
 
 // proposals are the reverts that are to be proposed, one per app.
@@ -57,7 +57,7 @@ func (t *turn) proposeRevert(ctx context.Context) {
 	}
 	change, due := revert.Due(t.object.Name, shownName(t.object), a.status, t.offer.placement.Settings.OnFailure)
 	a.mu.Lock()
-	known := a.proposing != nil && a.proposing.change.Bad == change.Bad
+	known := a.proposing != nil && (a.proposing.change.Bad == change.Bad || a.proposing.request != nil)
 	a.mu.Unlock()
 	o := t.agent.repoObject(maker)
 	if !due || known || o == nil {
@@ -142,12 +142,17 @@ func (ag *Agent) proposeOne(ctx context.Context, key types.NamespacedName) {
 	a.mu.Lock()
 	p := a.proposing
 	live := a.object != nil && p != nil && a.object.UID == p.uid
-	if live && a.state != v1alpha1.StateFailed { // it has come to itself while the forge was not there
+	if live && p.request == nil && a.state != v1alpha1.StateFailed { // it has come to itself while the forge was not there
 		a.proposing, live = nil, false
 	}
 	a.mu.Unlock()
 	if !live {
 		ag.proposals.queue.Forget(key)
+		return
+	}
+	if p.request != nil {
+		ag.proposals.queue.Forget(key)
+		ag.carryRequest(ctx, a, p)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, proposeFor)
@@ -186,13 +191,16 @@ func (ag *Agent) carryProposal(ctx context.Context, p *proposal) (*v1alpha1.Prop
 		return nil, err
 	}
 	base := ""
-	if opened != nil && o.Status.Observed != nil {
-		base, _ = strings.CutPrefix(o.Status.Observed.Ref, "refs/heads/")
+	if opened != nil {
+		base = trackedBranch(o)
 	}
-	if base == "" || strings.HasPrefix(base, "refs/") {
+	if base == "" {
 		return nil, fault.New(fault.NotReverted, "the Repo has no forge, or follows no branch")
 	}
 	for _, id := range p.change.ChangedBy {
+		if p.request != nil && p.request.To != "" {
+			break // a person has said where to go
+		}
 		if c, err := p.mirror.Commit(ctx, id); err == nil && revert.Is(c.Subject, c.Body) {
 			return nil, fault.New(fault.NotReverted, "%s is a revert itself", short(id)).WithNext("a revert is not reverted: people decide")
 		}
@@ -203,6 +211,11 @@ func (ag *Agent) carryProposal(ctx context.Context, p *proposal) (*v1alpha1.Prop
 	}
 	if err != nil {
 		return nil, err
+	}
+	if p.request != nil && p.request.To != "" { // a commit that a person names is to be one that was merged
+		if is, err := p.mirror.IsAncestor(ctx, p.request.To, head.Commit); err != nil || !is {
+			return nil, fault.New(fault.NotReverted, "%s was no state of the branch %s", short(p.request.To), base)
+		}
 	}
 	made, err := p.reverse(ctx, head.Commit)
 	if err != nil {
@@ -226,6 +239,9 @@ func (ag *Agent) carryProposal(ctx context.Context, p *proposal) (*v1alpha1.Prop
 
 func (p *proposal) reverse(ctx context.Context, tip string) (source.Reversed, error) {
 	why := fmt.Sprintf("It fails: %s", p.why)
+	if p.request != nil {
+		why = p.why
+	}
 	do := source.Reversal{Tip: tip, Bad: p.change.Bad, Good: p.change.Good, Own: p.own, Message: p.change.Message(why, nil), Author: revertAuthor}
 	made, err := p.mirror.Reverse(ctx, do)
 	if err == nil && len(made.Conflicts) > 0 {

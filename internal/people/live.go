@@ -1,0 +1,440 @@
+package people
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/health"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/redact"
+	"plumb.dev/plumb/internal/server"
+)
+
+// Limits of what is read live.
+const (
+	lookFor        = 20 * time.Second // one answer, in all
+	lookAtOnce     = 6                // kinds that are listed at once
+	nodesAtMost    = 5000
+	readsAtMost    = 5000 // objects of one kind in one namespace
+	missingAsked   = 20   // objects that are asked for by name because no list had them
+	inventoriesMax = 200
+)
+
+// Agent is what people need of the agent: what it knows of an app. Nothing live is asked of it.
+type Agent interface {
+	// Desired gives an app as it was rendered at the revision that is applied; false if there is no such app, or no render of it.
+	Desired(ctx context.Context, namespace, name string) (Desired, bool)
+	// Revertible gives why the newest change of an app cannot be taken back by a pull request of the agent's; nil if it can.
+	Revertible(namespace, name, to string) error
+	// Reverted waits for what becomes of a request for a revert; false if ctx ends before.
+	Reverted(ctx context.Context, namespace, name, token string) (Answer, bool)
+}
+
+// Desired is an app as Git has it.
+type Desired struct {
+	Revision string
+	Objects  []object.Object   // ready to be applied, with their places in Git. Secrets are as in Git: they stay in the process
+	Rules    []health.Compiled // the app's own rules of health
+	Ignore   []v1alpha1.IgnoreRule
+}
+
+// Answer is what has become of a request for a revert.
+type Answer struct {
+	URL       string // of the pull request
+	Conflicts int    // files that people must mend in it
+	Err       error  // why it is not carried out; nil if it is
+}
+
+func (d Desired) find(id object.ID) (object.Object, bool) {
+	i := slices.IndexFunc(d.Objects, func(o object.Object) bool { return o.ID() == id })
+	if i < 0 {
+		return object.Object{}, false
+	}
+	return d.Objects[i], true
+}
+
+// mayNot is the fault of who lacks a right.
+func mayNot(v Verdict) error {
+	return fault.New(fault.Forbidden, "%s", v.Why).WithNext("ask whoever grants rights in the cluster")
+}
+
+// need gives the fault of the first right that the person lacks.
+func (p *Person) need(ctx context.Context, all ...Right) error {
+	for _, v := range p.May(ctx, all...) {
+		if !v.OK {
+			return mayNot(v)
+		}
+	}
+	return nil
+}
+
+// inventory reads what an app has, as the person.
+func (p *Person) inventory(ctx context.Context, app *v1alpha1.App) ([]v1alpha1.InventoryEntry, error) {
+	if err := p.need(ctx, Right{Verb: "get", Group: v1alpha1.GroupVersion.Group, Resource: "inventories", Namespace: app.Namespace}); err != nil {
+		return nil, err
+	}
+	var entries []v1alpha1.InventoryEntry
+	for _, name := range app.Status.Inventory[:min(len(app.Status.Inventory), inventoriesMax)] {
+		raw, err := answerOf(p.rest.Verb(http.MethodGet).AbsPath(plumbPath(app.Namespace, "inventories", name)...).
+			SetHeader("Accept", "application/json").Do(ctx))
+		if err != nil {
+			return nil, cluster.Explain(err, object.ID{Group: v1alpha1.GroupVersion.Group, Kind: "Inventory", Namespace: app.Namespace, Name: name}, p.name)
+		}
+		var part v1alpha1.Inventory
+		if err := json.Unmarshal(raw, &part); err != nil {
+			return nil, fault.New(fault.InvalidObject, "Inventory %s/%s cannot be read: %w", app.Namespace, name, err)
+		}
+		entries = append(entries, part.Objects...)
+	}
+	return entries, nil
+}
+
+func plumbPath(namespace, resource, name string) []string {
+	return []string{"apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "namespaces", namespace, resource, name}
+}
+
+// Resources gives the objects of an app as the person may see them, and with children what those made: down to pods.
+func (p *Person) Resources(ctx context.Context, app *v1alpha1.App, children bool) (server.Resources, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	t, err := p.tree(ctx, app)
+	if err != nil {
+		return server.Resources{}, err
+	}
+	if children {
+		if err := t.addChildren(ctx); err != nil {
+			return server.Resources{}, err
+		}
+	}
+	return t.resources(), nil
+}
+
+// tree is the objects of an app while they are gathered.
+type tree struct {
+	person    *Person
+	app       *v1alpha1.App
+	desired   Desired
+	hide      redact.Filter
+	entries   map[object.ID]v1alpha1.InventoryEntry
+	mu        sync.Mutex
+	nodes     []server.Node
+	index     map[string]int // of nodes, by key
+	owners    map[string]string
+	truncated bool
+}
+
+// tree gathers what the app has itself.
+func (p *Person) tree(ctx context.Context, app *v1alpha1.App) (*tree, error) {
+	entries, err := p.inventory(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{person: p, app: app, entries: map[object.ID]v1alpha1.InventoryEntry{}, index: map[string]int{}, owners: map[string]string{}}
+	t.desired, _ = p.people.options.Agent.Desired(ctx, app.Namespace, app.Name)
+	t.hide = redact.NewFilter(redact.Needles(t.desired.Objects...)...)
+	for _, e := range entries {
+		t.entries[plan.EntryID(e)] = e
+		t.add(t.nodeOf(e))
+	}
+	return t, t.look(ctx)
+}
+
+func keyOfID(id object.ID) string {
+	return id.Group + "/" + id.Kind + "/" + id.Namespace + "/" + id.Name
+}
+
+// add adds a node, unless there are too many.
+func (t *tree) add(n server.Node) {
+	if len(t.nodes) >= nodesAtMost {
+		t.truncated = true
+		return
+	}
+	if _, there := t.index[n.Key]; there {
+		return
+	}
+	t.index[n.Key] = len(t.nodes)
+	t.nodes = append(t.nodes, n)
+}
+
+// nodeOf is an entry before anybody has looked at the object.
+func (t *tree) nodeOf(e v1alpha1.InventoryEntry) server.Node {
+	id := plan.EntryID(e)
+	n := server.Node{
+		Key: keyOfID(id), Group: id.Group, Version: e.Version, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name,
+		UID: e.UID, Health: string(v1alpha1.Unknown),
+	}
+	n.Drifted = slices.ContainsFunc(t.app.Status.Drift, func(d v1alpha1.Drift) bool { return d.Healed == nil && d.Object == id.String() })
+	if want, ok := t.desired.find(id); ok {
+		if want.Place.File != "" {
+			n.File = want.Place.String()
+		}
+		if marks, _, err := object.MarksOf(want); err == nil {
+			n.Phase, n.Wave = strings.Join(marks.Phases, ","), marks.Wave
+		}
+	}
+	return n
+}
+
+// group is what is listed at once: objects of a kind in a namespace.
+type group struct {
+	id      object.ID // without a name
+	version string
+}
+
+// look looks at the objects that the app has, kind by kind.
+func (t *tree) look(ctx context.Context) error {
+	groups := map[group][]object.ID{}
+	for id, e := range t.entries {
+		g := group{id: object.ID{Group: id.Group, Kind: id.Kind, Namespace: id.Namespace}, version: e.Version}
+		groups[g] = append(groups[g], id)
+	}
+	var all errgroup.Group
+	all.SetLimit(lookAtOnce)
+	for g, ids := range groups {
+		all.Go(func() error { return t.lookAt(ctx, g, ids) })
+	}
+	return all.Wait()
+}
+
+func (t *tree) lookAt(ctx context.Context, g group, ids []object.ID) error {
+	hidden, kind, err := t.person.hides(ctx, "list", g.id, g.version)
+	if err != nil {
+		return err
+	}
+	if hidden != "" {
+		t.each(ids, func(n *server.Node) { n.Hidden = hidden })
+		return nil
+	}
+	if isSecret(g.id) {
+		return t.lookAtSecrets(ctx, g, kind, ids)
+	}
+	seen := map[object.ID]bool{}
+	complete, err := t.person.eyes.Walk(ctx, g.id, g.version, v1alpha1.LabelManaged+"=true", readsAtMost, func(o object.Object) {
+		seen[o.ID()] = true
+		t.saw(o)
+	})
+	if err != nil {
+		return t.refused(err, ids)
+	}
+	for _, id := range ids {
+		if !seen[id] && complete {
+			t.each([]object.ID{id}, func(n *server.Node) { n.Health = string(v1alpha1.Missing) })
+		}
+	}
+	return nil
+}
+
+func isSecret(id object.ID) bool { return id.Group == "" && id.Kind == "Secret" }
+
+// lookAtSecrets looks at Secrets without their values: those never get here.
+func (t *tree) lookAtSecrets(ctx context.Context, g group, kind cluster.Kind, ids []object.ID) error {
+	items, complete, err := t.person.eyes.Metadata(ctx, kind, g.id.Namespace, readsAtMost)
+	if err != nil {
+		return t.refused(err, ids)
+	}
+	there := map[string]metav1.ObjectMeta{}
+	for _, item := range items {
+		there[item.Name] = item
+	}
+	for _, id := range ids {
+		t.each([]object.ID{id}, func(n *server.Node) {
+			if item, ok := there[id.Name]; ok {
+				n.Health, n.UID, n.Created = string(v1alpha1.Healthy), string(item.UID), item.CreationTimestamp.Time
+			} else if complete {
+				n.Health = string(v1alpha1.Missing)
+			}
+		})
+	}
+	return nil
+}
+
+// refused notes what the API server says of objects that it does not show.
+func (t *tree) refused(err error, ids []object.ID) error {
+	if !fault.Is(err, fault.Forbidden) {
+		return err
+	}
+	t.each(ids, func(n *server.Node) { n.Hidden = cut(fault.Of(err, fault.Forbidden).Message, maxNameSize) })
+	return nil
+}
+
+func (t *tree) each(ids []object.ID, change func(*server.Node)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range ids {
+		if i, ok := t.index[keyOfID(id)]; ok {
+			change(&t.nodes[i])
+		}
+	}
+}
+
+// saw notes how a live object is.
+func (t *tree) saw(o object.Object) {
+	id := o.ID()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i, ok := t.index[keyOfID(id)]
+	if !ok {
+		return
+	}
+	t.fill(&t.nodes[i], o)
+}
+
+func (t *tree) fill(n *server.Node, o object.Object) {
+	meta := metaOf(o)
+	verdict := health.Assess(o, t.desired.Rules, t.person.people.now())
+	n.Health, n.Message = string(verdict.Health), cut(t.hide.Text(verdict.Message), maxMessage)
+	n.UID, n.Created, n.Hidden = string(meta.UID), meta.CreationTimestamp.Time, ""
+	if n.UID != "" {
+		t.owners[n.UID] = n.Key
+	}
+}
+
+// maxMessage is how much of a message of others is shown, in characters.
+const maxMessage = 1024
+
+// metaOf gives the few fields of an object's metadata that are looked at.
+func metaOf(o object.Object) metav1.ObjectMeta {
+	var meta metav1.ObjectMeta
+	raw, _ := o.Fields["metadata"].(map[string]any)
+	small := map[string]any{}
+	for _, name := range []string{"uid", "name", "namespace", "creationTimestamp", "ownerReferences"} {
+		if v, ok := raw[name]; ok {
+			small[name] = v
+		}
+	}
+	if data, err := json.Marshal(small); err == nil {
+		_ = json.Unmarshal(data, &meta) // what cannot be read is left out
+	}
+	return meta
+}
+
+// hides tells why the person may not do a verb to objects of a kind; "" if they may.
+func (p *Person) hides(ctx context.Context, verb string, id object.ID, version string) (why string, kind cluster.Kind, err error) {
+	kind, served, err := p.eyes.Kind(ctx, id, version)
+	if err != nil {
+		return "", kind, err
+	}
+	if !served {
+		return "the API server does not serve " + id.GroupKind(), kind, nil
+	}
+	right := Right{Verb: verb, Group: kind.Resource.Group, Resource: kind.Resource.Resource}
+	if kind.Namespaced {
+		right.Namespace = id.Namespace
+	}
+	v := p.May(ctx, right)[0]
+	if v.OK {
+		return "", kind, nil
+	}
+	return v.Why, kind, nil
+}
+
+// childKinds are what workloads make, in the order from the workload down.
+var childKinds = []group{
+	{id: object.ID{Group: "batch", Kind: "Job"}, version: "v1"},
+	{id: object.ID{Group: "apps", Kind: "ReplicaSet"}, version: "v1"},
+	{id: object.ID{Kind: "Pod"}, version: "v1"},
+}
+
+// makes tells which kinds make which.
+var makes = map[string][]string{
+	"batch/CronJob": {"Job"}, "batch/Job": {"Pod"}, "apps/Deployment": {"ReplicaSet"}, "apps/ReplicaSet": {"Pod"},
+	"apps/StatefulSet": {"Pod"}, "apps/DaemonSet": {"Pod"}, "argoproj.io/Rollout": {"ReplicaSet"},
+}
+
+// addChildren adds what the app's workloads have made.
+func (t *tree) addChildren(ctx context.Context) error {
+	for _, kind := range childKinds {
+		for _, namespace := range t.makersOf(kind.id.Kind) {
+			id := kind.id
+			id.Namespace = namespace
+			hidden, _, err := t.person.hides(ctx, "list", id, kind.version)
+			if err != nil {
+				return err
+			}
+			if hidden != "" {
+				t.hideChildren(id, kind.version, hidden)
+				continue
+			}
+			complete, err := t.person.eyes.Walk(ctx, id, kind.version, "", readsAtMost, t.child)
+			if err != nil {
+				return err
+			}
+			t.truncated = t.truncated || !complete
+		}
+	}
+	return nil
+}
+
+// makersOf gives the namespaces in which the app has objects that make a kind.
+func (t *tree) makersOf(kind string) []string {
+	var namespaces []string
+	for _, n := range t.nodes {
+		if slices.Contains(makes[object.ID{Group: n.Group, Kind: n.Kind}.GroupKind()], kind) && !slices.Contains(namespaces, n.Namespace) {
+			namespaces = append(namespaces, n.Namespace)
+		}
+	}
+	slices.Sort(namespaces)
+	return namespaces
+}
+
+// hideChildren says below each object that makes a kind why its children are not seen.
+func (t *tree) hideChildren(id object.ID, version, why string) {
+	for _, n := range slices.Clone(t.nodes) {
+		if n.Namespace == id.Namespace && slices.Contains(makes[object.ID{Group: n.Group, Kind: n.Kind}.GroupKind()], id.Kind) {
+			t.add(server.Node{
+				Key: n.Key + "/" + id.Kind, Parent: n.Key, Group: id.Group, Version: version, Kind: id.Kind, Namespace: id.Namespace,
+				Health: string(v1alpha1.Unknown), Hidden: why,
+			})
+		}
+	}
+}
+
+// child adds an object that one of the tree has made. A ReplicaSet that stands only for an earlier revision is left out.
+func (t *tree) child(o object.Object) {
+	meta := metaOf(o)
+	owner := metav1.GetControllerOf(&meta)
+	if owner == nil {
+		return
+	}
+	parent, ours := t.owners[string(owner.UID)]
+	if !ours || o.Kind() == "ReplicaSet" && asleep(o) {
+		return
+	}
+	id := o.ID()
+	n := server.Node{Key: keyOfID(id), Parent: parent, Group: id.Group, Version: o.Version(), Kind: id.Kind, Namespace: id.Namespace, Name: id.Name}
+	t.fill(&n, o)
+	t.add(n)
+}
+
+// asleep tells whether a ReplicaSet has no pods and wants none.
+func asleep(set object.Object) bool {
+	for _, path := range []object.Path{object.Fields("spec", "replicas"), object.Fields("status", "replicas")} {
+		if n, ok := object.Get(set, path); ok && n != int64(0) {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *tree) resources() server.Resources {
+	nodes := t.nodes
+	slices.SortStableFunc(nodes, func(a, b server.Node) int {
+		return strings.Compare(a.Kind+"\x00"+a.Namespace+"\x00"+a.Name, b.Kind+"\x00"+b.Namespace+"\x00"+b.Name)
+	})
+	if nodes == nil {
+		nodes = []server.Node{}
+	}
+	return server.Resources{Nodes: nodes, Truncated: t.truncated}
+}

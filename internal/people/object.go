@@ -1,0 +1,316 @@
+package people
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/diff"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/redact"
+	"plumb.dev/plumb/internal/server"
+)
+
+// Limits of one object.
+const (
+	ownersUp     = 4       // how many owners an object may have above it to be an app's child
+	yamlAtMost   = 1 << 20 // bytes of YAML that are shown of one object
+	fieldsAtMost = 500     // differences that are told
+)
+
+// Object gives one object of an app, or of what the app's workloads made: as it is, as Git has it, and what differs.
+func (p *Person) Object(ctx context.Context, app *v1alpha1.App, ref server.ObjectRef) (server.ObjectView, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	id := object.ID{Group: ref.Group, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}
+	desired, _ := p.people.options.Agent.Desired(ctx, app.Namespace, app.Name)
+	want, inGit := desired.find(id)
+	version := cmp.Or(ref.Version, "v1")
+	if inGit {
+		version = want.Version()
+	}
+	hidden, _, err := p.hides(ctx, "get", id, version)
+	if err != nil {
+		return server.ObjectView{}, err
+	}
+	if hidden != "" {
+		return server.ObjectView{}, mayNot(Verdict{Why: hidden})
+	}
+	live, entries, err := p.eyes.Get(ctx, id, version)
+	gone := cluster.IsGone(err)
+	if err != nil && !gone {
+		return server.ObjectView{}, err
+	}
+	if !inGit {
+		if err := p.belongs(ctx, app, id, live, gone); err != nil {
+			return server.ObjectView{}, err
+		}
+	}
+	v := view{id: id, hide: redact.NewFilter(append(redact.Needles(desired.Objects...), redact.Needles(live)...)...), out: server.ObjectView{Missing: gone}}
+	if inGit {
+		v.git(want, desired.Revision)
+	}
+	if !gone {
+		v.live(live, entries)
+	}
+	if inGit && !gone {
+		v.differences(differing(want, live, entries, app, desired.Ignore))
+	}
+	v.healed(app)
+	return v.out, nil
+}
+
+// belongs tells whether an object is of an app: in its Inventory, or made by what is.
+func (p *Person) belongs(ctx context.Context, app *v1alpha1.App, id object.ID, live object.Object, gone bool) error {
+	strange := fault.New(fault.PathNotFound, "%s is no object of %s/%s", id, app.Namespace, app.Name)
+	inventory, err := p.inventory(ctx, app)
+	if err != nil {
+		return err
+	}
+	has := func(id object.ID) bool {
+		return slices.ContainsFunc(inventory, func(e v1alpha1.InventoryEntry) bool {
+			return e.Group == id.Group && e.Kind == id.Kind && e.Namespace == id.Namespace && e.Name == id.Name
+		})
+	}
+	for range ownersUp {
+		if has(id) {
+			return nil
+		}
+		meta := metaOf(live)
+		owner := metav1.GetControllerOf(&meta)
+		if gone || owner == nil {
+			return strange
+		}
+		gv, err := schema.ParseGroupVersion(owner.APIVersion)
+		if err != nil {
+			return strange
+		}
+		id = object.ID{Group: gv.Group, Kind: owner.Kind, Namespace: id.Namespace, Name: owner.Name}
+		if has(id) {
+			return nil
+		}
+		hidden, _, err := p.hides(ctx, "get", id, gv.Version)
+		if err != nil || hidden != "" {
+			return strange
+		}
+		if live, _, err = p.eyes.Get(ctx, id, gv.Version); err != nil || metaOf(live).UID != owner.UID {
+			return strange
+		}
+	}
+	return strange
+}
+
+// view is the answer about one object while it is made.
+type view struct {
+	id   object.ID
+	hide redact.Filter
+	out  server.ObjectView
+}
+
+func (v *view) git(want object.Object, revision string) {
+	v.out.Desired, v.out.Revision = v.yamlOf(want), revision
+	if want.Place.File != "" {
+		v.out.File = &server.FileLine{Path: want.Place.File, Line: want.Place.Line}
+	}
+}
+
+func (v *view) live(live object.Object, entries []metav1.ManagedFieldsEntry) {
+	v.out.Live = v.yamlOf(object.Remove(live, object.Fields("metadata", "managedFields")))
+	for _, e := range entries {
+		m := server.FieldManager{Manager: e.Manager, Operation: string(e.Operation), Subresource: e.Subresource}
+		if e.Time != nil {
+			m.Time = e.Time.Time
+		}
+		v.out.Managers = append(v.out.Managers, m)
+	}
+	slices.SortStableFunc(v.out.Managers, func(a, b server.FieldManager) int { return b.Time.Compare(a.Time) })
+}
+
+// yamlOf gives what may be shown of an object as YAML. Values of Secrets that stand elsewhere in it are taken out too: tools
+// keep copies of whole objects in annotations of their own.
+func (v *view) yamlOf(o object.Object) string {
+	shown := redact.Object(o)
+	v.out.Redacted = v.out.Redacted || shown.Digest() != o.Digest()
+	data, err := yaml.JSONToYAML(shown.JSON())
+	if err != nil {
+		return ""
+	}
+	text := v.hide.Text(string(data))
+	v.out.Redacted = v.out.Redacted || text != string(data)
+	if len(text) > yamlAtMost {
+		return strings.ToValidUTF8(text[:yamlAtMost], "") + "\n# and more: kubectl get shows all of it\n"
+	}
+	return text
+}
+
+// differing gives the fields that differ from Git, but for those that the app's settings ignore.
+func differing(want, live object.Object, entries []metav1.ManagedFieldsEntry, app *v1alpha1.App, ignore []v1alpha1.IgnoreRule) []diff.Change {
+	manager := object.Manager(app.Namespace, app.Name)
+	changes := append(diff.Drift(want, live, entries, manager), diff.AddedChanges(live, diff.Foreign(want, entries, manager))...)
+	rules := plan.RulesFor(ignore, want.ID())
+	return slices.DeleteFunc(changes, func(c diff.Change) bool {
+		return slices.ContainsFunc(rules, func(rule v1alpha1.IgnoreRule) bool { return plan.Ignores(rule, c.Manager, c.Field) })
+	})
+}
+
+// differences says which fields differ from Git, and who has written them when.
+func (v *view) differences(changes []diff.Change) {
+	for _, c := range changes[:min(len(changes), fieldsAtMost)] {
+		v.out.Fields = append(v.out.Fields, server.FieldDiff{
+			Field: c.Field, Kind: c.Kind, Git: v.value(c.Git), Live: v.value(c.Live),
+			Manager: c.Manager, Operation: c.Operation, Subresource: c.Subresource, Time: c.Time,
+		})
+	}
+}
+
+// value gives a value without those of Secrets that stand in it.
+func (v *view) value(value any) any {
+	if value == nil {
+		return nil
+	}
+	text := string(object.Canonical(value))
+	shown := v.hide.Text(text)
+	if shown == text {
+		return value
+	}
+	v.out.Redacted = true
+	return redact.Marker
+}
+
+// healed adds what was put right of the object of late, as the App's status tells it.
+func (v *view) healed(app *v1alpha1.App) {
+	for _, d := range app.Status.Drift {
+		if d.Object != v.id.String() || d.Healed == nil || d.Field == "" {
+			continue
+		}
+		f := server.FieldDiff{
+			Field: d.Field, Kind: d.Kind, Manager: d.Manager, Operation: d.Operation, Subresource: d.Subresource,
+			Git: v.hide.Text(d.Git), Live: v.hide.Text(d.Live), Healed: d.Healed.Time,
+		}
+		if d.Time != nil {
+			f.Time = d.Time.Time
+		}
+		v.out.Fields = append(v.out.Fields, f)
+	}
+}
+
+// Limits of events.
+const (
+	eventsRead  = 2000 // per namespace
+	eventsShown = 200
+)
+
+// Events gives the newest events about the objects of an app, what those made, and the App itself.
+func (p *Person) Events(ctx context.Context, app *v1alpha1.App) ([]server.LiveEvent, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	entries, err := p.inventory(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	desired, _ := p.people.options.Agent.Desired(ctx, app.Namespace, app.Name)
+	e := eventful{app: app, hide: redact.NewFilter(redact.Needles(desired.Objects...)...), names: map[object.ID]bool{}}
+	namespaces := []string{app.Namespace}
+	for _, entry := range entries {
+		e.names[object.ID{Kind: entry.Kind, Namespace: entry.Namespace, Name: entry.Name}] = true
+		if entry.Namespace != "" && !slices.Contains(namespaces, entry.Namespace) {
+			namespaces = append(namespaces, entry.Namespace)
+		}
+	}
+	refused := 0
+	var why Verdict
+	for _, namespace := range namespaces {
+		if v := p.May(ctx, Right{Verb: "list", Resource: "events", Namespace: namespace})[0]; !v.OK {
+			refused, why = refused+1, v
+			continue
+		}
+		if _, err := p.eyes.Walk(ctx, object.ID{Kind: "Event", Namespace: namespace}, "v1", "", eventsRead, e.take); err != nil {
+			return nil, err
+		}
+	}
+	if refused == len(namespaces) {
+		return nil, mayNot(why)
+	}
+	slices.SortStableFunc(e.found, func(a, b server.LiveEvent) int { return b.Time.Compare(a.Time) })
+	return e.found[:min(len(e.found), eventsShown)], nil
+}
+
+// eventful gathers the events that are about an app.
+type eventful struct {
+	app   *v1alpha1.App
+	hide  redact.Filter
+	names map[object.ID]bool // without group: an event may leave it out
+	found []server.LiveEvent
+}
+
+func (e *eventful) take(o object.Object) {
+	about, _ := o.Fields["involvedObject"].(map[string]any)
+	id := object.ID{Kind: text(about, "kind"), Namespace: cmp.Or(text(about, "namespace"), o.Namespace()), Name: text(about, "name")}
+	if !e.concerns(id) {
+		return
+	}
+	event := server.LiveEvent{
+		Type: text(o.Fields, "type"), Reason: text(o.Fields, "reason"), Object: id.Kind + "/" + id.Namespace + "/" + id.Name,
+		Message: cut(e.hide.Text(text(o.Fields, "message")), maxMessage), Count: 1, Time: eventTime(o),
+	}
+	if n, ok := o.Fields["count"].(int64); ok && n > 0 {
+		event.Count = int(n)
+	}
+	if series, ok := o.Fields["series"].(map[string]any); ok {
+		if n, ok := series["count"].(int64); ok && n > 0 {
+			event.Count = int(n)
+		}
+	}
+	e.found = append(e.found, event)
+}
+
+// concerns tells whether an event is about the App, an object of it, or one that a workload of it has made: those bear the
+// workload's name and more.
+func (e *eventful) concerns(id object.ID) bool {
+	if id.Kind == "App" && id.Namespace == e.app.Namespace && id.Name == e.app.Name || e.names[id] {
+		return true
+	}
+	if id.Kind != "Pod" && id.Kind != "ReplicaSet" && id.Kind != "Job" {
+		return false
+	}
+	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Rollout"} {
+		name := id.Name
+		for {
+			cutAt := strings.LastIndexByte(name, '-')
+			if cutAt <= 0 {
+				break
+			}
+			name = name[:cutAt]
+			if e.names[object.ID{Kind: kind, Namespace: id.Namespace, Name: name}] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// eventTime gives when an event happened last.
+func eventTime(o object.Object) time.Time {
+	series, _ := o.Fields["series"].(map[string]any)
+	for _, s := range []string{text(series, "lastObservedTime"), text(o.Fields, "lastTimestamp"), text(o.Fields, "eventTime"), text(o.Fields, "firstTimestamp")} {
+		if at, err := time.Parse(time.RFC3339Nano, s); err == nil {
+			return at
+		}
+	}
+	return time.Time{}
+}
+
+func text(m map[string]any, key string) string {
+	s, _ := m[key].(string)
+	return s
+}

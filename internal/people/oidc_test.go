@@ -1,0 +1,354 @@
+package people
+
+import (
+	"crypto"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math/big"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"plumb.dev/plumb/internal/cluster"
+)
+
+// idp is an OIDC provider with a key pair of its own. What it puts into the next ID token, and how it signs, is the test's.
+type idp struct {
+	*httptest.Server
+	key *rsa.PrivateKey
+
+	mu       sync.Mutex
+	sign     func(t *idp, claims map[string]any) string
+	claims   map[string]any // over the usual ones; nil values are left out
+	asked    map[string]url.Values
+	verified int // PKCE verifiers that fitted
+}
+
+func newIDP(t *testing.T) *idp {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &idp{key: key, asked: map[string]url.Values{}, sign: (*idp).rs256}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "jwks_uri": i.URL + "/keys",
+			"id_token_signing_alg_values_supported": []string{"RS256", "HS256", "none"},
+		})
+	})
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{map[string]any{
+			"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "one",
+			"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes()),
+		}}})
+	})
+	mux.HandleFunc("GET /authorize", i.authorize)
+	mux.HandleFunc("POST /token", i.token)
+	i.Server = httptest.NewServer(mux)
+	t.Cleanup(i.Close)
+	return i
+}
+
+// authorize is a provider at which everybody is logged in.
+func (i *idp) authorize(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	code := newID()
+	i.mu.Lock()
+	i.asked[code] = q
+	i.mu.Unlock()
+	http.Redirect(w, r, q.Get("redirect_uri")+"?"+url.Values{"code": {code}, "state": {q.Get("state")}}.Encode(), http.StatusSeeOther)
+}
+
+func (i *idp) token(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	asked, ok := i.asked[r.FormValue("code")]
+	delete(i.asked, r.FormValue("code"))
+	sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
+	if !ok || asked.Get("code_challenge_method") != "S256" || asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
+		return
+	}
+	i.verified++
+	claims := map[string]any{
+		"iss": i.URL, "aud": "plumb", "sub": "lena", "nonce": asked.Get("nonce"), "groups": []string{"shop", "oncall"},
+		"iat": time.Now().Unix(), "exp": time.Now().Add(5 * time.Minute).Unix(),
+	}
+	maps.Copy(claims, i.claims)
+	maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "unused", "token_type": "Bearer", "id_token": i.sign(i, claims)})
+}
+
+func part(v any) string {
+	data, _ := json.Marshal(v)
+	return base64.RawURLEncoding.EncodeToString(data)
+}
+
+func (i *idp) rs256(claims map[string]any) string { return signedBy(i.key, claims) }
+
+func signedBy(key *rsa.PrivateKey, claims map[string]any) string {
+	text := part(map[string]any{"alg": "RS256", "kid": "one"}) + "." + part(claims)
+	sum := sha256.Sum256([]byte(text))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
+	if err != nil {
+		panic(err)
+	}
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+func unsigned(_ *idp, claims map[string]any) string {
+	return part(map[string]any{"alg": "none"}) + "." + part(claims) + "."
+}
+
+// withPublicKey signs with HMAC and the public key as the secret, which verifiers once took for a signature.
+func withPublicKey(i *idp, claims map[string]any) string {
+	text := part(map[string]any{"alg": "HS256", "kid": "one"}) + "." + part(claims)
+	mac := hmac.New(sha256.New, i.key.N.Bytes())
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func byAnotherKey(_ *idp, claims map[string]any) string {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return signedBy(key, claims)
+}
+
+// changedAfter changes the name after the token was signed.
+func changedAfter(i *idp, claims map[string]any) string {
+	parts := strings.Split(i.rs256(claims), ".")
+	claims["sub"] = "admin"
+	return parts[0] + "." + part(claims) + "." + parts[2]
+}
+
+// page is People behind HTTP, with a browser before it.
+type page struct {
+	*People
+	*httptest.Server
+	browser *http.Client
+	idp     *idp
+}
+
+// newPage makes a page whose API server says who the bearer of a token is.
+func newPage(t *testing.T, change func(*Options)) *page {
+	t.Helper()
+	p := &page{idp: newIDP(t)}
+	mux := http.NewServeMux()
+	p.Server = httptest.NewServer(mux)
+	t.Cleanup(p.Server.Close)
+	config := &rest.Config{Host: apiServer(t).URL}
+	connection, err := cluster.New(config, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{
+		Config: config, Cluster: connection, PageURL: p.Server.URL, Log: slog.New(slog.DiscardHandler),
+		OIDC: OIDC{Issuer: p.idp.URL, ClientID: "plumb", UsernamePrefix: "oidc:", GroupsPrefix: "oidc:"},
+	}
+	if change != nil {
+		change(&o)
+	}
+	if p.People, err = Open(o); err != nil {
+		t.Fatal(err)
+	}
+	mux.HandleFunc("GET /login/oidc", p.Begin)
+	mux.HandleFunc("GET /login/callback", p.Callback)
+	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("code") {
+			p.Redeem(w, r)
+		}
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		if person, _, ok := p.Of(r); ok {
+			fmt.Fprintf(w, "%s %s %s", person.Name(), strings.Join(person.Groups(), ","), person.How())
+		}
+	})
+	p.browser = newBrowser(t)
+	return p
+}
+
+func newBrowser(t *testing.T) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar}
+}
+
+// apiServer answers who the bearer of a token is, as an API server does: "good-NAME" is NAME.
+func apiServer(t *testing.T) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		name, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer good-")
+		if !ok {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}`)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": map[string]any{"userInfo": map[string]any{"username": name, "groups": []string{"system:authenticated"}}}})
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// get gives what a page shows after all redirects, and where that was.
+func (p *page) get(t *testing.T, browser *http.Client, path string, header ...string) (body, at string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.Server.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := browser.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data), resp.Request.URL.RequestURI()
+}
+
+func TestLoginByOIDC(t *testing.T) {
+	hour := func(n int) int64 { return time.Now().Add(time.Duration(n) * time.Hour).Unix() }
+	for _, tt := range []struct {
+		reason string
+		sign   func(*idp, map[string]any) string
+		claims map[string]any
+		change func(*Options)
+		want   string // what the page says of who is logged in; "" is nobody
+	}{
+		{reason: "a token of the provider", want: "oidc:lena oidc:shop,oidc:oncall oidc"},
+		{reason: "a group that is no list", claims: map[string]any{"groups": "shop"}, want: "oidc:lena oidc:shop oidc"},
+		{reason: "no groups", claims: map[string]any{"groups": nil}, want: "oidc:lena  oidc"},
+		{reason: "a token that is not signed", sign: unsigned},
+		{reason: "a token signed with the public key as a secret", sign: withPublicKey},
+		{reason: "a token signed by another key of the same name", sign: byAnotherKey},
+		{reason: "a token that was changed after it was signed", sign: changedAfter},
+		{reason: "no token", sign: func(*idp, map[string]any) string { return "" }},
+		{reason: "an expired token", claims: map[string]any{"exp": hour(-1), "iat": hour(-2)}},
+		{reason: "a token without an end", claims: map[string]any{"exp": nil}},
+		{reason: "a token that is not valid yet", claims: map[string]any{"nbf": hour(1)}},
+		{reason: "a token for another client", claims: map[string]any{"aud": "grafana"}},
+		{reason: "a token of another issuer", claims: map[string]any{"iss": "https://accounts.example"}},
+		{reason: "a token of another login", claims: map[string]any{"nonce": "another"}},
+		{reason: "a token without a nonce", claims: map[string]any{"nonce": nil}},
+		{reason: "a token that names nobody", claims: map[string]any{"sub": ""}},
+		{reason: "a name that is no text", claims: map[string]any{"sub": map[string]any{"a": 1}}},
+		{reason: "a name of the system, where there is no prefix", claims: map[string]any{"sub": "system:admin"},
+			change: func(o *Options) { o.OIDC.UsernamePrefix = "" }},
+		{reason: "a group of the system, where there is no prefix", claims: map[string]any{"groups": []string{"shop", "system:masters"}},
+			change: func(o *Options) { o.OIDC.GroupsPrefix = "" }},
+		{reason: "a group of the system in other letters", claims: map[string]any{"groups": []string{" System:masters"}},
+			change: func(o *Options) { o.OIDC.GroupsPrefix = "" }},
+		{reason: "a name of the system behind a prefix is no name of the system", claims: map[string]any{"sub": "system:admin"}, want: "oidc:system:admin oidc:shop,oidc:oncall oidc"},
+		{reason: "a name with a line break", claims: map[string]any{"sub": "lena\nImpersonate-Group: system:masters"}},
+		{reason: "more groups than anybody has", claims: map[string]any{"groups": slices.Repeat([]string{"g"}, 201)}},
+		{reason: "an address that is not verified", claims: map[string]any{"email": "lena@example.com", "email_verified": false},
+			change: func(o *Options) { o.OIDC.UsernameClaim = "email" }},
+		{reason: "an address that is verified", claims: map[string]any{"email": "lena@example.com", "email_verified": true, "groups": nil},
+			change: func(o *Options) { o.OIDC.UsernameClaim = "email" }, want: "oidc:lena@example.com  oidc"},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			p := newPage(t, tt.change)
+			if tt.sign != nil {
+				p.idp.sign = tt.sign
+			}
+			p.idp.claims = tt.claims
+			body, at := p.get(t, p.browser, "/login/oidc")
+			if body != tt.want {
+				t.Errorf("the page says %q at %s, want %q", body, at, tt.want)
+			}
+			if tt.want == "" && at != "/login?refused=oidc" {
+				t.Errorf("the browser is at %s", at)
+			}
+			if p.idp.verified != 1 {
+				t.Errorf("%d codes were exchanged: this shows nothing of the token", p.idp.verified)
+			}
+		})
+	}
+}
+
+func TestLoginByOIDCIsOfTheBrowserThatBeganIt(t *testing.T) {
+	p := newPage(t, nil)
+	began := func(browser *http.Client) (back string) {
+		stop := *browser
+		stop.CheckRedirect = func(req *http.Request, _ []*http.Request) error {
+			if strings.HasPrefix(req.URL.Path, "/login/callback") {
+				back = req.URL.RequestURI()
+				return http.ErrUseLastResponse
+			}
+			return nil
+		}
+		resp, err := stop.Get(p.Server.URL + "/login/oidc?next=" + url.QueryEscape("/drift?manager=kubectl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return back
+	}
+	t.Run("a callback that another browser began logs nobody in", func(t *testing.T) {
+		victim := newBrowser(t)
+		began(victim) // it has a login of its own under way
+		if body, at := p.get(t, victim, began(newBrowser(t))); body != "" || at != "/login?refused=oidc" {
+			t.Errorf("the page says %q at %s", body, at)
+		}
+	})
+	t.Run("a callback without any login begun", func(t *testing.T) {
+		if body, at := p.get(t, newBrowser(t), "/login/callback?code=x&state=y"); body != "" || at != "/login?refused=oidc" {
+			t.Errorf("the page says %q at %s", body, at)
+		}
+	})
+	t.Run("it goes on where it was to go, once", func(t *testing.T) {
+		browser := newBrowser(t)
+		back := began(browser)
+		if _, at := p.get(t, browser, back); at != "/drift?manager=kubectl" {
+			t.Errorf("the browser is at %s", at)
+		}
+		if body, _ := p.get(t, browser, "/"); !strings.HasPrefix(body, "oidc:lena") {
+			t.Errorf("the page says %q", body)
+		}
+		if _, at := p.get(t, browser, back); at != "/login?refused=oidc" {
+			t.Errorf("the same answer of the provider worked twice: %s", at)
+		}
+	})
+}
+
+func TestOwnPath(t *testing.T) {
+	for path, want := range map[string]string{
+		"/app/shop/cart?tab=diff": "/app/shop/cart?tab=diff", "": "/", "//evil.example": "/", "https://evil.example/": "/",
+		`/\evil.example`: "/", "/a\r\nSet-Cookie: x": "/", "javascript:alert(1)": "/", "/login?code=x": "/", "app": "/",
+	} {
+		if got := ownPath(path); got != want {
+			t.Errorf("after a login to go on at %q is %q, want %q", path, got, want)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+// Package people is who asks: it logs people in, keeps their sessions, and reads and acts for them on the API server.
+//
+// A person is a client configuration and a name. Everything that a person reads live, and everything that a person does, is
+// done with it, so RBAC and the API server's policies decide; the agent's own rights are used for nobody but who holds the
+// agent's own token. There is no second list of permissions, no user and no password here.
+//
+// The package never changes a user's object: what a person asks for is written to an App, as the person, and the agent
+// carries it out as for kubectl. It keeps nothing on disk, and no value of a Secret leaves it.
+//
+// Start at Open and People.Of; login.go and oidc.go say who somebody is, rights.go what they may, live.go what they read,
+// act.go what they do.
+package people
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/fault"
+)
+
+// Options say how people are let in.
+type Options struct {
+	Config  *rest.Config     // where the API server is, and the agent's own login at it; required
+	Cluster *cluster.Cluster // the agent's connection: which kinds there are is asked once, for everybody; required
+	Agent   Agent            // what the agent knows of an app; required
+	Version string
+	PageURL string // where people reach the page; needed for OIDC
+	OIDC    OIDC   // the zero value: nobody logs in by OIDC
+	Log     *slog.Logger
+	Now     func() time.Time // nil is time.Now
+}
+
+// People lets people in.
+type People struct {
+	options  Options
+	log      *slog.Logger
+	now      func() time.Time
+	sessions *sessions
+	codes    *once[login] // of kubeconfig logins that a browser has still to take up
+	provider *provider    // nil without OIDC
+	tries    chan struct{}
+	streams  chan struct{}
+	cookie   string
+
+	mu    sync.Mutex
+	agent *Person // who holds the agent's own token
+	named bool    // its name is known
+}
+
+// login is a person who has shown who they are.
+type login struct {
+	person *Person
+	ends   time.Time // the zero time is not known
+}
+
+// Limits of logins.
+const (
+	codeFor     = time.Minute
+	codesKept   = 100
+	triesAtMost = 8 // logins that are asked about at once
+)
+
+// Open makes People. It makes no request.
+func Open(o Options) (*People, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	p := &People{
+		options: o, log: o.Log, now: o.Now, sessions: newSessions(o.Now), codes: newOnce[login](o.Now, codeFor, codesKept),
+		tries: make(chan struct{}, triesAtMost), streams: make(chan struct{}, streamsAtMost),
+	}
+	mark := sha256.Sum256([]byte(o.Config.Host + "\n" + o.PageURL))
+	p.cookie = "plumb-session-" + hex.EncodeToString(mark[:4]) // browsers keep one jar for all ports of a host
+	var err error
+	if p.agent, err = p.personOf("the agent's token", nil, ByToken, o.Config); err != nil {
+		return nil, err
+	}
+	if o.OIDC.Issuer != "" {
+		if p.provider, err = newProvider(o); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// Agent is the person who holds the agent's own token: whatever the agent may, they may. It asks once for the name.
+func (p *People) Agent(ctx context.Context) *Person {
+	p.mu.Lock()
+	known, named := p.agent, p.named
+	p.mu.Unlock()
+	if named {
+		return known
+	}
+	name, groups, err := whoIs(ctx, known.rest)
+	if err != nil {
+		return known // without a name it is asked again
+	}
+	person, err := p.personOf(name, groups, ByToken, p.options.Config)
+	if err != nil {
+		return known
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.named {
+		p.agent, p.named = person, true
+	}
+	return p.agent
+}
+
+// HasOIDC tells whether people may log in by OIDC.
+func (p *People) HasOIDC() bool { return p.provider != nil }
+
+// Of gives the person of a request by the cookie of their session, and when the session ends.
+func (p *People) Of(r *http.Request) (person *Person, ends time.Time, ok bool) {
+	cookie, err := r.Cookie(p.cookieName(r))
+	if err != nil {
+		return nil, time.Time{}, false
+	}
+	return p.sessions.of(cookie.Value)
+}
+
+// admit begins a session and sets its cookie. A session that the browser had before ends: its id may be known to others.
+func (p *People) admit(w http.ResponseWriter, r *http.Request, who login) {
+	if old, err := r.Cookie(p.cookieName(r)); err == nil {
+		p.sessions.end(old.Value)
+	}
+	id, until := p.sessions.begin(who.person, who.ends)
+	http.SetCookie(w, p.cookieOf(r, id, until.Sub(p.now())))
+	p.log.Info("a person logged in", "by", who.person.name, "how", string(who.person.how), "until", until)
+}
+
+// Leave ends the session of a request.
+func (p *People) Leave(w http.ResponseWriter, r *http.Request) {
+	if cookie, err := r.Cookie(p.cookieName(r)); err == nil {
+		p.sessions.end(cookie.Value)
+	}
+	http.SetCookie(w, p.cookieOf(r, "", -time.Second))
+}
+
+// cookieOf is the cookie of a session. It is lax, not strict: the first request after a login at a provider comes from there.
+func (p *People) cookieOf(r *http.Request, id string, lasts time.Duration) *http.Cookie {
+	return &http.Cookie{
+		Name: p.cookieName(r), Value: id, Path: "/", MaxAge: int(lasts.Round(time.Second) / time.Second),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: p.isSecure(r),
+	}
+}
+
+// cookieName begins with __Host- behind https: then no other host, and no page without TLS, can have set it.
+func (p *People) cookieName(r *http.Request) string {
+	if p.isSecure(r) {
+		return "__Host-" + p.cookie
+	}
+	return p.cookie
+}
+
+// errTooMany is the answer to who asks for more than there is room for.
+func errTooMany(what string) error {
+	return fault.New(fault.Rejected, "there are too many %s at once", what).WithCode(CodeTooMany).WithNext("try again in a moment")
+}
+
+// Codes of faults of this package, beside their reasons.
+const (
+	CodeTooMany = "TOO_MANY" // try again later
+	CodeNoLogin = "NO_LOGIN" // who asks has not shown who they are
+)

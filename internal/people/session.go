@@ -1,0 +1,178 @@
+package people
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"sync"
+	"time"
+)
+
+// Limits of sessions.
+const (
+	sessionFor   = 8 * time.Hour // at most, and never longer than the login that it stands for
+	sessionIdle  = time.Hour     // without a request
+	sessionsKept = 1000          // of everybody together
+	sessionsEach = 10            // of one person
+)
+
+// key is what is kept of an id that a browser holds: who reads the memory of the process cannot use it.
+type key [sha256.Size]byte
+
+func keyOf(id string) key { return sha256.Sum256([]byte(id)) }
+
+// newID gives 256 random bits as text.
+func newID() string {
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // never fails
+	return base64.RawURLEncoding.EncodeToString(random)
+}
+
+// session is one login of one browser.
+type session struct {
+	person *Person
+	used   time.Time
+	ends   time.Time
+}
+
+func (s *session) over(now time.Time) bool {
+	return !now.Before(s.ends) || now.Sub(s.used) >= sessionIdle
+}
+
+// sessions are those who are logged in, in memory: the end of the agent ends them all. Where there is no room, the session
+// goes that was not used for longest, of the same person first.
+type sessions struct {
+	now func() time.Time
+	mu  sync.Mutex
+	all map[key]*session
+}
+
+func newSessions(now func() time.Time) *sessions {
+	return &sessions{now: now, all: map[key]*session{}}
+}
+
+// begin makes a session and gives its id, which is known to nobody else, and when it ends. ends is when the login ends that it
+// stands for; the zero time is not known.
+func (s *sessions) begin(p *Person, ends time.Time) (id string, until time.Time) {
+	id = newID()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	until = now.Add(sessionFor)
+	if !ends.IsZero() && ends.Before(until) {
+		until = ends
+	}
+	for k, other := range s.all {
+		if other.over(now) {
+			delete(s.all, k)
+		}
+	}
+	s.makeRoom(sessionsEach, func(other *session) bool { return other.person.same(p) })
+	s.makeRoom(sessionsKept, func(*session) bool { return true })
+	s.all[keyOf(id)] = &session{person: p, used: now, ends: until}
+	return id, until
+}
+
+// makeRoom ends the sessions that were not used for longest, so that one more of a kind is not beyond most.
+func (s *sessions) makeRoom(most int, of func(*session) bool) {
+	for {
+		count := 0
+		var oldest key
+		var used time.Time
+		for k, other := range s.all {
+			if !of(other) {
+				continue
+			}
+			if count == 0 || other.used.Before(used) {
+				oldest, used = k, other.used
+			}
+			count++
+		}
+		if count < most {
+			return
+		}
+		delete(s.all, oldest)
+	}
+}
+
+// of gives the person of a session that is not over, and when it ends.
+func (s *sessions) of(id string) (p *Person, ends time.Time, ok bool) {
+	if id == "" {
+		return nil, time.Time{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, now := keyOf(id), s.now()
+	found := s.all[k]
+	if found == nil {
+		return nil, time.Time{}, false
+	}
+	if found.over(now) {
+		delete(s.all, k)
+		return nil, time.Time{}, false
+	}
+	found.used = now
+	return found.person, found.ends, true
+}
+
+// end ends a session.
+func (s *sessions) end(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, keyOf(id))
+}
+
+// once keeps values that are taken out once, and soon. Where there is no room, the oldest goes.
+type once[T any] struct {
+	now   func() time.Time
+	lasts time.Duration
+	most  int
+	mu    sync.Mutex
+	held  map[key]kept[T]
+}
+
+type kept[T any] struct {
+	value T
+	at    time.Time
+}
+
+func newOnce[T any](now func() time.Time, lasts time.Duration, most int) *once[T] {
+	return &once[T]{now: now, lasts: lasts, most: most, held: map[key]kept[T]{}}
+}
+
+// put keeps a value and gives the code that takes it out.
+func (o *once[T]) put(value T) (code string) {
+	code = newID()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.now()
+	var oldest key
+	var at time.Time
+	for k, other := range o.held {
+		if now.Sub(other.at) >= o.lasts {
+			delete(o.held, k)
+			continue
+		}
+		if at.IsZero() || other.at.Before(at) {
+			oldest, at = k, other.at
+		}
+	}
+	if len(o.held) >= o.most {
+		delete(o.held, oldest)
+	}
+	o.held[keyOf(code)] = kept[T]{value: value, at: now}
+	return code
+}
+
+// take gives the value of a code, the first time that it is asked for within the time.
+func (o *once[T]) take(code string) (value T, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	k := keyOf(code)
+	found, ok := o.held[k]
+	delete(o.held, k)
+	if !ok || o.now().Sub(found.at) >= o.lasts {
+		return value, false
+	}
+	return found.value, true
+}
