@@ -24,7 +24,7 @@ func (t *turn) announce() {
 		return
 	}
 	row := a.status.History[0]
-	news := herald.News{App: shownName(t.object), Env: t.object.Spec.Env, Why: whyOf(a.status)}
+	news := herald.News{App: shownName(t.object), Object: t.app.key.String(), Env: t.object.Spec.Env, Why: whyOf(a.status)}
 	for _, id := range a.status.ChangedBy {
 		if !strings.Contains(id, "@") { // of another repository
 			news.Commits = append(news.Commits, id)
@@ -86,7 +86,7 @@ func (ag *Agent) placeOf(ctx context.Context, repo string) (*herald.Place, error
 	if opened == nil || err != nil {
 		return nil, err
 	}
-	place := &herald.Place{Forge: opened, Context: contextOf(o)}
+	place := &herald.Place{Forge: opened, Context: contextOf(o), Page: ag.options.PageURL}
 	if seen := o.Status.Observed; seen != nil {
 		place.Branch, _ = strings.CutPrefix(seen.Ref, "refs/heads/")
 	}

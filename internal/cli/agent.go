@@ -66,7 +66,7 @@ func newAgentCommand(env Env) *cobra.Command {
 	flags.BoolVar(&f.expose, "expose", false, "allow an address beyond loopback: in a cluster, for probes, hooks and metrics")
 	flags.BoolVar(&f.lead, "leader-elect", true, "stand by while another agent is active; without it two may be, which costs work and harms nothing")
 	flags.StringVar(&f.tokenFile, "token-file", "", "file that holds the token for page, API and metrics; without it they are closed")
-	flags.StringVar(&f.pageURL, "page-url", "", "address at which people reach the page (https://plumb.example.com): what is told of pull requests links to it")
+	flags.StringVar(&f.pageURL, "page-url", "", "address at which people reach the page (https://plumb.example.com): what is told of pull requests and commits links to it")
 	flags.BoolVar(&f.allowLocal, "allow-local", false, "allow repositories at file:///")
 	flags.BoolVar(&f.readOnly, "read-only", false, "only compare and show: write no object of a user and no inventory")
 	flags.BoolVar(&f.withoutSecrets, "without-secrets", false, "neither list nor watch Secrets: those of apps are looked at one by one, as the app's ServiceAccount")

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,6 +44,7 @@ type Place struct {
 	Forge   forge.Reports
 	Context string // the beginning of the statuses' names
 	Branch  string // that is followed, "" if it is none
+	Page    string // where people reach the agent's pages, which what is told links to; "" is nowhere
 }
 
 // Open gives the place of a Repo, nil if it has none (any more).
@@ -67,6 +69,7 @@ type subject struct {
 // News is how an app is.
 type News struct {
 	App     string   // as people call it: cart/prod
+	Object  string   // the App: <namespace>/<name>
 	Env     string   // "" is none
 	Commits []string // that changed it and came together, in full
 	Result  Result
@@ -169,14 +172,14 @@ func (h *Herald) tells(repo string, n News) bool {
 }
 
 func (n News) equal(m News) bool {
-	return n.App == m.App && n.Env == m.Env && n.Result == m.Result && n.Why == m.Why && n.Took == m.Took && slices.Equal(n.Commits, m.Commits)
+	return n.App == m.App && n.Object == m.Object && n.Env == m.Env && n.Result == m.Result && n.Why == m.Why && n.Took == m.Took && slices.Equal(n.Commits, m.Commits)
 }
 
 // work tells what is to be told of one commit.
 func (h *Herald) work(ctx context.Context, s subject) {
 	h.mu.Lock()
 	told, known := h.book.of(s.Repo).Told[s.page()]
-	now, worth := wordOf(h.of(s), told.word, known)
+	now, worth := s.word(h.of(s), told.word, known)
 	h.mu.Unlock()
 	if !worth {
 		h.queue.Forget(s)
@@ -230,18 +233,29 @@ func (h *Herald) tell(ctx context.Context, s subject, w word) (done bool, err er
 	if s.Env != "" {
 		name += "/" + s.Env
 	}
-	if err := at.Forge.SetStatus(ctx, s.Commit, forge.Status{Context: name, State: w.State, Description: w.Text, Ref: at.Branch}); err != nil {
+	link := at.link(w.Path)
+	if err := at.Forge.SetStatus(ctx, s.Commit, forge.Status{Context: name, State: w.State, Description: w.Text, URL: link, Ref: at.Branch}); err != nil {
 		return false, err
 	}
 	if s.Env == "" || at.Branch == "" {
 		return true, nil
 	}
-	_, err = at.Forge.Deploy(ctx, forge.Deployment{Environment: s.Env, Commit: s.Commit, Ref: at.Branch, Progress: progresses[w.State], Description: w.Text})
+	_, err = at.Forge.Deploy(ctx, forge.Deployment{
+		Environment: s.Env, Commit: s.Commit, Ref: at.Branch, Progress: progresses[w.State], Description: w.Text, URL: link,
+	})
 	if f := fault.Of(err, fault.ForgeFailed); f != nil && f.Code == forge.CodeRight {
 		h.once(s.Repo, "the forge is not told of deployments: the token may not", err)
 		return true, nil // the status says the same
 	}
 	return err == nil, err
+}
+
+// link gives the address of a page; "" if nobody knows where the agent is reached.
+func (p *Place) link(path string) string {
+	if p.Page == "" || path == "" {
+		return ""
+	}
+	return strings.TrimSuffix(p.Page, "/") + path
 }
 
 var progresses = map[forge.State]forge.Progress{forge.Pending: forge.Running, forge.Success: forge.Succeeded, forge.Failure: forge.Failed}

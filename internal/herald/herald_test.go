@@ -18,11 +18,15 @@ import (
 	"plumb.dev/plumb/internal/forge/forgetest/githubtest"
 )
 
-func TestWordOf(t *testing.T) {
+func TestWord(t *testing.T) {
 	ok := func(app string) News { return News{App: app, Result: OK, Took: 42 * time.Second} }
 	rolling := News{App: "web/prod", Result: Rolling, Why: "Deployment web: 1 of 3 pods are ready"}
 	failed := News{App: "pay/prod", Result: Failed, Why: "Deployment pay: ImagePullBackOff"}
-	pending, success, failure := word{forge.Pending, "p"}, word{forge.Success, "s"}, word{forge.Failure, "f"}
+	const commit, app = "/c/plumb-system/fleet/abc", "/app/plumb-system/web-prod"
+	of := subject{fleet, "abc", "prod"}
+	linked := rolling
+	linked.Object = "plumb-system/web-prod"
+	pending, success, failure := word{forge.Pending, "p", commit}, word{forge.Success, "s", commit}, word{forge.Failure, "f", commit}
 	for _, test := range []struct {
 		reason string
 		apps   []News
@@ -32,18 +36,21 @@ func TestWordOf(t *testing.T) {
 		worth  bool
 	}{
 		{"nothing is known of it", nil, word{}, false, word{}, false},
-		{"one app is under way", []News{rolling}, word{}, false, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready"}, true},
-		{"and still is", []News{rolling}, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready"}, true, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready"}, false},
-		{"one is ok", []News{ok("web/prod")}, pending, true, word{forge.Success, "web/prod is ok after 42s"}, true},
-		{"several are", []News{ok("a"), ok("b")}, pending, true, word{forge.Success, "2 apps are ok after 42s"}, true},
-		{"one waits and one is ok", []News{ok("a"), rolling}, pending, true, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready (1 of 2 apps are ok)"}, true},
-		{"one failed: that is what counts", []News{ok("a"), rolling, failed}, pending, true, word{forge.Failure, "pay/prod: Deployment pay: ImagePullBackOff (1 of 3 apps are ok)"}, true},
-		{"without a sentence there is a word", []News{{App: "a", Result: Failed}}, word{}, false, word{forge.Failure, "a is failed"}, true},
-		{"replaced while it was under way", nil, pending, true, word{forge.Success, "another commit took its place before it was ok"}, true},
+		{"one app is under way", []News{rolling}, word{}, false, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready", commit}, true},
+		{"and still is", []News{rolling}, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready", commit}, true, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready", commit}, false},
+		{"one is ok", []News{ok("web/prod")}, pending, true, word{forge.Success, "web/prod is ok after 42s", commit}, true},
+		{"several are", []News{ok("a"), ok("b")}, pending, true, word{forge.Success, "2 apps are ok after 42s", commit}, true},
+		{"one waits and one is ok", []News{ok("a"), rolling}, pending, true, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready (1 of 2 apps are ok)", commit}, true},
+		{"one failed: that is what counts", []News{ok("a"), rolling, failed}, pending, true, word{forge.Failure, "pay/prod: Deployment pay: ImagePullBackOff (1 of 3 apps are ok)", commit}, true},
+		{"without a sentence there is a word", []News{{App: "a", Result: Failed}}, word{}, false, word{forge.Failure, "a is failed", commit}, true},
+		{"replaced while it was under way", nil, pending, true, word{forge.Success, "another commit took its place before it was ok", commit}, true},
 		{"replaced after it was ok", nil, success, true, success, false},
 		{"replaced after it failed: it did fail", nil, failure, true, failure, false},
+		{"one app: its page tells more", []News{linked}, word{}, false, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready", app}, true},
+		{"what was told without a link is told again with it", []News{linked}, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready", ""}, true, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready", app}, true},
+		{"several apps: that of the commit", []News{linked, ok("a")}, word{}, false, word{forge.Pending, "web/prod: Deployment web: 1 of 3 pods are ready (1 of 2 apps are ok)", commit}, true},
 	} {
-		now, worth := wordOf(test.apps, test.told, test.known)
+		now, worth := of.word(test.apps, test.told, test.known)
 		if now != test.want || worth != test.worth {
 			t.Errorf("%s: %+v, %v, want %+v, %v", test.reason, now, worth, test.want, test.worth)
 		}
@@ -72,7 +79,7 @@ func newTown(t *testing.T, hub *githubtest.Hub, dir string) *town {
 		if repo != fleet || w.without.Load() {
 			return nil, nil
 		}
-		return &Place{Forge: f, Context: "plumb", Branch: "main"}, nil
+		return &Place{Forge: f, Context: "plumb", Branch: "main", Page: "https://plumb.example.com/"}, nil
 	}
 	if w.Herald, err = New(open, dir, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
@@ -114,13 +121,16 @@ const fleet = "plumb-system/fleet"
 func TestACommitIsTold(t *testing.T) {
 	w := newTown(t, githubtest.New(t), t.TempDir())
 	commit := push(w.hub, 1)
-	w.Tell(fleet, News{App: "web/prod", Env: "prod", Commits: []string{commit}, Result: Rolling, Why: "Deployment web: 0 of 1 pods are ready"})
+	w.Tell(fleet, News{App: "web/prod", Object: "plumb-system/web-prod", Env: "prod", Commits: []string{commit}, Result: Rolling, Why: "Deployment web: 0 of 1 pods are ready"})
 	w.Tell(fleet, News{App: "web/test", Env: "test", Commits: []string{commit}, Result: OK})
 	w.stands(commit, "plumb/deploy/prod", forge.Pending, "Deployment web")
+	if is := w.hub.Scene().Shown(commit, "plumb/deploy/prod"); is[0].URL != "https://plumb.example.com/app/plumb-system/web-prod" {
+		t.Errorf("the status links to %q", is[0].URL)
+	}
 	w.stands(commit, "plumb/deploy/test", forge.Success, "web/test is ok")
 	w.Tell(fleet, News{App: "web/prod", Env: "prod", Commits: []string{commit}, Result: OK, Took: time.Minute})
 	w.stands(commit, "plumb/deploy/prod", forge.Success, "web/prod is ok after 1m0s")
-	if is := w.hub.Scene().Deploys("prod"); len(is) != 1 || is[0].Progress == forge.Failed {
+	if is := w.hub.Scene().Deploys("prod"); len(is) != 1 || is[0].Progress == forge.Failed || !strings.HasPrefix(is[0].URL, "https://plumb.example.com/") {
 		t.Errorf("%+v", is)
 	}
 	w.Tell(fleet, News{App: "plain", Commits: []string{commit}, Result: Failed, Why: "no"})

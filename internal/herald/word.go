@@ -11,19 +11,20 @@ import (
 type word struct {
 	State forge.State `json:"state"`
 	Text  string      `json:"text"`
+	Path  string      `json:"path,omitempty"` // of the page that tells more
 }
 
-// wordOf says how a commit went with the apps that it changed, and whether that is to be told.
+// word says how a commit went with the apps that it changed, and whether that is to be told.
 //
 // One that failed makes it a failure, one that is under way keeps it pending. Where no app is at the commit any more,
 // because each was changed by another one since or is gone, what was told as an end stays: only what was pending is ended,
 // since nobody would do it later.
-func wordOf(apps []News, told word, known bool) (now word, worth bool) {
+func (s subject) word(apps []News, told word, known bool) (now word, worth bool) {
 	if len(apps) == 0 {
 		if !known || told.State != forge.Pending {
 			return told, false
 		}
-		return word{forge.Success, "another commit took its place before it was ok"}, true
+		return word{forge.Success, "another commit took its place before it was ok", s.path(nil)}, true
 	}
 	var ok int
 	var failed, rolling *News
@@ -41,15 +42,24 @@ func wordOf(apps []News, told word, known bool) (now word, worth bool) {
 	}
 	switch {
 	case failed != nil:
-		now = word{forge.Failure, failed.sentence() + others(len(apps), ok)}
+		now = word{State: forge.Failure, Text: failed.sentence() + others(len(apps), ok)}
 	case rolling != nil:
-		now = word{forge.Pending, rolling.sentence() + others(len(apps), ok)}
+		now = word{State: forge.Pending, Text: rolling.sentence() + others(len(apps), ok)}
 	case len(apps) == 1:
-		now = word{forge.Success, apps[0].App + " is ok" + after(took)}
+		now = word{State: forge.Success, Text: apps[0].App + " is ok" + after(took)}
 	default:
-		now = word{forge.Success, fmt.Sprintf("%d apps are ok%s", len(apps), after(took))}
+		now = word{State: forge.Success, Text: fmt.Sprintf("%d apps are ok%s", len(apps), after(took))}
 	}
+	now.Path = s.path(apps)
 	return now, !known || now != told
+}
+
+// path gives the page that tells more: the app's, or that of the commit where it changed several, or none any more.
+func (s subject) path(apps []News) string {
+	if len(apps) == 1 && apps[0].Object != "" {
+		return "/app/" + apps[0].Object
+	}
+	return "/c/" + s.Repo + "/" + s.Commit
 }
 
 // sentence names the app, and what it waits for or why it failed.

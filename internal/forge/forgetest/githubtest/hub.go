@@ -176,6 +176,7 @@ func (h *Hub) deploysOf(environment string) []forge.Deployment {
 		one := forge.Deployment{Environment: environment, Commit: d["sha"].(string)}
 		if said := h.deployed[d["id"].(int)]; len(said) > 0 {
 			one.Progress = map[string]forge.Progress{"in_progress": forge.Running, "success": forge.Succeeded, "failure": forge.Failed}[said[0]["state"].(string)]
+			one.URL, _ = said[0]["log_url"].(string)
 		}
 		out = append(out, one)
 	}
