@@ -176,6 +176,9 @@ const (
 	Pending State = "pending"
 	Success State = "success"
 	Failure State = "failure"
+	// Canceled ends what is pending and will never be told. Where a forge has no such state (GitHub's statuses, Gitea) it stays
+	// pending with the last sentence: success would let it pass, and nothing failed. What is not pending stays as it is.
+	Canceled State = "canceled"
 )
 
 // Status is what is said of a commit. Context tells statuses of one commit apart, and is what branch protection asks for.

@@ -51,6 +51,7 @@ func arrivalStatus(name string, number int, differing []string) forge.Status {
 		s.State = forge.Failure
 		s.Description = fmt.Sprintf("not as reviewed in pull request %d: %s", number, strings.Join(differing, ", "))
 	}
+	s.Detail = &forge.Detail{Title: s.Description} // of the same kind as the plan's: a fast-forward brings the very head
 	return s
 }
 

@@ -1,6 +1,7 @@
 package review
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ const peekPause = time.Second
 func (r *Reviewer) one(ctx context.Context, repo string, at *Desk, number int) error {
 	pull, err := at.Forge.Pull(ctx, number)
 	if f := fault.Of(err, fault.ForgeFailed); f != nil && f.Code == forge.CodeMissing {
-		return r.closed(ctx, repo, at, number) // a hint can name anything
+		return r.closed(ctx, repo, at, forge.Pull{Number: number}) // a hint can name anything
 	}
 	if err != nil {
 		return err
@@ -34,9 +35,14 @@ func (r *Reviewer) one(ctx context.Context, repo string, at *Desk, number int) e
 		}
 	}
 	if pull.State != forge.Open || pull.Base.Name != at.Branch {
-		return r.closed(ctx, repo, at, number)
+		return r.closed(ctx, repo, at, pull)
 	}
 	before := r.remembered(repo, number)
+	if before.Head != pull.Head.Commit {
+		if err := r.leave(ctx, repo, at, number, fmt.Sprintf("a newer head took its place: %.7s", pull.Head.Commit)); err != nil {
+			return err
+		}
+	}
 	if before.planned(pull, at) {
 		same, err := before.sameApproval(ctx, at.Forge, pull)
 		if same || err != nil {
@@ -145,7 +151,7 @@ func (w *work) watch(ctx context.Context, cancel context.CancelCauseFunc) (done 
 func (w *work) status(ctx context.Context, state forge.State, text string) error {
 	if w.said.State != state || w.said.Text != text {
 		err := w.at.Forge.SetStatus(ctx, w.pull.Head.Commit, forge.Status{
-			Context: w.at.Context + "/plan", State: state, Description: text, URL: w.page(), Pull: w.pull.Number, Detail: w.detail,
+			Context: w.at.Context + "/plan", State: state, Description: text, URL: w.page(), Pull: w.pull.Number, Detail: cmp.Or(w.detail, &forge.Detail{}),
 		})
 		if err != nil {
 			return err
@@ -178,10 +184,32 @@ func (r *Reviewer) remembered(repo string, number int) said {
 	return r.book.of(repo).Pulls[number]
 }
 
-// closed forgets a pull request that is not open any more.
-func (r *Reviewer) closed(ctx context.Context, repo string, at *Desk, number int) error {
-	if r.remembered(repo, number) == (said{}) {
+// leave ends the status of the head that was looked at last, if it is pending: nobody looks at that commit any more.
+func (r *Reviewer) leave(ctx context.Context, repo string, at *Desk, number int, why string) error {
+	before := r.remembered(repo, number)
+	if before.State != forge.Pending {
 		return nil
+	}
+	err := at.Forge.SetStatus(ctx, before.Head, forge.Status{
+		Context: at.Context + "/plan", State: forge.Canceled, Description: why, Pull: number, Detail: &forge.Detail{},
+	})
+	if f := fault.Of(err, fault.ForgeFailed); f != nil && (f.Code == forge.CodeMissing || f.Code == forge.CodeInvalid) {
+		return nil // the forge has forgotten that commit
+	}
+	return err
+}
+
+// closed forgets a pull request that is not open any more.
+func (r *Reviewer) closed(ctx context.Context, repo string, at *Desk, pull forge.Pull) error {
+	number := pull.Number
+	before := r.remembered(repo, number)
+	if before == (said{}) {
+		return nil
+	}
+	if before.Head != pull.Merged { // that says whether it is as reviewed
+		if err := r.leave(ctx, repo, at, number, "the pull request is open no more"); err != nil {
+			return err
+		}
 	}
 	r.plans.Remove(planFile(repo, number))
 	if err := at.Mirror.Drop(ctx, headOf(at.Kind, number, "")); err != nil {

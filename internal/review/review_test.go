@@ -201,7 +201,7 @@ func TestAForkIsSaidOnce(t *testing.T) {
 	}
 }
 
-// A newer head ends the plan of the one before. What cannot be fetched is pending, with the cause, and is tried again; meanwhile
+// A newer head ends the plan of the one before, and its status, as does the end of the pull request: neither is pending for ever. What cannot be fetched is pending, with the cause, and is tried again; meanwhile
 // other pull requests have their turn.
 func TestTheNewestHeadWins(t *testing.T) {
 	hub := githubtest.New(t)
@@ -225,9 +225,12 @@ func TestTheNewestHeadWins(t *testing.T) {
 		}
 		return errors.New("not yet")
 	})
-	if is := hub.Scene().Shown(first, "plumb/plan"); len(is) != 1 || is[0].Description != "the plan is being made" {
-		t.Errorf("the head that nobody wants is %+v", is)
+	o.pends(first, "a newer head took its place: "+second[:7])
+	if _, err := o.forge.Merge(t.Context(), pull.Number, forge.Merge{Head: second}); err != nil {
+		t.Fatal(err)
 	}
+	o.Hint(aRepo, pull.Number)
+	o.pends(second, "the pull request is open no more")
 	number, head := o.fork("theirs")
 	o.Hint(aRepo, number)
 	o.pends(head, "/plumb plan "+head)

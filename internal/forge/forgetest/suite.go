@@ -273,6 +273,31 @@ func reports(s *suite) {
 	if is := s.Shown(commit, "plumb/deploy/prod"); len(is) != 1 || is[0].State != forge.Success {
 		s.Errorf("another context was changed: %+v", is)
 	}
+	tell("plumb/plan", forge.Pending, "the plan is being made once more")
+	s.leaves(pull.Number, commit)
+}
+
+// leaves tests that a head that is pending when another one takes its place is ended, and neither green nor red.
+func (s *suite) leaves(number int, commit string) {
+	s.Helper()
+	s.Push("topic", "", map[string]string{"a.yaml": "a: 2\n"})
+	status := forge.Status{Context: "plumb/plan", State: forge.Canceled, Description: "a newer head took its place", Pull: number}
+	for range 2 {
+		if err := s.SetStatus(s.ctx, commit, status); err != nil {
+			s.Fatal(err)
+		}
+	}
+	is := s.Shown(commit, "plumb/plan")
+	if len(is) != 1 || is[0].State != forge.Pending && is[0].State != forge.Canceled || is[0].Description != status.Description {
+		s.Errorf("what was left behind is %+v", is)
+	}
+	status.Context = "plumb/deploy/prod"
+	if err := s.SetStatus(s.ctx, commit, status); err != nil {
+		s.Fatal(err)
+	}
+	if is := s.Shown(commit, "plumb/deploy/prod"); len(is) != 1 || is[0].State != forge.Success {
+		s.Errorf("what had ended was taken back: %+v", is)
+	}
 }
 
 func reportsMuch(s *suite) {

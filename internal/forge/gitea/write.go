@@ -217,7 +217,10 @@ func (t *Tea) Right(ctx context.Context, user string) (forge.Right, error) {
 // maxDescription bounds the description of a status, in bytes. Gitea keeps it in a column without a limit that it states.
 const maxDescription = 255
 
-var statuses = map[forge.State]gitea.StatusState{forge.Pending: gitea.StatusPending, forge.Success: gitea.StatusSuccess, forge.Failure: gitea.StatusFailure}
+// statuses are Gitea's: there is none for what nobody will tell any more.
+var statuses = map[forge.State]gitea.StatusState{
+	forge.Pending: gitea.StatusPending, forge.Success: gitea.StatusSuccess, forge.Failure: gitea.StatusFailure, forge.Canceled: gitea.StatusPending,
+}
 
 // SetStatus implements forge.Reports.
 func (t *Tea) SetStatus(ctx context.Context, commit string, s forge.Status) error {
@@ -227,6 +230,9 @@ func (t *Tea) SetStatus(ctx context.Context, commit string, s forge.Status) erro
 		return t.trouble("give the statuses of a commit", resp, err)
 	}
 	for _, is := range there.Statuses {
+		if is.Context == want.Context && s.State == forge.Canceled && is.State != gitea.StatusPending {
+			return nil
+		}
 		if is.Context == want.Context && is.State == want.State && is.Description == want.Description && is.TargetURL == want.TargetURL {
 			return nil
 		}

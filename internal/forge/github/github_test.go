@@ -68,7 +68,8 @@ func TestChecksOfAnApp(t *testing.T) {
 		status, ends string
 	}{
 		{forge.Pending, 1, "in_progress", ""}, {forge.Pending, 1, "in_progress", ""}, {forge.Failure, 1, "completed", "failure"},
-		{forge.Pending, 2, "in_progress", ""}, {forge.Success, 2, "completed", "success"},
+		{forge.Pending, 2, "in_progress", ""}, {forge.Success, 2, "completed", "success"}, {forge.Canceled, 2, "completed", "success"},
+		{forge.Pending, 3, "in_progress", ""}, {forge.Canceled, 3, "completed", "cancelled"}, {forge.Canceled, 3, "completed", "cancelled"},
 	} {
 		err := f.SetStatus(t.Context(), commit, forge.Status{Context: "plumb/plan", State: step.state, Description: "a sentence", Detail: &forge.Detail{Summary: strings.Repeat("ä", 70_000), Notes: notes}})
 		if err != nil {

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -18,12 +19,18 @@ const (
 	maxAnnotations = 50
 )
 
+// states are those of a status: there is none for what nobody will tell any more.
+var states = map[forge.State]forge.State{forge.Pending: forge.Pending, forge.Success: forge.Success, forge.Failure: forge.Failure, forge.Canceled: forge.Pending}
+
+// conclusions are those of a check run that ended.
+var conclusions = map[forge.State]string{forge.Success: "success", forge.Failure: "failure", forge.Canceled: "cancelled"}
+
 // SetStatus implements forge.Reports.
 func (h *Hub) SetStatus(ctx context.Context, commit string, s forge.Status) error {
 	if s.Detail != nil && h.app != nil {
 		return h.setCheck(ctx, commit, s)
 	}
-	want := github.RepoStatus{State: github.Ptr(string(s.State)), Context: &s.Context, Description: github.Ptr(forge.Cut(s.Description, maxDescription))}
+	want := github.RepoStatus{State: github.Ptr(string(states[s.State])), Context: &s.Context, Description: github.Ptr(forge.Cut(s.Description, maxDescription))}
 	if s.URL != "" {
 		want.TargetURL = &s.URL
 	}
@@ -32,6 +39,9 @@ func (h *Hub) SetStatus(ctx context.Context, commit string, s forge.Status) erro
 		return h.trouble("give the statuses of a commit", err)
 	}
 	for _, is := range there.Statuses { // a commit takes 1,000 statuses of one context: what stands there is not written again
+		if is.GetContext() == s.Context && s.State == forge.Canceled && is.GetState() != string(forge.Pending) {
+			return nil
+		}
 		if is.GetContext() == s.Context && is.GetState() == want.GetState() && is.GetDescription() == want.GetDescription() && is.GetTargetURL() == want.GetTargetURL() {
 			return nil
 		}
@@ -50,7 +60,7 @@ func (h *Hub) setCheck(ctx context.Context, commit string, s forge.Status) error
 	}
 	status, conclusion := "in_progress", (*string)(nil)
 	if s.State != forge.Pending {
-		status, conclusion = "completed", github.Ptr(string(s.State))
+		status, conclusion = "completed", github.Ptr(conclusions[s.State])
 	}
 	var details *string
 	if s.URL != "" {
@@ -58,6 +68,9 @@ func (h *Hub) setCheck(ctx context.Context, commit string, s forge.Status) error
 	}
 	output := outputOf(s)
 	i := slices.IndexFunc(runs.CheckRuns, func(r *github.CheckRun) bool { return h.app.isOurs(r) })
+	if s.State == forge.Canceled && (i < 0 || runs.CheckRuns[i].GetStatus() == "completed") {
+		return nil
+	}
 	if i < 0 || runs.CheckRuns[i].GetStatus() == "completed" && status != "completed" { // one that ended does not begin again
 		_, _, err = h.api.Checks.CreateCheckRun(ctx, h.owner, h.name, github.CreateCheckRunOptions{
 			Name: s.Context, HeadSHA: commit, Status: &status, Conclusion: conclusion, DetailsURL: details, Output: output})
@@ -73,11 +86,9 @@ func (h *Hub) setCheck(ctx context.Context, commit string, s forge.Status) error
 
 // outputOf is the text of a check run. Annotations beyond the limit are left out: the summary has all of them.
 func outputOf(s forge.Status) *github.CheckRunOutput {
-	title := s.Detail.Title
-	if title == "" {
-		title = s.Description
-	}
-	out := &github.CheckRunOutput{Title: &title, Summary: github.Ptr(forge.Cut(s.Detail.Summary, maxOutput))}
+	title := cmp.Or(s.Detail.Title, s.Description)
+	summary := cmp.Or(s.Detail.Summary, s.Description) // GitHub requires one
+	out := &github.CheckRunOutput{Title: &title, Summary: github.Ptr(forge.Cut(summary, maxOutput))}
 	for _, n := range s.Detail.Notes[:min(len(s.Detail.Notes), maxAnnotations)] {
 		level := "warning"
 		if n.Failure {

@@ -42,6 +42,29 @@ func TestStatusInThePipeline(t *testing.T) {
 	}
 }
 
+// What is left behind is canceled in the pipeline where it stands: the merge request has that of the newer head.
+func TestCanceledInItsPipeline(t *testing.T) {
+	lab := gitlabtest.New(t)
+	f, pull := propose(t, lab)
+	status := forge.Status{Context: "plumb/plan", State: forge.Pending, Pull: pull.Number}
+	old := lab.Pipeline(pull.Number)
+	if err := f.SetStatus(t.Context(), pull.Head.Commit, status); err != nil {
+		t.Fatal(err)
+	}
+	newer := lab.Scene().Push("topic", "", map[string]string{"a.yaml": "a: 2\n"})
+	lab.Pipeline(pull.Number)
+	status.State, status.Description = forge.Canceled, "a newer head took its place"
+	if err := f.SetStatus(t.Context(), pull.Head.Commit, status); err != nil {
+		t.Fatal(err)
+	}
+	if is := lab.Scene().Shown(pull.Head.Commit, "plumb/plan"); len(is) != 1 || is[0].State != forge.Canceled || lab.PipelineOf(pull.Head.Commit, "plumb/plan") != old {
+		t.Errorf("%+v in the pipeline %d, not in %d", is, lab.PipelineOf(pull.Head.Commit, "plumb/plan"), old)
+	}
+	if is := lab.Scene().Shown(newer, "plumb/plan"); len(is) != 0 {
+		t.Errorf("the newer head has %+v", is)
+	}
+}
+
 // A status that is in a state refuses to get there (400): who lost the answer of the first call is not troubled by the second.
 func TestSameStateTwice(t *testing.T) {
 	lab := gitlabtest.New(t)

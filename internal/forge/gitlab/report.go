@@ -30,7 +30,10 @@ func (l *Lab) SetStatus(ctx context.Context, commit string, s forge.Status) erro
 	if s.Ref != "" {
 		options.Ref = &s.Ref
 	}
-	if err := l.place(ctx, s.Pull, options); err != nil {
+	if s.State == forge.Canceled {
+		return l.cancel(ctx, commit, options)
+	}
+	if err := l.place(ctx, s.Pull, commit, options); err != nil {
 		return err
 	}
 	there, resp, err := l.api.Commits.GetCommitStatuses(l.access.Repository, commit, &gitlab.GetCommitStatusesOptions{
@@ -49,12 +52,35 @@ func (l *Lab) SetStatus(ctx context.Context, commit string, s forge.Status) erro
 			options.State = gitlab.Running
 		}
 	}
-	_, resp, err = l.api.Commits.SetCommitStatus(l.access.Repository, commit, options, gitlab.WithContext(ctx))
+	return l.set(ctx, commit, options)
+}
+
+func (l *Lab) set(ctx context.Context, commit string, options *gitlab.SetCommitStatusOptions) error {
+	_, resp, err := l.api.Commits.SetCommitStatus(l.access.Repository, commit, options, gitlab.WithContext(ctx))
 	if statusOf(resp) == http.StatusBadRequest && strings.Contains(answerOf("", resp, err).Said, "Cannot transition status") {
 		return nil // it is in that state
 	}
 	if err != nil {
 		return l.trouble("set the status of a commit", resp, err)
+	}
+	return nil
+}
+
+// cancel cancels what is under way by a name, in the pipeline where it stands: the merge request has another one by now.
+func (l *Lab) cancel(ctx context.Context, commit string, options *gitlab.SetCommitStatusOptions) error {
+	there, resp, err := l.api.Commits.GetCommitStatuses(l.access.Repository, commit, &gitlab.GetCommitStatusesOptions{Name: options.Name}, gitlab.WithContext(ctx))
+	if err != nil {
+		return l.trouble("give the statuses of a commit", resp, err)
+	}
+	options.State = gitlab.Canceled
+	for _, is := range there {
+		if is.Status != "pending" && is.Status != "running" {
+			continue
+		}
+		options.Ref, options.PipelineID = &is.Ref, &is.PipelineID
+		if err := l.set(ctx, commit, options); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -70,7 +96,7 @@ func latest(list []*gitlab.CommitStatus) *gitlab.CommitStatus {
 }
 
 // place puts a status where a merge request looks for it: on its source branch, and in its pipeline if it has one.
-func (l *Lab) place(ctx context.Context, number int, options *gitlab.SetCommitStatusOptions) error {
+func (l *Lab) place(ctx context.Context, number int, commit string, options *gitlab.SetCommitStatusOptions) error {
 	if number == 0 {
 		return nil
 	}
@@ -79,7 +105,7 @@ func (l *Lab) place(ctx context.Context, number int, options *gitlab.SetCommitSt
 		return err
 	}
 	options.Ref = &mr.SourceBranch
-	if p := mr.HeadPipeline; p != nil && p.SHA == mr.SHA {
+	if p := mr.HeadPipeline; p != nil && p.SHA == commit {
 		options.PipelineID = &p.ID
 		options.Ref = &p.Ref // of a merge request pipeline it is refs/merge-requests/N/head
 	}

@@ -179,7 +179,7 @@ func (l *Lab) shown(commit, context string) []forge.Status {
 	defer l.mu.Unlock()
 	for _, s := range slices.Backward(l.statuses) {
 		if s["sha"] == commit && s["name"] == context {
-			state := map[string]forge.State{"pending": forge.Pending, "running": forge.Pending, "success": forge.Success, "failed": forge.Failure}[s["status"].(string)]
+			state := map[string]forge.State{"pending": forge.Pending, "running": forge.Pending, "success": forge.Success, "failed": forge.Failure, "canceled": forge.Canceled}[s["status"].(string)]
 			out := forge.Status{Context: context, State: state, Description: s["description"].(string)}
 			out.URL, _ = s["target_url"].(string)
 			return []forge.Status{out}
