@@ -153,6 +153,7 @@ const (
 	ConditionReady       = "Ready"
 	ConditionReconciling = "Reconciling"
 	ConditionStalled     = "Stalled"
+	ConditionForgeReady  = "ForgeReady" // of a Repo with spec.forge
 )
 
 // EndHooks are the hooks around the end of an app, of the revision that was applied last.

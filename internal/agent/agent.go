@@ -207,7 +207,7 @@ func (ag *Agent) connect() (err error) {
 		return err
 	}
 	ag.recorder.Asks(ag.pullsOf)
-	if ag.herald, err = herald.New(ag.placeOf, filepath.Join(options.CacheDir, "forge"), ag.log); err != nil {
+	if ag.herald, err = herald.New(ag.placeOf, ag.heardOfForge, filepath.Join(options.CacheDir, "forge"), ag.log); err != nil {
 		return err
 	}
 	if ag.facts, err = cluster.NewFacts(ag.cluster, ag.healthRules, ag.objectChanged); err != nil {
@@ -235,7 +235,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 		return err
 	}
 	if !ag.options.ReadOnly {
-		if ag.reviewer, err = review.New(ag.deskOf, ag.reviewHands(), filepath.Join(ag.options.CacheDir, "pulls"), ag.log); err != nil {
+		if ag.reviewer, err = review.New(ag.deskOf, ag.heardOfPulls, ag.reviewHands(), filepath.Join(ag.options.CacheDir, "pulls"), ag.log); err != nil {
 			return err
 		}
 	}

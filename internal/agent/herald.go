@@ -86,6 +86,9 @@ func (ag *Agent) placeOf(ctx context.Context, repo string) (*herald.Place, error
 	if opened == nil || err != nil {
 		return nil, err
 	}
+	if shared := ag.shared(o); shared != nil {
+		return nil, shared
+	}
 	place := &herald.Place{Forge: opened, Context: contextOf(o), Page: ag.options.PageURL}
 	if seen := o.Status.Observed; seen != nil {
 		place.Branch, _ = strings.CutPrefix(seen.Ref, "refs/heads/")

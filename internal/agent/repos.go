@@ -41,6 +41,7 @@ type repo struct {
 	delivered  time.Time                     // when a genuine delivery came last
 	fault      *fault.Fault                  // of the discovery
 	unread     *fault.Fault                  // the repository cannot be read
+	forge      map[string]*fault.Fault       // by what the forge is told of: why it does not take it; nil if it does
 	trace      *traces.Commit                // of the observed commit, until all apps have decided on it
 
 	writing sync.Mutex   // one write of the status at a time, and what is told of it

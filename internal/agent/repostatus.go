@@ -143,6 +143,7 @@ func (r *repo) describe() {
 	} else {
 		apimeta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionStalled)
 	}
+	r.describeForge()
 }
 
 // count counts the apps of a Repo by state; the parts add up.

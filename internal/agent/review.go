@@ -47,6 +47,9 @@ func (ag *Agent) deskOf(ctx context.Context, name string) (*review.Desk, error) 
 	if err != nil || opened == nil {
 		return nil, err
 	}
+	if shared := ag.shared(o); shared != nil {
+		return nil, shared
+	}
 	r := ag.repoOf(o.Namespace, o.Name)
 	if r == nil {
 		return nil, nil

@@ -192,6 +192,9 @@ func (e *examination) repository(ctx context.Context, r *v1alpha1.Repo) {
 	default:
 		e.fine("repos", "%s is read at %.7s, by %s", name, r.Status.Observed.Revision, cmp.Or(r.Status.Observed.By, "poll"))
 	}
+	if forge := apimeta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionForgeReady); forge != nil && forge.Status == metav1.ConditionFalse {
+		e.wrong("repos", "see docs/reference/forges.md", "%s: the forge does not take what it is told: %s", name, report.Clean(forge.Message))
+	}
 	if r.Spec.Webhook != nil && r.Status.Observed != nil && r.Status.Observed.By == "poll" {
 		e.warn("hooks", fmt.Sprintf("point the forge's webhook at POST /hooks/%s/%s of the agent, with the key of Secret %s", r.Namespace, r.Name, r.Spec.Webhook.Secret),
 			"%s has a webhook, and its newest commit was found by polling", name)

@@ -21,6 +21,7 @@ const (
 	CodeHeadMoved    = "FORGE_HEAD_MOVED"    // ForgeFailed: the pull request has another head than was named
 	CodeNotMergeable = "FORGE_NOT_MERGEABLE" // ForgeFailed: it is a draft, has conflicts, is closed, or a rule of the forge is not kept
 	CodeDown         = "FORGE_DOWN"          // ForgeFailed: no answer, or one that says that the forge is broken
+	CodeShared       = "FORGE_SHARED"        // ForgeFailed: another Repo writes the same statuses
 	CodeTooMany      = "FORGE_TOO_MANY"      // ForgeFailed: more than is listed
 )
 

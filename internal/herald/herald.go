@@ -53,13 +53,27 @@ type Open func(ctx context.Context, repo string) (*Place, error)
 // Herald tells forges. Make it with New.
 type Herald struct {
 	open  Open
+	heard Heard
 	log   *slog.Logger
 	queue workqueue.TypedRateLimitingInterface[subject]
 
 	mu      sync.Mutex
 	book    book
-	trouble map[string]string // by Repo: what was logged last
+	trouble map[channel]string // what was logged last; "" says that it works
 }
+
+// Heard takes in whether the forge of a Repo takes what it is told of Statuses or of Deployments; bad is nil if it does. It is
+// called when that changes, and must not wait.
+type Heard func(repo, of string, bad *fault.Fault)
+
+// What a forge is told of.
+const (
+	Statuses    = "statuses"
+	Deployments = "deployments"
+)
+
+// channel is one Repo and what its forge is told of.
+type channel struct{ Repo, Of string }
 
 // subject is what one status is of.
 type subject struct {
@@ -88,13 +102,13 @@ const (
 )
 
 // New makes a herald that keeps what it told in a folder of its own, which it makes.
-func New(open Open, dir string, log *slog.Logger) (*Herald, error) {
+func New(open Open, heard Heard, dir string, log *slog.Logger) (*Herald, error) {
 	files, err := shelf.Open(dir, 0)
 	if err != nil {
 		return nil, err
 	}
 	return &Herald{
-		open: open, book: book{files: files, repos: map[string]*chapter{}}, log: log, trouble: map[string]string{},
+		open: open, heard: heard, book: book{files: files, repos: map[string]*chapter{}}, log: log, trouble: map[channel]string{},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[subject](2*time.Second, 10*time.Minute)),
 	}, nil
 }
@@ -151,7 +165,7 @@ func (h *Herald) Gone(repo, app string) {
 func (h *Herald) Forget(repo string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.trouble, repo)
+	maps.DeleteFunc(h.trouble, func(c channel, _ string) bool { return c.Repo == repo })
 	h.book.forget(repo)
 }
 
@@ -200,12 +214,11 @@ func (h *Herald) work(ctx context.Context, s subject) {
 	if !done {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.trouble[s.Repo] != "" {
-		delete(h.trouble, s.Repo)
+	if h.changed(channel{s.Repo, Statuses}, nil) {
 		h.log.Info("the forge is told again how commits went", "repo", s.Repo)
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if err := h.book.note(s, now, time.Now()); err != nil {
 		h.log.Warn("what was told is not kept: the next start tells it again", "repo", s.Repo, "error", err)
 	}
@@ -244,8 +257,13 @@ func (h *Herald) tell(ctx context.Context, s subject, w word) (done bool, err er
 		Environment: s.Env, Commit: s.Commit, Ref: at.Branch, Progress: progresses[w.State], Description: w.Text, URL: link,
 	})
 	if f := fault.Of(err, fault.ForgeFailed); f != nil && f.Code == forge.CodeRight {
-		h.once(s.Repo, "the forge is not told of deployments: the token may not", err)
+		if h.changed(channel{s.Repo, Deployments}, f) {
+			h.log.Warn("the forge is not told of deployments: the token may not", "repo", s.Repo, "error", f)
+		}
 		return true, nil // the status says the same
+	}
+	if err == nil {
+		h.changed(channel{s.Repo, Deployments}, nil)
 	}
 	return err == nil, err
 }
@@ -266,7 +284,9 @@ func (h *Herald) failed(ctx context.Context, s subject, err error) {
 		return
 	}
 	f := fault.Of(err, fault.ForgeFailed)
-	h.once(s.Repo, "the forge is not told how commits went; it is tried again, and nothing waits for it", f)
+	if h.changed(channel{s.Repo, Statuses}, f) {
+		h.log.Warn("the forge is not told how commits went; it is tried again, and nothing waits for it", "repo", s.Repo, "error", f)
+	}
 	if until, ok := forge.RetryAt(err); ok {
 		h.queue.AddAfter(s, time.Until(until)+gatherFor)
 		return
@@ -279,13 +299,20 @@ func (h *Herald) failed(ctx context.Context, s subject, err error) {
 	h.queue.AddRateLimited(s)
 }
 
-// once logs trouble of a Repo that was not logged last.
-func (h *Herald) once(repo, text string, err error) {
-	h.mu.Lock()
-	known := h.trouble[repo] == err.Error()
-	h.trouble[repo] = err.Error()
-	h.mu.Unlock()
-	if !known {
-		h.log.Warn(text, "repo", repo, "error", err)
+// changed notes whether the forge takes what it is told, and tells whether that is to be logged: other trouble than before, or the
+// end of it.
+func (h *Herald) changed(c channel, bad *fault.Fault) bool {
+	now := ""
+	if bad != nil {
+		now = bad.Error()
 	}
+	h.mu.Lock()
+	before, known := h.trouble[c]
+	h.trouble[c] = now
+	h.mu.Unlock()
+	if known && before == now {
+		return false
+	}
+	h.heard(c.Repo, c.Of, bad)
+	return bad != nil || before != ""
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/forge"
 	"plumb.dev/plumb/internal/forge/dial"
 	"plumb.dev/plumb/internal/forge/forgetest/githubtest"
@@ -65,6 +66,33 @@ type town struct {
 	dir     string
 	without atomic.Bool // the Repo names no forge
 	opened  atomic.Int64
+	heard   sync.Map // by what the forge is told of: what is wrong, "" if nothing is
+}
+
+func (w *town) hear(_, of string, bad *fault.Fault) {
+	if bad == nil {
+		w.heard.Store(of, "")
+		return
+	}
+	w.heard.Store(of, bad.Code)
+}
+
+// hears waits until something is known of what the forge is told of.
+func (w *town) hears(of, want string) {
+	w.Helper()
+	deadline, tick := time.After(30*time.Second), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for {
+		is, known := w.heard.Load(of)
+		if known && is == want {
+			return
+		}
+		select {
+		case <-deadline:
+			w.Fatalf("of %s is heard %v, want %q", of, is, want)
+		case <-tick.C:
+		}
+	}
 }
 
 func newTown(t *testing.T, hub *githubtest.Hub, dir string) *town {
@@ -81,7 +109,7 @@ func newTown(t *testing.T, hub *githubtest.Hub, dir string) *town {
 		}
 		return &Place{Forge: f, Context: "plumb", Branch: "main", Page: "https://plumb.example.com/"}, nil
 	}
-	if w.Herald, err = New(open, dir, slog.New(slog.DiscardHandler)); err != nil {
+	if w.Herald, err = New(open, w.hear, dir, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -235,10 +263,11 @@ func TestAForgeThatComesLater(t *testing.T) {
 func TestAForgeThatIsDown(t *testing.T) {
 	for _, test := range []struct {
 		reason string
+		code   string
 		answer func(w http.ResponseWriter)
 	}{
-		{"down", func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }},
-		{"asks for patience", func(w http.ResponseWriter) {
+		{"down", forge.CodeDown, func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }},
+		{"asks for patience", forge.CodeRateLimit, func(w http.ResponseWriter) {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}},
@@ -253,8 +282,29 @@ func TestAForgeThatIsDown(t *testing.T) {
 			})
 			w.Tell(fleet, News{App: "web", Env: "prod", Commits: []string{commit}, Result: Rolling})
 			<-failed
+			w.hears(Statuses, test.code)
 			w.Tell(fleet, News{App: "web", Env: "prod", Commits: []string{commit}, Result: OK})
 			w.stands(commit, "plumb/deploy/prod", forge.Success, "web is ok")
+			w.hears(Statuses, "")
 		})
+	}
+}
+
+// A token that may not make deployments is no reason to leave out the statuses; it is told once, until it may.
+func TestATokenWithoutDeployments(t *testing.T) {
+	w := newTown(t, githubtest.New(t), t.TempDir())
+	one, two, three := push(w.hub, 1), push(w.hub, 2), push(w.hub, 3)
+	refused := true
+	for i, commit := range []string{one, two, three} {
+		if refused = i < 2; refused {
+			w.hub.Next(func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/deployments") }, func(rw http.ResponseWriter, _ *http.Request) {
+				rw.WriteHeader(http.StatusForbidden)
+				fmt.Fprint(rw, `{"message":"Resource not accessible by personal access token"}`)
+			})
+		}
+		w.Tell(fleet, News{App: "web", Env: "prod", Commits: []string{commit}, Result: OK})
+		w.stands(commit, "plumb/deploy/prod", forge.Success, "web is ok")
+		w.hears(Statuses, "")
+		w.hears(Deployments, map[bool]string{true: forge.CodeRight}[refused])
 	}
 }

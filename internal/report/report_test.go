@@ -311,6 +311,19 @@ func TestAge(t *testing.T) {
 	}
 }
 
+// A forge that does not take what it is told is trouble of its Repo, also while all apps are ok.
+func TestTroubleWithAForge(t *testing.T) {
+	r := repos()[0]
+	r.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionForgeReady, Status: metav1.ConditionTrue}}
+	if got := troubleOfRepo(r, now); got != nil {
+		t.Errorf("%+v", got)
+	}
+	r.Status.Conditions[0].Status, r.Status.Conditions[0].Message = metav1.ConditionFalse, "statuses: it may not"
+	if got := troubleOfRepo(r, now); got == nil || got.Text != "forge: statuses: it may not" || got.Next != "plumb doctor" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestTroubleText(t *testing.T) {
 	f := fault.New(fault.RenderFailed, "patch target Deployment/carts does not exist").
 		At(fault.Place{File: "apps/cart/kustomization.yaml", Line: 7}).WithNext("did you mean cart?")

@@ -89,10 +89,17 @@ func troubleOfRepo(r v1alpha1.Repo, now time.Time) *Trouble {
 	if refused := ready != nil && ready.Status == metav1.ConditionFalse && OfRepo(ready.Reason); refused {
 		text = strings.TrimPrefix(text+"; "+Clean(ready.Reason+": "+ready.Message), "; ")
 	}
+	next := "plumb sync"
+	if forge := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionForgeReady); forge != nil && forge.Status == metav1.ConditionFalse {
+		if text == "" {
+			next = "plumb doctor"
+		}
+		text = strings.TrimPrefix(text+"; "+Clean("forge: "+forge.Message), "; ")
+	}
 	if text == "" {
 		return nil
 	}
-	return &Trouble{State: v1alpha1.StateFailed, Who: "repo " + repoName(r), Text: text, Next: "plumb sync"}
+	return &Trouble{State: v1alpha1.StateFailed, Who: "repo " + repoName(r), Text: text, Next: next}
 }
 
 // OfRepo tells the reasons that speak of the repository itself from those that only count its apps, which have lines

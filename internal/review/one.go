@@ -28,6 +28,23 @@ func (r *Reviewer) one(ctx context.Context, repo string, at *Desk, number int) e
 	if err != nil {
 		return err
 	}
+	if err := r.look(ctx, repo, at, pull); err != nil {
+		return &unsaid{pull.Head.Commit, err}
+	}
+	return nil
+}
+
+// unsaid is why something about a head could not be said.
+type unsaid struct {
+	head string
+	error
+}
+
+func (u *unsaid) Unwrap() error { return u.error }
+
+// look does what is to be done about a pull request as it is now.
+func (r *Reviewer) look(ctx context.Context, repo string, at *Desk, pull forge.Pull) error {
+	number := pull.Number
 	if pull.State == forge.Merged && pull.Base.Name == at.Branch && r.remembered(repo, number) != (said{}) {
 		w := &work{Reviewer: r, repo: repo, at: at, pull: pull}
 		if err := w.arrived(ctx); err != nil {
@@ -56,6 +73,7 @@ func (r *Reviewer) one(ctx context.Context, repo string, at *Desk, number int) e
 	now.Comment = before.Comment
 	w := &work{Reviewer: r, repo: repo, at: at, pull: pull, said: now, begun: time.Now()}
 	if pull.Fork && !now.Asked {
+		var err error
 		if w.said.Asked, err = asked(ctx, at.Forge, pull); err != nil {
 			return err
 		}

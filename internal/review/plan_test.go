@@ -56,7 +56,7 @@ func newStudy(t *testing.T) *study {
 		t.Fatal(err)
 	}
 	s := &study{T: t, repo: sourcetest.NewRepo(t).AllowFilter()}
-	s.Reviewer, err = New(nil, Hands{
+	s.Reviewer, err = New(nil, func(string, *fault.Fault) {}, Hands{
 		Renderer: renderer, Cluster: away,
 		Request: func(tree fs.FS, app fleet.App, upgrade bool) render.Request {
 			return render.Request{Sources: map[string]render.Source{"repo": {FS: tree}}, Source: "repo", Path: app.Path, Render: app.Kind, Release: app.App, Namespace: app.Namespace, Upgrade: upgrade}

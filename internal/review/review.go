@@ -62,9 +62,14 @@ type Desk struct {
 // Open gives the desk of a Repo ("<namespace>/<name>"), nil if there is nothing to review (any more, or yet).
 type Open func(ctx context.Context, repo string) (*Desk, error)
 
+// Heard takes in whether the forge of a Repo takes what it is told of pull requests; bad is nil if it does. It is called when that
+// changes, and must not wait.
+type Heard func(repo string, bad *fault.Fault)
+
 // Reviewer reviews. Make it with New.
 type Reviewer struct {
 	open  Open
+	heard Heard
 	hands Hands
 	log   *slog.Logger
 	queue workqueue.TypedRateLimitingInterface[string]
@@ -86,12 +91,30 @@ type desk struct {
 	inWork  int           // the pull request that is in work; 0 is none
 	nudged  chan struct{} // a hint about that one
 	trouble string        // what was logged last
+	heard   string        // what was heard of the forge last
+	refused map[int]refusal
+}
+
+// refusal is what the forge refuses to be told of a pull request.
+type refusal struct {
+	tries     int
+	head, tip string
+	of        forge.Forge // with its credential
+}
+
+// triesOfNoUse is how often something is tried again that no retry is likely to mend: a text or a commit that the forge refuses, a
+// right that the token has not got. Then it waits for another head, tip, or credential, or for a hint.
+const triesOfNoUse = 5
+
+// given tells whether it is not tried any more for what is there now.
+func (f refusal) given(pull forge.Pull, at *Desk) bool {
+	return f.tries >= triesOfNoUse && f.head == pull.Head.Commit && f.tip == at.Tip && f.of == at.Forge
 }
 
 // New makes a reviewer that keeps what it said in a folder of its own, which it makes.
-func New(open Open, hands Hands, dir string, log *slog.Logger) (*Reviewer, error) {
+func New(open Open, heard Heard, hands Hands, dir string, log *slog.Logger) (*Reviewer, error) {
 	r := &Reviewer{
-		open: open, hands: hands, log: log, desks: map[string]*desk{}, outlines: map[string]outline{},
+		open: open, heard: heard, hands: hands, log: log, desks: map[string]*desk{}, outlines: map[string]outline{},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](2*time.Second, 10*time.Minute)),
 	}
 	files, err := shelf.Open(dir+"/said", 0)
@@ -134,6 +157,7 @@ func (r *Reviewer) Hint(repo string, number int) {
 	d := r.desk(repo)
 	d.pulls[number] = true
 	delete(d.tried, number)
+	delete(d.refused, number)
 	if d.inWork == number {
 		select {
 		case d.nudged <- struct{}{}:
@@ -167,7 +191,7 @@ func (r *Reviewer) Forget(repo string) {
 func (r *Reviewer) desk(repo string) *desk {
 	d := r.desks[repo]
 	if d == nil {
-		d = &desk{pulls: map[int]bool{}, tried: map[int]bool{}, sweep: true, nudged: make(chan struct{}, 1)}
+		d = &desk{pulls: map[int]bool{}, tried: map[int]bool{}, refused: map[int]refusal{}, sweep: true, nudged: make(chan struct{}, 1)}
 		r.desks[repo] = d
 	}
 	return d
@@ -177,6 +201,7 @@ func (r *Reviewer) desk(repo string) *desk {
 func (r *Reviewer) work(ctx context.Context, repo string) {
 	at, err := r.open(ctx, repo)
 	if err != nil {
+		r.hear(repo, fault.Of(err, fault.ForgeFailed))
 		r.failed(ctx, repo, err)
 		return
 	}
@@ -197,13 +222,16 @@ func (r *Reviewer) work(ctx context.Context, repo string) {
 		return
 	}
 	if err := r.one(ctx, repo, at, number); err != nil {
-		r.again(repo, number, errors.Is(err, errNewer))
+		if !r.refuses(repo, at, number, err) {
+			r.again(repo, number, errors.Is(err, errNewer))
+		}
 		if _, limited := forge.RetryAt(err); limited {
 			r.failed(ctx, repo, err)
 			return
 		}
 		r.complain(ctx, repo, err)
 	} else {
+		r.accepted(repo, number)
 		r.queue.Forget(repo)
 	}
 	r.queue.Add(repo)
@@ -215,9 +243,12 @@ func (r *Reviewer) rest(repo string, at *Desk) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d := r.desk(repo)
-	if d.trouble != "" {
-		d.trouble = ""
-		r.log.Info("pull requests are reviewed again", "repo", repo)
+	if len(d.refused) == 0 {
+		if d.trouble != "" {
+			d.trouble = ""
+			r.log.Info("pull requests are reviewed again", "repo", repo)
+		}
+		r.hearNow(repo, d, nil)
 	}
 	r.queue.AddAfter(repo, time.Until(d.swept.Add(sweepEvery(at))))
 }
@@ -245,10 +276,11 @@ func (r *Reviewer) sweep(ctx context.Context, repo string, at *Desk) error {
 	listed := map[int]bool{}
 	for _, pull := range open {
 		listed[pull.Number] = true
-		if said := r.book.of(repo).Pulls[pull.Number]; pull.Base.Name == at.Branch && !said.holds(pull, at) {
+		if said := r.book.of(repo).Pulls[pull.Number]; pull.Base.Name == at.Branch && !said.holds(pull, at) && !d.refused[pull.Number].given(pull, at) {
 			d.pulls[pull.Number] = true
 		}
 	}
+	maps.DeleteFunc(d.refused, func(number int, _ refusal) bool { return !listed[number] })
 	for _, number := range slices.Collect(maps.Keys(r.book.of(repo).Pulls)) {
 		if !listed[number] {
 			d.pulls[number] = true // it is closed, as far as the list goes: looked at once more
@@ -311,7 +343,63 @@ func (r *Reviewer) complain(ctx context.Context, repo string, err error) {
 	known := d.trouble == f.Error()
 	d.trouble = f.Error()
 	r.mu.Unlock()
+	if strings.HasPrefix(f.Code, "FORGE_") {
+		r.hear(repo, f)
+	}
 	if !known {
 		r.log.Warn("pull requests are not reviewed; it is tried again, and nothing waits for it", "repo", repo, "error", f)
 	}
+}
+
+// refuses tells whether the forge will not take what it is told of a pull request, however often it is: then that waits for
+// something to change.
+func (r *Reviewer) refuses(repo string, at *Desk, number int, err error) bool {
+	var told *unsaid
+	if !errors.As(err, &told) {
+		return false
+	}
+	f := fault.Of(err, fault.ForgeFailed)
+	if f.Code != forge.CodeInvalid && f.Code != forge.CodeRight && f.Code != forge.CodeMissing {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := r.desk(repo)
+	now := refusal{head: told.head, tip: at.Tip, of: at.Forge}
+	if before := d.refused[number]; before.head == now.head && before.tip == now.tip && before.of == now.of {
+		now.tries = before.tries
+	}
+	now.tries++
+	d.refused[number] = now
+	return now.tries >= triesOfNoUse
+}
+
+// accepted notes that a pull request was looked at without trouble.
+func (r *Reviewer) accepted(repo string, number int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.desk(repo).refused, number)
+}
+
+// hear passes on whether the forge takes what it is told, if that changed.
+func (r *Reviewer) hear(repo string, bad *fault.Fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hearNow(repo, r.desk(repo), bad)
+}
+
+// works is what was heard of a forge that takes what it is told.
+const works = "it works"
+
+// hearNow is hear with r.mu held.
+func (r *Reviewer) hearNow(repo string, d *desk, bad *fault.Fault) {
+	now := works
+	if bad != nil {
+		now = bad.Error()
+	}
+	if d.heard == now {
+		return
+	}
+	d.heard = now
+	r.heard(repo, bad)
 }

@@ -3,11 +3,15 @@ package review
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"k8s.io/client-go/util/workqueue"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
@@ -80,6 +84,15 @@ type office struct {
 	forge  forge.Forge
 	mirror *source.Mirror
 	git    *sourcetest.Server
+	heard  sync.Map // by Repo: what is wrong with its forge, "" if nothing is
+}
+
+func (o *office) hear(repo string, bad *fault.Fault) {
+	if bad == nil {
+		o.heard.Store(repo, "")
+		return
+	}
+	o.heard.Store(repo, bad.Code)
 }
 
 // fork has somebody open a pull request from a fork, and gives its number and head.
@@ -110,9 +123,10 @@ func newOffice(t *testing.T, hub *githubtest.Hub, dir string) *office {
 		}
 		return &Desk{Repo: &v1alpha1.Repo{}, Forge: f, Kind: forge.GitHub, Context: "plumb", Branch: "main", Tip: "tip", Mirror: o.mirror}, nil
 	}
-	if o.Reviewer, err = New(open, Hands{}, dir, slog.New(slog.DiscardHandler)); err != nil {
+	if o.Reviewer, err = New(open, o.hear, Hands{}, dir, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
+	o.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](10*time.Millisecond, time.Second))
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { o.Reviewer.Run(ctx) })
@@ -234,4 +248,52 @@ func TestTheNewestHeadWins(t *testing.T) {
 	number, head := o.fork("theirs")
 	o.Hint(aRepo, number)
 	o.pends(head, "/plumb plan "+head)
+}
+
+// What the forge refuses for good is tried a few times, and then left alone until something changes: a look at all open pull
+// requests is no reason, a hint about that one is. What is wrong with the forge is heard, and that it works again.
+func TestWhatIsRefusedIsLeftAlone(t *testing.T) {
+	hub := githubtest.New(t)
+	o := newOffice(t, hub, t.TempDir())
+	for range 2 * triesOfNoUse {
+		hub.Next(func(r *http.Request) bool { return r.Method == http.MethodPost }, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"message":"Resource not accessible by personal access token"}`))
+		})
+	}
+	number, head := o.fork("one")
+	o.Hint(aRepo, number)
+	leftAlone := func(number int) func() error {
+		return func() error {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			if d := o.desk(aRepo); d.refused[number].tries < triesOfNoUse || len(d.pulls) > 0 {
+				return errors.New("not yet")
+			}
+			return nil
+		}
+	}
+	o.until("it is left alone", leftAlone(number))
+	o.until("it is heard", func() error {
+		if is, _ := o.heard.Load(aRepo); is != forge.CodeRight {
+			return fmt.Errorf("%v", is)
+		}
+		return nil
+	})
+	second, two := o.fork("two") // found by a look at all, which leaves the first alone, and refused too
+	o.Look(aRepo)
+	o.until("the other is left alone too", leftAlone(second))
+	if is := append(hub.Scene().Shown(head, "plumb/plan"), hub.Scene().Shown(two, "plumb/plan")...); len(is) != 0 {
+		t.Errorf("it was tried more often than it is of use: %+v", is)
+	}
+	o.Hint(aRepo, number)
+	o.Hint(aRepo, second)
+	o.pends(head, "/plumb plan "+head)
+	o.pends(two, "/plumb plan "+two)
+	o.until("it is heard that it works", func() error {
+		if is, _ := o.heard.Load(aRepo); is != "" {
+			return fmt.Errorf("%v", is)
+		}
+		return nil
+	})
 }
