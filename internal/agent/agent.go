@@ -38,6 +38,7 @@ import (
 	"plumb.dev/plumb/internal/herald"
 	"plumb.dev/plumb/internal/ledger"
 	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/people"
 	"plumb.dev/plumb/internal/recorder"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/review"
@@ -62,7 +63,8 @@ type Options struct {
 	Workers      int            // apps in work at once; default 24
 	Slots        int            // requests in flight for users' objects; default 40
 	Election     Election
-	PageURL      string // where people reach the agent's pages, for links; "" is nowhere
+	PageURL      string      // where people reach the agent's pages, for links; "" is nowhere
+	OIDC         people.OIDC // who knows people; the zero value: nobody but the API server
 }
 
 // Agent is a running agent.
@@ -95,6 +97,7 @@ type Agent struct {
 	forges     dial.Forges
 	proposals  proposals
 	answers    *answers
+	people     *people.People
 	born       time.Time // when it began to act: a standby waits before that
 	workers    sync.WaitGroup
 	end        context.CancelFunc // ends life
@@ -215,6 +218,12 @@ func (ag *Agent) connect() (err error) {
 	}
 	ag.facts.Unlisted = options.SecretsEvery > 0
 	if ag.cache, err = render.OpenCache(filepath.Join(options.CacheDir, "render")); err != nil {
+		return err
+	}
+	if ag.people, err = people.Open(people.Options{
+		Config: options.Config, Cluster: ag.cluster, Agent: known{ag}, Namespaces: ag.appNamespaces,
+		Version: options.Version, PageURL: options.PageURL, OIDC: options.OIDC, Log: ag.log,
+	}); err != nil {
 		return err
 	}
 	if ag.charts, err = chart.Open(filepath.Join(options.CacheDir, "charts"), chart.Options{}); err != nil {

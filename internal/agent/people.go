@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -73,6 +75,17 @@ func (k known) appOf(namespace, name string) *app {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.apps[types.NamespacedName{Namespace: namespace, Name: name}]
+}
+
+// appNamespaces gives the namespaces that hold an App.
+func (ag *Agent) appNamespaces() []string {
+	ag.mu.Lock()
+	defer ag.mu.Unlock()
+	found := map[string]bool{}
+	for key := range ag.apps {
+		found[key.Namespace] = true
+	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 // Revertible gives why the newest change of an app cannot be taken back by a pull request of the agent's; nil if it can.

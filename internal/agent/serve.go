@@ -28,6 +28,7 @@ func (ag *Agent) Handler(token string, simulated bool) http.Handler {
 			status, said := ag.hook(ag.life, types.NamespacedName{Namespace: namespace, Name: name}, header, body)
 			return ag.metrics.delivered(status), said
 		},
+		Visitors:  ag.people,
 		Ancestor:  ag.ancestor,
 		Pull:      ag.planOf,
 		Token:     token,

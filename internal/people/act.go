@@ -19,17 +19,11 @@ import (
 	"plumb.dev/plumb/internal/server"
 )
 
-// What a person may do to an app, and read of it beyond its state.
+// What a person may read of an app, beyond its state.
 const (
-	Sync    = "sync"    // ask for a pass
-	Restore = "restore" // ask for a pass that undoes what differs from Git
-	Pause   = "pause"
-	Resume  = "resume"
-	Retry   = "retry"  // ask for a pass that runs a failed hook again
-	Revert  = "revert" // ask for a pull request that takes the newest change back
-	Logs    = "logs"
-	Events  = "events"
-	Entries = "entries"
+	readLogs    = "logs"
+	readEvents  = "events"
+	readEntries = "entries"
 )
 
 // revertedWithin is how long an answer waits for the pull request of a revert.
@@ -45,15 +39,15 @@ func appRight(app *v1alpha1.App, verb string) Right {
 func rightsTo(action string, app *v1alpha1.App) []Right {
 	patch := appRight(app, "patch")
 	switch action {
-	case Sync, Restore, Retry:
+	case server.DoSync, server.DoRestore, server.DoRetry:
 		return []Right{patch, appRight(app, "sync")}
-	case Pause, Resume:
+	case server.DoPause, server.DoResume:
 		return []Right{patch, appRight(app, "pause")}
-	case Revert:
+	case server.DoRevert:
 		return []Right{patch, appRight(app, "revert")}
-	case Logs:
+	case readLogs:
 		return []Right{{Verb: "get", Resource: "pods", Subresource: "log", Namespace: targetOf(app)}}
-	case Events:
+	case readEvents:
 		return []Right{{Verb: "list", Resource: "events", Namespace: targetOf(app)}}
 	}
 	return []Right{{Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "entries", Namespace: app.Namespace}}
@@ -69,12 +63,14 @@ func targetOf(app *v1alpha1.App) string {
 
 // Can tells for each action whether the person may do it now; if not, why.
 func (p *Person) Can(ctx context.Context, app *v1alpha1.App) map[string]server.Can {
-	actions := []string{Sync, Restore, Pause, Resume, Retry, Revert, Logs, Events, Entries}
+	actions := []string{
+		server.DoSync, server.DoRestore, server.DoPause, server.DoResume, server.DoRetry, server.DoRevert, readLogs, readEvents, readEntries,
+	}
 	var all []Right
 	for _, action := range actions {
 		all = append(all, rightsTo(action, app)...)
 	}
-	verdicts := p.May(ctx, all...)
+	verdicts, _ := p.may(ctx, all...) // what could not be asked is denied, and says so
 	can := map[string]server.Can{}
 	for _, action := range actions {
 		one := server.Can{OK: true}
@@ -97,19 +93,19 @@ func (p *Person) Can(ctx context.Context, app *v1alpha1.App) map[string]server.C
 // senseless tells why an action would do nothing now; "" if it would do something.
 func (p *Person) senseless(action string, app *v1alpha1.App) string {
 	switch action {
-	case Restore:
+	case server.DoRestore:
 		if !slices.ContainsFunc(app.Status.Drift, func(d v1alpha1.Drift) bool { return d.Healed == nil }) {
 			return "nothing differs from Git"
 		}
-	case Resume:
+	case server.DoResume:
 		if app.Spec.Pause == nil {
 			return "it is not paused"
 		}
-	case Retry:
+	case server.DoRetry:
 		if readyReason(app) != fault.HookFailed {
 			return "no hook has failed"
 		}
-	case Revert:
+	case server.DoRevert:
 		if err := p.people.options.Agent.Revertible(app.Namespace, app.Name, ""); err != nil {
 			return fault.Of(err, fault.NotReverted).Message
 		}
@@ -126,8 +122,23 @@ func readyReason(app *v1alpha1.App) fault.Reason {
 	return ""
 }
 
-// Ask asks for a pass of an app: for Sync, Restore and Retry, which differ in what people expect of it.
-func (p *Person) Ask(ctx context.Context, app *v1alpha1.App, action string) (server.Asked, error) {
+// Do asks for an action, as the person.
+func (p *Person) Do(ctx context.Context, app *v1alpha1.App, a server.Action) (server.Asked, error) {
+	switch a.Do {
+	case server.DoSync, server.DoRestore, server.DoRetry:
+		return p.askForPass(ctx, app, a.Do)
+	case server.DoPause:
+		return p.pause(ctx, app, a.Reason, a.Until)
+	case server.DoResume:
+		return p.resume(ctx, app)
+	case server.DoRevert:
+		return p.revert(ctx, app, a.To, a.Reason)
+	}
+	return server.Asked{}, fault.New(fault.Unsupported, "there is no action %q", a.Do)
+}
+
+// askForPass asks for a pass of an app: to sync, to restore or to retry, which differ in what people expect of it.
+func (p *Person) askForPass(ctx context.Context, app *v1alpha1.App, action string) (server.Asked, error) {
 	if why := p.senseless(action, app); why != "" {
 		return server.Asked{}, fault.New(fault.Rejected, "%s/%s: %s", app.Namespace, app.Name, why)
 	}
@@ -136,15 +147,15 @@ func (p *Person) Ask(ctx context.Context, app *v1alpha1.App, action string) (ser
 		return server.Asked{}, err
 	}
 	said := map[string]string{
-		Sync:    "asked for a pass",
-		Restore: "asked for a pass that puts right what differs from Git",
-		Retry:   "asked for a pass that runs the failed hook again",
+		server.DoSync:    "asked for a pass",
+		server.DoRestore: "asked for a pass that puts right what differs from Git",
+		server.DoRetry:   "asked for a pass that runs the failed hook again",
 	}
 	return server.Asked{Accepted: true, Text: said[action]}, nil
 }
 
-// Pause stops applying and healing an app, until the given time (zero: until somebody resumes it).
-func (p *Person) Pause(ctx context.Context, app *v1alpha1.App, reason string, until time.Time) (server.Asked, error) {
+// pause stops applying and healing an app, until the given time (zero: until somebody resumes it).
+func (p *Person) pause(ctx context.Context, app *v1alpha1.App, reason string, until time.Time) (server.Asked, error) {
 	reason = report.Clean(reason)
 	switch {
 	case reason == "" || len(reason) > 1024:
@@ -158,27 +169,27 @@ func (p *Person) Pause(ctx context.Context, app *v1alpha1.App, reason string, un
 		pause["until"] = until.UTC().Format(time.RFC3339)
 		text = "paused until " + until.UTC().Format(time.RFC3339)
 	}
-	if err := p.write(ctx, app, Pause, map[string]any{"spec": map[string]any{"pause": pause}}); err != nil {
+	if err := p.write(ctx, app, server.DoPause, map[string]any{"spec": map[string]any{"pause": pause}}); err != nil {
 		return server.Asked{}, err
 	}
 	return server.Asked{Accepted: true, Text: text}, nil
 }
 
-// Resume ends a pause.
-func (p *Person) Resume(ctx context.Context, app *v1alpha1.App) (server.Asked, error) {
-	if why := p.senseless(Resume, app); why != "" {
+// resume ends a pause.
+func (p *Person) resume(ctx context.Context, app *v1alpha1.App) (server.Asked, error) {
+	if why := p.senseless(server.DoResume, app); why != "" {
 		return server.Asked{}, fault.New(fault.Rejected, "%s/%s: %s", app.Namespace, app.Name, why)
 	}
-	if err := p.write(ctx, app, Resume, map[string]any{"spec": map[string]any{"pause": nil}}); err != nil {
+	if err := p.write(ctx, app, server.DoResume, map[string]any{"spec": map[string]any{"pause": nil}}); err != nil {
 		return server.Asked{}, err
 	}
 	return server.Asked{Accepted: true, Text: "resumed"}, nil
 }
 
-// Revert asks the agent for the pull request that takes the newest change of an app back: to a commit, or to the last revision
+// revert asks the agent for the pull request that takes the newest change of an app back: to a commit, or to the last revision
 // that was ok. The agent opens it with the credential of the Repo's forge; nothing is merged.
-func (p *Person) Revert(ctx context.Context, app *v1alpha1.App, to, reason string) (server.Asked, error) {
-	if err := p.need(ctx, rightsTo(Revert, app)...); err != nil {
+func (p *Person) revert(ctx context.Context, app *v1alpha1.App, to, reason string) (server.Asked, error) {
+	if err := p.need(ctx, rightsTo(server.DoRevert, app)...); err != nil {
 		return server.Asked{}, err
 	}
 	if err := p.people.options.Agent.Revertible(app.Namespace, app.Name, to); err != nil {
@@ -190,7 +201,7 @@ func (p *Person) Revert(ctx context.Context, app *v1alpha1.App, to, reason strin
 		return server.Asked{}, err
 	}
 	marks := map[string]any{v1alpha1.AnnotationRevert: string(value)}
-	if err := p.write(ctx, app, Revert, map[string]any{"metadata": map[string]any{"annotations": marks}}); err != nil {
+	if err := p.write(ctx, app, server.DoRevert, map[string]any{"metadata": map[string]any{"annotations": marks}}); err != nil {
 		return server.Asked{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, revertedWithin)
@@ -220,7 +231,7 @@ func (p *Person) write(ctx context.Context, app *v1alpha1.App, action string, fi
 		SetHeader("Content-Type", string(types.MergePatchType)).SetHeader("Accept", "application/json").
 		Param("fieldManager", v1alpha1.ManagerPage).Param("fieldValidation", "Strict").Timeout(askFor).Body(data).Do(ctx))
 	if err == nil {
-		p.people.log.Info("a person acted", "by", p.name, "how", string(p.how), "action", action, "app", app.Namespace+"/"+app.Name)
+		p.people.log.Info("a person acted", "by", p.name, "how", p.how, "action", action, "app", app.Namespace+"/"+app.Name)
 		return nil
 	}
 	id := object.ID{Group: v1alpha1.GroupVersion.Group, Kind: "App", Namespace: app.Namespace, Name: app.Name}

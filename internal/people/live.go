@@ -70,16 +70,6 @@ func mayNot(v Verdict) error {
 	return fault.New(fault.Forbidden, "%s", v.Why).WithNext("ask whoever grants rights in the cluster")
 }
 
-// need gives the fault of the first right that the person lacks.
-func (p *Person) need(ctx context.Context, all ...Right) error {
-	for _, v := range p.May(ctx, all...) {
-		if !v.OK {
-			return mayNot(v)
-		}
-	}
-	return nil
-}
-
 // inventory reads what an app has, as the person.
 func (p *Person) inventory(ctx context.Context, app *v1alpha1.App) ([]v1alpha1.InventoryEntry, error) {
 	if err := p.need(ctx, Right{Verb: "get", Group: v1alpha1.GroupVersion.Group, Resource: "inventories", Namespace: app.Namespace}); err != nil {
@@ -333,11 +323,11 @@ func (p *Person) hides(ctx context.Context, verb string, id object.ID, version s
 	if kind.Namespaced {
 		right.Namespace = id.Namespace
 	}
-	v := p.May(ctx, right)[0]
-	if v.OK {
-		return "", kind, nil
+	verdicts, err := p.may(ctx, right)
+	if err != nil || verdicts[0].OK {
+		return "", kind, err
 	}
-	return v.Why, kind, nil
+	return verdicts[0].Why, kind, nil
 }
 
 // childKinds are what workloads make, in the order from the workload down.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/server"
 )
 
 // maxToken is the length of a bearer token that is still looked at.
@@ -47,7 +48,7 @@ func (p *People) Login(ctx context.Context, token string) (code, name string, er
 	case name == "" || name == "system:anonymous":
 		return "", "", refusedToken(nil)
 	}
-	person, err := p.personOf(name, groups, ByKubeconfig, config)
+	person, err := p.personOf(name, groups, server.ByKubeconfig, config)
 	if err != nil {
 		return "", "", err
 	}

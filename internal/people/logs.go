@@ -184,7 +184,7 @@ func (p *Person) readBy(ctx context.Context, pod object.Object) []redact.Secret 
 	names := secretsIn(pod.Fields["spec"])
 	var hidden []redact.Secret
 	for _, name := range names[:min(len(names), secretsAtMost)] {
-		if !p.May(ctx, Right{Verb: "get", Resource: "secrets", Namespace: pod.Namespace(), Name: name})[0].OK {
+		if !p.mayOne(ctx, Right{Verb: "get", Resource: "secrets", Namespace: pod.Namespace(), Name: name}).OK {
 			continue
 		}
 		live, _, err := p.eyes.Get(ctx, object.ID{Kind: "Secret", Namespace: pod.Namespace(), Name: name}, "v1")

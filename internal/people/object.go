@@ -230,7 +230,7 @@ func (p *Person) Events(ctx context.Context, app *v1alpha1.App) ([]server.LiveEv
 	refused := 0
 	var why Verdict
 	for _, namespace := range namespaces {
-		if v := p.May(ctx, Right{Verb: "list", Resource: "events", Namespace: namespace})[0]; !v.OK {
+		if v := p.mayOne(ctx, Right{Verb: "list", Resource: "events", Namespace: namespace}); !v.OK {
 			refused, why = refused+1, v
 			continue
 		}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/server"
 )
 
 // OIDC says which provider knows people. A person of it is impersonated: the agent needs that right (deploy/manifests/people.yaml).
@@ -279,7 +280,7 @@ func (p *People) Callback(w http.ResponseWriter, r *http.Request) {
 	who, next, err := p.provider.finish(r.Context(), r.URL.Query(), browser.Value)
 	var person *Person
 	if err == nil {
-		person, err = p.personOf(who.name, who.groups, ByOIDC, impersonating(p.options.Config, who.name, who.groups))
+		person, err = p.personOf(who.name, who.groups, server.ByOIDC, impersonating(p.options.Config, who.name, who.groups))
 	}
 	if err != nil {
 		p.log.Warn("a login by OIDC was refused", "error", err)

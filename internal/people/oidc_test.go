@@ -181,8 +181,9 @@ func newPage(t *testing.T, change func(*Options)) *page {
 		}
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		if person, _, ok := p.Of(r); ok {
-			fmt.Fprintf(w, "%s %s %s", person.Name(), strings.Join(person.Groups(), ","), person.How())
+		if person, ok := p.Of(r); ok {
+			who := person.Who()
+			fmt.Fprintf(w, "%s %s %s", who.Name, strings.Join(who.Groups, ","), who.How)
 		}
 	})
 	p.browser = newBrowser(t)

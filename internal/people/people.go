@@ -24,6 +24,7 @@ import (
 
 	"plumb.dev/plumb/internal/cluster"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/server"
 )
 
 // Options say how people are let in.
@@ -31,11 +32,13 @@ type Options struct {
 	Config  *rest.Config     // where the API server is, and the agent's own login at it; required
 	Cluster *cluster.Cluster // the agent's connection: which kinds there are is asked once, for everybody; required
 	Agent   Agent            // what the agent knows of an app; required
-	Version string
-	PageURL string // where people reach the page; needed for OIDC
-	OIDC    OIDC   // the zero value: nobody logs in by OIDC
-	Log     *slog.Logger
-	Now     func() time.Time // nil is time.Now
+	// Namespaces gives those that hold an App: who may not list Apps everywhere is asked about each.
+	Namespaces func() []string
+	Version    string
+	PageURL    string // where people reach the page; needed for OIDC
+	OIDC       OIDC   // the zero value: nobody logs in by OIDC
+	Log        *slog.Logger
+	Now        func() time.Time // nil is time.Now
 }
 
 // People lets people in.
@@ -83,7 +86,7 @@ func Open(o Options) (*People, error) {
 	mark := sha256.Sum256([]byte(o.Config.Host + "\n" + o.PageURL))
 	p.cookie = "plumb-session-" + hex.EncodeToString(mark[:4]) // browsers keep one jar for all ports of a host
 	var err error
-	if p.agent, err = p.personOf("the agent's token", nil, ByToken, o.Config); err != nil {
+	if p.agent, err = p.personOf("the agent's token", nil, server.ByToken, o.Config); err != nil {
 		return nil, err
 	}
 	if o.OIDC.Issuer != "" {
@@ -94,8 +97,34 @@ func Open(o Options) (*People, error) {
 	return p, nil
 }
 
-// Agent is the person who holds the agent's own token: whatever the agent may, they may. It asks once for the name.
-func (p *People) Agent(ctx context.Context) *Person {
+// Doors are the ways in and out.
+func (p *People) Doors() server.Doors {
+	d := server.Doors{Login: p.Login, Redeem: p.Redeem, Leave: p.Leave}
+	if p.provider != nil {
+		d.Begin, d.Callback = p.Begin, p.Callback
+	}
+	return d
+}
+
+// Of gives who sent a request, by the session that its cookie names.
+func (p *People) Of(r *http.Request) (server.Person, bool) {
+	cookie, err := r.Cookie(p.cookieName(r))
+	if err != nil {
+		return nil, false
+	}
+	person, ends, ok := p.sessions.of(cookie.Value)
+	if !ok {
+		return nil, false
+	}
+	return &visitor{Person: person, ends: ends, alive: func() bool { return p.sessions.alive(cookie.Value) }}, true
+}
+
+// Holder gives who has the agent's own token: whatever the agent may, they may. The API server is asked once for the name.
+func (p *People) Holder(ctx context.Context) server.Person {
+	return &visitor{Person: p.holder(ctx), alive: func() bool { return true }}
+}
+
+func (p *People) holder(ctx context.Context) *Person {
 	p.mu.Lock()
 	known, named := p.agent, p.named
 	p.mu.Unlock()
@@ -106,7 +135,7 @@ func (p *People) Agent(ctx context.Context) *Person {
 	if err != nil {
 		return known // without a name it is asked again
 	}
-	person, err := p.personOf(name, groups, ByToken, p.options.Config)
+	person, err := p.personOf(name, groups, server.ByToken, p.options.Config)
 	if err != nil {
 		return known
 	}
@@ -118,18 +147,6 @@ func (p *People) Agent(ctx context.Context) *Person {
 	return p.agent
 }
 
-// HasOIDC tells whether people may log in by OIDC.
-func (p *People) HasOIDC() bool { return p.provider != nil }
-
-// Of gives the person of a request by the cookie of their session, and when the session ends.
-func (p *People) Of(r *http.Request) (person *Person, ends time.Time, ok bool) {
-	cookie, err := r.Cookie(p.cookieName(r))
-	if err != nil {
-		return nil, time.Time{}, false
-	}
-	return p.sessions.of(cookie.Value)
-}
-
 // admit begins a session and sets its cookie. A session that the browser had before ends: its id may be known to others.
 func (p *People) admit(w http.ResponseWriter, r *http.Request, who login) {
 	if old, err := r.Cookie(p.cookieName(r)); err == nil {
@@ -137,7 +154,7 @@ func (p *People) admit(w http.ResponseWriter, r *http.Request, who login) {
 	}
 	id, until := p.sessions.begin(who.person, who.ends)
 	http.SetCookie(w, p.cookieOf(r, id, until.Sub(p.now())))
-	p.log.Info("a person logged in", "by", who.person.name, "how", string(who.person.how), "until", until)
+	p.log.Info("a person logged in", "by", who.person.name, "how", who.person.how, "until", until)
 }
 
 // Leave ends the session of a request.
@@ -166,11 +183,5 @@ func (p *People) cookieName(r *http.Request) string {
 
 // errTooMany is the answer to who asks for more than there is room for.
 func errTooMany(what string) error {
-	return fault.New(fault.Rejected, "there are too many %s at once", what).WithCode(CodeTooMany).WithNext("try again in a moment")
+	return fault.New(fault.Rejected, "there are too many %s at once", what).WithCode(server.CodeTooMany).WithNext("try again in a moment")
 }
-
-// Codes of faults of this package, beside their reasons.
-const (
-	CodeTooMany = "TOO_MANY" // try again later
-	CodeNoLogin = "NO_LOGIN" // who asks has not shown who they are
-)

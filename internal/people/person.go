@@ -20,22 +20,12 @@ import (
 	"plumb.dev/plumb/internal/cluster"
 )
 
-// How a person has shown who they are.
-type How string
-
-// The ways to log in.
-const (
-	ByToken      How = "token"      // the agent's own token
-	ByKubeconfig How = "kubeconfig" // a bearer token of the API server
-	ByOIDC       How = "oidc"
-)
-
 // Person is somebody with a login. All requests of a Person are made with their own client configuration.
 type Person struct {
 	people  *People
 	name    string
 	groups  []string
-	how     How
+	how     string // server.ByToken, …
 	config  *rest.Config
 	rest    rest.Interface
 	eyes    cluster.Person
@@ -50,16 +40,38 @@ func (p *Person) Name() string { return p.name }
 func (p *Person) Groups() []string { return slices.Clone(p.groups) }
 
 // How tells how the person has shown who they are.
-func (p *Person) How() How { return p.how }
+func (p *Person) How() string { return p.how }
 
-// May gives a verdict on each right, in their order.
-func (p *Person) May(ctx context.Context, all ...Right) []Verdict { return p.rights.may(ctx, all...) }
+// may gives a verdict on each right, in their order.
+func (p *Person) may(ctx context.Context, all ...Right) ([]Verdict, error) {
+	return p.rights.may(ctx, all...)
+}
+
+// mayOne gives the verdict on one right; what cannot be asked is denied, and the verdict says so.
+func (p *Person) mayOne(ctx context.Context, right Right) Verdict {
+	verdicts, _ := p.may(ctx, right) // the error stands in the verdict
+	return verdicts[0]
+}
+
+// need gives the fault of the first right that the person lacks.
+func (p *Person) need(ctx context.Context, all ...Right) error {
+	verdicts, err := p.may(ctx, all...)
+	if err != nil {
+		return err
+	}
+	for _, v := range verdicts {
+		if !v.OK {
+			return mayNot(v)
+		}
+	}
+	return nil
+}
 
 // same tells whether two logins are of one person.
 func (p *Person) same(other *Person) bool { return p.name == other.name && p.how == other.how }
 
 // personOf makes a Person of a client configuration.
-func (p *People) personOf(name string, groups []string, how How, config *rest.Config) (*Person, error) {
+func (p *People) personOf(name string, groups []string, how string, config *rest.Config) (*Person, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
 	config.UserAgent = "plumb-page/" + p.options.Version

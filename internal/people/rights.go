@@ -2,14 +2,16 @@ package people
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/server"
 )
 
 // Limits of what is asked about rights.
@@ -19,18 +21,16 @@ const (
 	rightsAtOne = 8                // questions at once, per person
 )
 
-// Right is one verb on one kind of object, in the words of RBAC.
-type Right struct {
-	Verb        string
-	Group       string // "" is the core group
-	Resource    string
-	Subresource string
-	Namespace   string // "" is all namespaces, and of cluster-scoped objects the only one
-	Name        string // "" is any
-}
+// The words of rights are those of the table of routes.
+type (
+	// Right is one verb on one kind of object.
+	Right = server.Right
+	// Verdict is whether a person has a right; if not, why, in words that say who has to grant what.
+	Verdict = server.Verdict
+)
 
-// resource gives the resource as people write it: pods/log, apps.plumb.dev.
-func (r Right) resource() string {
+// resourceOf gives the resource of a right as people write it: pods/log, apps.plumb.dev.
+func resourceOf(r Right) string {
 	name := r.Resource
 	if r.Group != "" {
 		name += "." + r.Group
@@ -41,19 +41,13 @@ func (r Right) resource() string {
 	return name
 }
 
-// String says what the right is: "sync on apps.plumb.dev in team-pay".
-func (r Right) String() string {
+// textOf says what a right is: "the verb sync on apps.plumb.dev in team-pay".
+func textOf(r Right) string {
 	where := " in all namespaces"
 	if r.Namespace != "" {
 		where = " in " + r.Namespace
 	}
-	return "the verb " + r.Verb + " on " + r.resource() + where
-}
-
-// Verdict is whether a person has a right; if not, why, in words that say who has to grant what.
-type Verdict struct {
-	OK  bool
-	Why string
+	return "the verb " + r.Verb + " on " + resourceOf(r) + where
 }
 
 // rights asks the API server, as the person, what the person may. Answers hold for rightsFor.
@@ -76,8 +70,8 @@ func newRights(who string, now func() time.Time, ask func(context.Context, Right
 	return &rights{who: who, ask: ask, now: now, slots: make(chan struct{}, rightsAtOne), known: map[Right]answer{}}
 }
 
-// may gives a verdict on each right, in their order. What cannot be asked is denied, and asked again the next time.
-func (r *rights) may(ctx context.Context, all ...Right) []Verdict {
+// may gives a verdict on each right, in their order. What cannot be asked is denied, with an error, and asked again the next time.
+func (r *rights) may(ctx context.Context, all ...Right) ([]Verdict, error) {
 	verdicts := make([]Verdict, len(all))
 	var group errgroup.Group
 	for i, right := range all {
@@ -85,13 +79,12 @@ func (r *rights) may(ctx context.Context, all ...Right) []Verdict {
 			verdicts[i] = v
 			continue
 		}
-		group.Go(func() error {
-			verdicts[i] = r.judge(ctx, right)
-			return nil
+		group.Go(func() (err error) {
+			verdicts[i], err = r.judge(ctx, right)
+			return err
 		})
 	}
-	_ = group.Wait() // no error: what fails is denied
-	return verdicts
+	return verdicts, group.Wait()
 }
 
 func (r *rights) remembered(right Right) (Verdict, bool) {
@@ -101,20 +94,20 @@ func (r *rights) remembered(right Right) (Verdict, bool) {
 	return known.verdict, ok && r.now().Sub(known.at) < rightsFor
 }
 
-func (r *rights) judge(ctx context.Context, right Right) Verdict {
+func (r *rights) judge(ctx context.Context, right Right) (Verdict, error) {
 	select {
 	case r.slots <- struct{}{}:
 		defer func() { <-r.slots }()
 	case <-ctx.Done():
-		return Verdict{Why: "it could not be asked in time whether " + r.who + " may"}
+		return unasked(r.who, right, ctx.Err())
 	}
 	if v, ok := r.remembered(right); ok { // somebody has asked meanwhile
-		return v
+		return v, nil
 	}
 	asked := r.now()
 	allowed, said, err := r.ask(ctx, right)
 	if err != nil {
-		return Verdict{Why: fmt.Sprintf("the API server does not say whether %s has %s: %v", r.who, right, err)}
+		return unasked(r.who, right, err)
 	}
 	v := Verdict{OK: allowed}
 	if !allowed {
@@ -126,12 +119,21 @@ func (r *rights) judge(ctx context.Context, right Right) Verdict {
 		clear(r.known) // they are asked again, those that are needed
 	}
 	r.known[right] = answer{verdict: v, at: asked}
-	return v
+	return v, nil
+}
+
+// unasked is the verdict where nobody knows: no.
+func unasked(who string, right Right, err error) (Verdict, error) {
+	f := fault.New(fault.Unreachable, "the API server does not say whether %s has %s: %w", who, textOf(right), err).WithNext("try again")
+	if apierrors.IsUnauthorized(err) {
+		f = fault.New(fault.CredentialsRefused, "the API server does not accept the login of %s any more: %w", who, err).WithNext("log in again")
+	}
+	return Verdict{Why: f.Message}, f
 }
 
 // lacking says that a right is missing, and who gives it.
 func lacking(who string, right Right, said string) string {
-	text := who + " has not " + right.String()
+	text := who + " has not " + textOf(right)
 	if role := roleOf(right); role != "" {
 		text += "; the ClusterRole " + role + " grants it"
 	}

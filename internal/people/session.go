@@ -115,6 +115,14 @@ func (s *sessions) of(id string) (p *Person, ends time.Time, ok bool) {
 	return found.person, found.ends, true
 }
 
+// alive tells whether a session is not over. That is no use of it.
+func (s *sessions) alive(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.all[keyOf(id)]
+	return found != nil && !found.over(s.now())
+}
+
 // end ends a session.
 func (s *sessions) end(id string) {
 	s.mu.Lock()

@@ -256,28 +256,28 @@ func TestRights(t *testing.T) {
 	}
 	r := newRights("lena", w.now, ask)
 	get, sync := Right{Verb: "get", Resource: "pods", Namespace: "shop"}, Right{Verb: "sync", Group: "plumb.dev", Resource: "apps", Namespace: "shop"}
-	got := r.may(t.Context(), get, sync)
-	if !got[0].OK || got[1].OK {
+	got, err := r.may(t.Context(), get, sync)
+	if err != nil || !got[0].OK || got[1].OK {
 		t.Errorf("%+v", got)
 	}
 	if want := "lena has not the verb sync on apps.plumb.dev in shop; the ClusterRole plumb-operator grants it"; got[1].Why != want {
 		t.Errorf("why not: %s", got[1].Why)
 	}
 	w.forward(rightsFor - time.Second)
-	if r.may(t.Context(), get, sync); asked.Load() != 2 {
+	if _, _ = r.may(t.Context(), get, sync); asked.Load() != 2 {
 		t.Errorf("the API server was asked %d times", asked.Load())
 	}
 	w.forward(time.Second)
 	fail = true
-	if got := r.may(t.Context(), get); got[0].OK || asked.Load() != 3 {
-		t.Errorf("what could not be asked is allowed: %+v", got)
+	if got, err := r.may(t.Context(), get); got[0].OK || !fault.Is(err, fault.Unreachable) || asked.Load() != 3 {
+		t.Errorf("what could not be asked is allowed: %+v, %v", got, err)
 	}
 	fail = false
-	if got := r.may(t.Context(), get); !got[0].OK {
-		t.Errorf("a failure is remembered: %+v", got)
+	if got, err := r.may(t.Context(), get); err != nil || !got[0].OK {
+		t.Errorf("a failure is remembered: %+v, %v", got, err)
 	}
 	for i := range 2 * rightsKept {
-		r.may(t.Context(), Right{Verb: "get", Resource: fmt.Sprint("r", i)})
+		_, _ = r.may(t.Context(), Right{Verb: "get", Resource: fmt.Sprint("r", i)})
 	}
 	if len(r.known) > rightsKept {
 		t.Errorf("%d answers are kept", len(r.known))

@@ -146,14 +146,24 @@ func refuseFault(w http.ResponseWriter, f *fault.Fault) {
 }
 
 // statusOf gives the status that a Fault is answered with.
+// CodeTooMany is on a Fault that asks for patience.
+const CodeTooMany = "TOO_MANY"
+
 func statusOf(f *fault.Fault) int {
 	switch f.Reason {
 	case fault.RevisionNotFound, fault.PathNotFound:
 		return http.StatusNotFound
 	case fault.Forbidden:
 		return http.StatusForbidden
-	case fault.InvalidQuery:
+	case fault.CredentialsRefused:
+		return http.StatusUnauthorized
+	case fault.InvalidQuery, fault.InvalidObject:
 		return http.StatusBadRequest
+	case fault.Rejected, fault.NothingToRevert, fault.NotReverted, fault.ReadOnly, fault.Unsupported:
+		if f.Code == CodeTooMany {
+			return http.StatusTooManyRequests
+		}
+		return http.StatusConflict
 	}
 	return http.StatusBadGateway
 }

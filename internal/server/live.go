@@ -1,6 +1,19 @@
 package server
 
-import "time"
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+)
 
 // What a person reads live of an app. It is read on the API server as that person, when it is asked for, and kept nowhere.
 
@@ -117,4 +130,233 @@ type Asked struct {
 	Accepted bool   `json:"accepted"`
 	Text     string `json:"text"`
 	URL      string `json:"url,omitempty" doc:"of the pull request of a revert"`
+}
+
+// Looker is a person who looks at live objects, as themselves.
+type Looker interface {
+	// Resources gives the objects of an app, with children also what those made.
+	Resources(ctx context.Context, app *v1alpha1.App, children bool) (Resources, error)
+	// Object gives one object of an app, or one that they made.
+	Object(ctx context.Context, app *v1alpha1.App, ref ObjectRef) (ObjectView, error)
+	// Events gives the newest events about them.
+	Events(ctx context.Context, app *v1alpha1.App) ([]LiveEvent, error)
+}
+
+// Listener is a person who reads what containers say, and the record.
+type Listener interface {
+	// Logs gives each line to emit, one at a time, until all is said, ctx ends, or emit fails.
+	Logs(ctx context.Context, app *v1alpha1.App, q LogQuery, emit func(LogLine) error) error
+	// History gives the Entries of an app, newest first.
+	History(ctx context.Context, app *v1alpha1.App, limit int, cursor string) (HistoryPage, error)
+}
+
+// What reading live needs, beside the right on each kind that is read.
+var (
+	readsInventory = Right{Verb: "get", Group: v1alpha1.GroupVersion.Group, Resource: "inventories"}
+	readsEntries   = Right{Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "entries"}
+)
+
+func notLive() error {
+	return fault.New(fault.Unsupported, "nothing is read live through this agent").WithNext("kubectl shows it")
+}
+
+// looker gives the app of an address, and who looks.
+func (s *server) looker(ctx context.Context, of AppName) (Looker, *v1alpha1.App, error) {
+	app, found := s.Reader.App(of.Namespace, of.Name)
+	if !found {
+		return nil, nil, noSuchApp()
+	}
+	who, ok := asker(ctx).(Looker)
+	if !ok {
+		return nil, nil, notLive()
+	}
+	return who, &app, nil
+}
+
+type resourcesQuery struct {
+	AppName
+	Children bool `query:"children" doc:"Also what the objects have made: ReplicaSets, Jobs, Pods"`
+}
+
+func (s *server) resources(ctx context.Context, in *resourcesQuery) (Resources, error) {
+	who, app, err := s.looker(ctx, in.AppName)
+	if err != nil {
+		return Resources{}, err
+	}
+	return who.Resources(ctx, app, in.Children)
+}
+
+type objectQuery struct {
+	AppName
+	ObjectRef
+}
+
+func (s *server) object(ctx context.Context, in *objectQuery) (ObjectView, error) {
+	who, app, err := s.looker(ctx, in.AppName)
+	if err != nil {
+		return ObjectView{}, err
+	}
+	view, err := who.Object(ctx, app, in.ObjectRef)
+	view.Fields, view.Managers = orNone(view.Fields), orNone(view.Managers)
+	return view, err
+}
+
+// LiveEvents is the newest events.
+type LiveEvents struct {
+	Items []LiveEvent `json:"items"`
+}
+
+func (s *server) liveEvents(ctx context.Context, in *AppName) (LiveEvents, error) {
+	who, app, err := s.looker(ctx, *in)
+	if err != nil {
+		return LiveEvents{}, err
+	}
+	events, err := who.Events(ctx, app)
+	return LiveEvents{Items: orNone(events)}, err
+}
+
+// HistoryPage is a part of the record of an app.
+type HistoryPage struct {
+	Items []v1alpha1.Entry `json:"items" doc:"Newest first"`
+	Next  string           `json:"next,omitempty" doc:"The cursor of the page behind it"`
+	Total int              `json:"total"`
+}
+
+type historyQuery struct {
+	AppName
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Cursor string `query:"cursor" maxLength:"400"`
+}
+
+func (s *server) history(ctx context.Context, in *historyQuery) (HistoryPage, error) {
+	app, found := s.Reader.App(in.Namespace, in.Name)
+	if !found {
+		return HistoryPage{}, noSuchApp()
+	}
+	who, ok := asker(ctx).(Listener)
+	if !ok {
+		return HistoryPage{}, notLive()
+	}
+	page, err := who.History(ctx, &app, in.Limit, in.Cursor)
+	page.Items = orNone(page.Items)
+	return page, err
+}
+
+// LogEnd is the last event of a log, unless the reader goes first.
+type LogEnd struct {
+	Why string `json:"why,omitempty" doc:"Why it ended before all was said"`
+}
+
+// logs streams what containers say.
+func (s *server) logs(w http.ResponseWriter, r *http.Request) {
+	app, found := s.Reader.App(r.PathValue("namespace"), r.PathValue("name"))
+	who, ok := asker(r.Context()).(Listener)
+	q, err := logQueryOf(r.URL.Query())
+	switch {
+	case !found:
+		refuseFault(w, noSuchApp())
+		return
+	case !ok:
+		refuseFault(w, fault.Of(notLive(), fault.Unsupported))
+		return
+	case err != nil:
+		refuseFault(w, fault.Of(err, fault.InvalidQuery))
+		return
+	}
+	t := &logTeller{w: w}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	beating := make(chan struct{})
+	go func() {
+		defer close(beating)
+		t.beat(ctx, cancel)
+	}()
+	err = who.Logs(ctx, &app, q, func(line LogLine) error { return t.send("line", line) })
+	cancel()
+	<-beating
+	if err != nil && !t.begun() {
+		refuseFault(w, fault.Of(err, fault.Unreachable))
+		return
+	}
+	end := LogEnd{}
+	if err != nil && r.Context().Err() == nil {
+		end.Why = fault.Of(err, fault.Unreachable).Message
+	}
+	_ = t.send("end", end) // the reader is gone if this fails
+}
+
+// logTeller tells one reader of a log. The answer begins with the first line, so that a refusal can still be one.
+type logTeller struct {
+	mu  sync.Mutex
+	w   http.ResponseWriter
+	out *events
+}
+
+func (t *logTeller) begun() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.out != nil
+}
+
+func (t *logTeller) send(name string, data any) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.out == nil {
+		t.out = newEvents(t.w)
+	}
+	return t.out.send(name, "", data)
+}
+
+// beat shows that the stream lives, and finds out whether its reader does.
+func (t *logTeller) beat(ctx context.Context, end context.CancelFunc) {
+	for pause(ctx, beatEvery) {
+		if t.send("beat", LogEnd{}) != nil {
+			end()
+			return
+		}
+	}
+}
+
+func logQueryOf(v url.Values) (LogQuery, error) {
+	q := LogQuery{Namespace: v.Get("namespace"), Pod: v.Get("pod"), Container: v.Get("container"), Tail: 200}
+	for _, name := range []string{q.Namespace, q.Pod, q.Container} {
+		if len(name) > 253 {
+			return q, fault.New(fault.InvalidQuery, "a name has at most 253 characters")
+		}
+	}
+	var err error
+	if text := v.Get("follow"); text != "" {
+		if q.Follow, err = strconv.ParseBool(text); err != nil {
+			return q, fault.New(fault.InvalidQuery, "follow is true or false")
+		}
+	}
+	if text := v.Get("tail"); text != "" {
+		if q.Tail, err = strconv.Atoi(text); err != nil || q.Tail < 0 || q.Tail > 5000 {
+			return q, fault.New(fault.InvalidQuery, "tail is a number of at most 5000")
+		}
+	}
+	return q, nil
+}
+
+// logsOperation describes the stream of a log.
+func logsOperation() *operation {
+	return &operation{"logs", "What containers say, as server-sent events: line, beat, end", func(api huma.API, about huma.Operation) {
+		text := &huma.Schema{Type: huma.TypeString}
+		about.Parameters = []*huma.Param{
+			{Name: "namespace", In: "path", Required: true, Schema: text}, {Name: "name", In: "path", Required: true, Schema: text},
+			{Name: "namespace", In: "query", Description: "Of the pod; any of the app's, if it is left out", Schema: text},
+			{Name: "pod", In: "query", Description: "All pods of the app, at most ten, if it is left out", Schema: text},
+			{Name: "container", In: "query", Description: "All of the pod, if it is left out", Schema: text},
+			{Name: "follow", In: "query", Description: "Also what comes", Schema: &huma.Schema{Type: huma.TypeBoolean}},
+			{Name: "tail", In: "query", Description: "How many lines of the end of each; 200 if it is left out", Schema: &huma.Schema{Type: huma.TypeInteger}},
+		}
+		shapes := api.OpenAPI().Components.Schemas
+		about.Responses = map[string]*huma.Response{"200": {
+			Description: "Each line is an event line; end says that it is over, and why if it broke off.",
+			Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{OneOf: []*huma.Schema{
+				shapes.Schema(reflect.TypeFor[LogLine](), true, ""), shapes.Schema(reflect.TypeFor[LogEnd](), true, ""),
+			}}}},
+		}}
+		api.OpenAPI().AddOperation(&about)
+	}}
 }

@@ -106,21 +106,22 @@ func (s *server) listApps(ctx context.Context, q *appsQuery) (board.Page, error)
 	})
 }
 
-// appName names an App object in an address.
-type appName struct {
+// AppName names an App object in an address.
+type AppName struct {
 	Namespace string `path:"namespace" maxLength:"63"`
 	Name      string `path:"name" maxLength:"253"`
 }
 
 // OneApp is one App object in full.
 type OneApp struct {
-	Row      board.Row    `json:"row"`
-	App      v1alpha1.App `json:"app" doc:"As docs/reference/resources.md says, without managedFields"`
-	Siblings []board.Row  `json:"siblings" doc:"The same app in all environments and clusters, itself among them, in the order of promotion"`
-	Consent  []string     `json:"consent" doc:"Lines of a commit message that let held deletions go"`
+	Row      board.Row      `json:"row"`
+	App      v1alpha1.App   `json:"app" doc:"As docs/reference/resources.md says, without managedFields"`
+	Siblings []board.Row    `json:"siblings" doc:"The same app in all environments and clusters, itself among them, in the order of promotion"`
+	Consent  []string       `json:"consent" doc:"Lines of a commit message that let held deletions go"`
+	Can      map[string]Can `json:"can" doc:"What you may do now (sync, restore, pause, resume, retry, revert) and read (logs, events, entries); if not, why"`
 }
 
-func (s *server) oneApp(ctx context.Context, in *appName) (OneApp, error) {
+func (s *server) oneApp(ctx context.Context, in *AppName) (OneApp, error) {
 	sight, err := sees(ctx)
 	if err != nil {
 		return OneApp{}, err
@@ -137,6 +138,10 @@ func (s *server) oneApp(ctx context.Context, in *appName) (OneApp, error) {
 		out.Siblings[i] = board.Say(out.Siblings[i], silent)
 	}
 	out.Consent = slices.Concat([]string{}, report.Target{App: app, State: row.State}.ConsentLines())
+	out.Can = map[string]Can{}
+	if actor, ok := asker(ctx).(Actor); ok {
+		out.Can = actor.Can(ctx, &app)
+	}
 	return out, nil
 }
 

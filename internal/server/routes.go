@@ -50,11 +50,27 @@ func (s *server) routes() []route {
 
 		{"GET", apiPath + "/openapi.json", need{access: anyone}, s.describe, nil},
 		{"GET", apiPath + "/ancestor", need{access: member}, s.ancestor, nil},
+		{"GET", "/login/oidc", need{access: anyone}, or404(s.doors().Begin), nil},
+		{"GET", "/login/callback", need{access: anyone}, or404(s.doors().Callback), nil},
+		{"GET", apiPath + "/login", need{access: anyone}, nil, op("loginWays", "How people may come in", s.loginWays)},
+		{"POST", apiPath + "/login", need{access: anyone}, nil, op("login", "A code for a browser, for a bearer token of the API server", s.login)},
+		{"POST", apiPath + "/logout", need{access: member}, s.logout, logoutOperation()},
 		{"GET", apiPath + "/me", need{access: member}, nil, op("me", "Who you are, and which agent this is", s.me)},
 		{"GET", apiPath + "/fleet", need{access: member}, nil, op("fleet", "All that you may see, in columns", s.fleetColumns)},
 		{"GET", apiPath + "/stream", need{access: member}, s.stream, streamOperation()},
 		{"GET", apiPath + "/apps", need{access: member}, nil, op("apps", "Apps: search, choose, sort", s.listApps)},
 		{"GET", apiPath + "/apps/{namespace}/{name}", need{access: seesApp}, nil, op("app", "One App, and the same app elsewhere", s.oneApp)},
+		{"GET", apiPath + "/apps/{namespace}/{name}/resources", need{access: seesApp, right: readsInventory}, nil, op("resources", "The objects of an app, and what those made, as you may see them", s.resources)},
+		{"GET", apiPath + "/apps/{namespace}/{name}/object", need{access: seesApp, right: readsInventory}, nil, op("object", "One object: as it is, as Git has it, and what differs", s.object)},
+		{"GET", apiPath + "/apps/{namespace}/{name}/events", need{access: seesApp, right: readsInventory}, nil, op("events", "Events of Kubernetes about an app", s.liveEvents)},
+		{"GET", apiPath + "/apps/{namespace}/{name}/logs", need{access: seesApp, right: readsInventory}, s.logs, logsOperation()},
+		{"GET", apiPath + "/apps/{namespace}/{name}/history", need{access: seesApp, right: readsEntries}, nil, op("history", "The record of an app, newest first", s.history)},
+		{"POST", apiPath + "/apps/{namespace}/{name}/sync", need{access: seesApp, right: onApp("sync")}, nil, op("sync", "Ask for a pass", act[nothingMore](s, DoSync))},
+		{"POST", apiPath + "/apps/{namespace}/{name}/restore", need{access: seesApp, right: onApp("sync")}, nil, op("restore", "Ask for a pass that puts right what differs from Git", act[nothingMore](s, DoRestore))},
+		{"POST", apiPath + "/apps/{namespace}/{name}/pause", need{access: seesApp, right: onApp("pause")}, nil, op("pause", "Stop applying and healing, with a reason", act[pauseMore](s, DoPause))},
+		{"POST", apiPath + "/apps/{namespace}/{name}/resume", need{access: seesApp, right: onApp("pause")}, nil, op("resume", "End a pause", act[nothingMore](s, DoResume))},
+		{"POST", apiPath + "/apps/{namespace}/{name}/retry", need{access: seesApp, right: onApp("sync")}, nil, op("retry", "Run a hook again that has failed", act[nothingMore](s, DoRetry))},
+		{"POST", apiPath + "/apps/{namespace}/{name}/revert", need{access: seesApp, right: onApp("revert")}, nil, op("revert", "Open the pull request that takes the newest change back", act[revertMore](s, DoRevert))},
 		{"GET", apiPath + "/changes", need{access: member}, nil, op("changes", "Commits, and what became of each", s.listChanges)},
 		{"GET", apiPath + "/changes/{commit}", need{access: member}, nil, op("change", "One commit, and what it changed in each app", s.oneChange)},
 		{"GET", apiPath + "/drift", need{access: member}, nil, op("drift", "What differs from Git, and what was undone, by who did it", s.drift)},
@@ -85,6 +101,9 @@ func (s *server) pageRoutes() []route {
 			out = append(out, route{"GET", pattern, need{access: reader}, plain[pattern], nil})
 		default:
 			out = append(out, route{"GET", pattern, need{access: anyone}, s.unbuilt, nil})
+		}
+		if last := &out[len(out)-1]; pattern == "/login" {
+			last.handle = s.loginPage(last.handle)
 		}
 	}
 	return out
@@ -122,6 +141,10 @@ func headers(next http.Handler) http.Handler {
 // guard lets a request through to a route that its sender may use.
 func (s *server) guard(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if s.forged(r, req) {
+			refuseForged(w)
+			return
+		}
 		switch r.need.access {
 		case anyone:
 			r.handle(w, req)
@@ -143,7 +166,7 @@ func (s *server) guard(r route) http.Handler {
 func (s *server) admit(r route, w http.ResponseWriter, req *http.Request) {
 	person, ok := s.People.Of(req)
 	if token := req.URL.Query().Get("t"); !ok && r.need.access == reader && token != "" && s.People.Admit(w, req, token) {
-		person, ok = tokenPerson{}, true
+		person, ok = s.holder(req.Context()), true
 	}
 	switch {
 	case !ok && r.need.access == reader:
@@ -174,8 +197,8 @@ func (s *server) admit(r route, w http.ResponseWriter, req *http.Request) {
 // allowed asks for the right that a route needs, in the namespace of the address.
 func (s *server) allowed(w http.ResponseWriter, req *http.Request, person Person, right Right) bool {
 	right.Namespace = req.PathValue("namespace")
-	if right.Group == "" && right.Resource == "apps" {
-		right.Group = v1alpha1.GroupVersion.Group
+	if right.Resource == "apps" { // a role may be about one App
+		right.Group, right.Name = v1alpha1.GroupVersion.Group, req.PathValue("name")
 	}
 	verdicts, err := person.May(req.Context(), []Right{right})
 	switch {

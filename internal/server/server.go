@@ -39,6 +39,8 @@ type Config struct {
 	Board *board.Board
 	// People tells who sends a request; nil: whoever has Token, and nobody else.
 	People People
+	// Visitors are those who come otherwise than with Token; nil: nobody does. It is not asked if People is set.
+	Visitors Visitors
 	// Version is the agent's.
 	Version string
 	// Clusters gives those that are known; nil is none.
@@ -94,12 +96,15 @@ func newServer(c Config) *server {
 	}
 	if c.People == nil {
 		c.People = tokenPeople{c.Token}
+		if c.Visitors != nil {
+			c.People = everybody{tokenPeople{c.Token}, c.Visitors}
+		}
 	}
 	files, err := fs.Sub(webFiles, "web")
 	if err != nil {
 		panic("server: the folder of the page: " + err.Error())
 	}
-	return &server{Config: c, pages: parsePages(), web: readWeb(files)}
+	return &server{Config: c, pages: parsePages(), web: readWeb(files), origins: http.NewCrossOriginProtection()}
 }
 
 // server answers requests. Of its own it holds the files of the page, and how many streams are open.
@@ -109,6 +114,7 @@ type server struct {
 	web     web
 	openapi []byte
 	open    streams
+	origins *http.CrossOriginProtection
 }
 
 // Limits of every connection.
