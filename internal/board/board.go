@@ -27,6 +27,7 @@ type Board struct {
 	log     []change            // the newest last, of which old ones are forgotten
 	changed chan struct{}       // closed when seq grows
 	names   map[string]string   // one copy of each string that many rows have
+	columns [columnCount]legend // numbers of the values that rows are chosen by
 	history history
 	repos   map[string]RepoRow
 	drifted map[string]bool // ids of rows with drift, or corrections of it
@@ -36,6 +37,7 @@ type Board struct {
 type entry struct {
 	Row
 	place
+	codes  [columnCount]int32
 	text   string // what is searched, in small letters
 	newest string // the commit of the newest change
 	drift  []v1alpha1.Drift
@@ -43,10 +45,14 @@ type entry struct {
 
 // New makes an empty board. The stream names this life of it: cursors of another life are refused.
 func New(stream string) *Board {
-	return &Board{
+	b := &Board{
 		stream: stream, rows: map[string]*entry{}, orders: map[string][]*entry{}, changed: make(chan struct{}),
 		names: map[string]string{}, history: newHistory(), repos: map[string]RepoRow{}, drifted: map[string]bool{},
 	}
+	for _, s := range v1alpha1.States {
+		b.columns[columnState].any(string(s))
+	}
+	return b
 }
 
 // Sight is what a person may see: the App objects of all namespaces, or of some.
@@ -69,9 +75,15 @@ func (b *Board) Put(app *v1alpha1.App) {
 	b.share(&row)
 	e := &entry{Row: row, place: placeOf(&row), newest: newestOf(app), drift: app.Status.Drift}
 	news := b.history.put(&row, app.Status.History)
-	e.Change = b.history.line(row.Repo, e.newest)
-	e.text = textOf(&e.Row)
+	for i, v := range [columnCount]string{string(e.State), e.Env, e.Cluster, e.Repo, e.Namespace} {
+		e.codes[i] = int32(b.columns[i].any(v))
+	}
 	before := b.rows[row.ID]
+	e.Change = b.history.line(row.Repo, e.newest)
+	if e.Change == nil && before != nil && before.newest == e.newest {
+		e.Change = before.Change
+	}
+	e.text = textOf(&e.Row)
 	if len(e.drift) > 0 {
 		b.drifted[row.ID] = true
 	} else {
@@ -150,15 +162,11 @@ func (b *Board) Siblings(sight Sight, namespace, app string) []Row {
 	return out
 }
 
-// Namespaces gives those that have Apps, in order: of what people may be asked to see.
+// Namespaces gives those that have, or had, Apps, in order: of what people may be asked to see.
 func (b *Board) Namespaces() []string {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	seen := map[string]bool{}
-	for _, e := range b.rows {
-		seen[e.Namespace] = true
-	}
-	return slices.Sorted(maps.Keys(seen))
+	return slices.Sorted(slices.Values(b.columns[columnNamespace].values))
 }
 
 // share has rows of the same app, repository and revision share the bytes of what they have in common.

@@ -17,6 +17,7 @@ const maxCommits = 2000
 // history is what commits did to apps, from the histories of statuses and from Entries.
 type history struct {
 	commits map[commitKey]*commit
+	floor   int64 // what was seen no later is forgotten
 }
 
 type commitKey struct{ repo, id string } // repo is "" for Apps by hand
@@ -26,7 +27,8 @@ type commit struct {
 	commitKey
 	line  ChangeLine
 	pull  *v1alpha1.PullLine
-	seen  int64 // first, in microseconds of Unix time
+	seen  int64 // first, in microseconds of Unix time; until an app has met it, when it was committed
+	met   bool
 	steps map[string]step
 }
 
@@ -57,20 +59,27 @@ func (h *history) put(r *Row, rows []v1alpha1.HistoryRow) bool {
 }
 
 func (h *history) step(key commitKey, app string, s step) bool {
-	c := h.commit(key)
+	c := h.commit(key, s.seen)
+	if c == nil {
+		return false
+	}
 	if c.steps[app] == s {
 		return false
 	}
 	c.steps[app] = s
-	if s.seen != 0 && (c.seen == 0 || s.seen < c.seen) {
-		c.seen = s.seen
+	if s.seen != 0 && (!c.met || s.seen < c.seen) {
+		c.seen, c.met = s.seen, true
 	}
 	h.prune()
 	return true
 }
 
-func (h *history) commit(key commitKey) *commit {
+// commit finds a commit, or makes one; nil for one that is older than what is remembered.
+func (h *history) commit(key commitKey, seen int64) *commit {
 	c := h.commits[key]
+	if c == nil && seen <= h.floor && h.floor != 0 {
+		return nil
+	}
 	if c == nil {
 		c = &commit{commitKey: key, steps: map[string]step{}}
 		h.commits[key] = c
@@ -85,6 +94,7 @@ func (h *history) prune() {
 	}
 	for _, c := range h.sorted()[maxCommits*7/8:] {
 		delete(h.commits, c.commitKey)
+		h.floor = max(h.floor, c.seen)
 	}
 }
 
@@ -107,26 +117,31 @@ func (h *history) line(repo, id string) *ChangeLine {
 	return &line
 }
 
-// PutEntry takes in what an Entry says: which commits it is about, who wrote and reviewed them, and how it went.
+// PutEntry takes in what an Entry says: which commit it is about, who wrote and reviewed it, and how it went.
 func (b *Board) PutEntry(repo string, e *v1alpha1.Entry) {
-	if e.Revision == nil || e.Revision.Commit.ID == "" {
+	r := e.Revision
+	if r == nil || r.Commit.ID == "" {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c := b.history.commit(commitKey{repo, e.Revision.Commit.ID})
-	news := c.say(e.Revision.Commit, e.Revision.Pulls)
 	id := e.Namespace + "/" + e.App
+	seen := micro(cmp.Or(r.Seen, r.Planned, r.Applied))
+	c := b.history.commit(commitKey{repo, r.Commit.ID}, seen)
+	if c == nil { // only the app itself may still show it
+		old := &commit{commitKey: commitKey{repo, r.Commit.ID}, steps: map[string]step{id: {}}}
+		old.say(r.Commit, r.Pulls)
+		b.retell(old)
+		return
+	}
+	news := c.say(r.Commit, r.Pulls)
 	if row := b.rows[id]; row != nil {
-		r := e.Revision
 		s := step{
-			app: row.App, env: row.Env, cluster: row.Cluster, seen: micro(cmp.Or(r.Seen, r.Planned, r.Applied)), applied: micro(r.Applied), healthy: micro(r.Healthy),
+			app: row.App, env: row.Env, cluster: row.Cluster, seen: seen, applied: micro(r.Applied), healthy: micro(r.Healthy),
 			result: string(e.Result), reason: r.Reason, changed: len(r.Changes),
 		}
-		if before, known := c.steps[id]; !known || before.seen == s.seen && before.result != s.result {
-			if known {
-				s.changed = before.changed
-			}
+		if before, known := c.steps[id]; !known || before.result == "" {
+			s.changed = max(s.changed, before.changed)
 			news = b.history.step(c.commitKey, id, s) || news
 		}
 	}
@@ -139,7 +154,18 @@ func (b *Board) PutEntry(repo string, e *v1alpha1.Entry) {
 func (b *Board) PutCommit(repo string, line v1alpha1.CommitLine) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c := b.history.commit(commitKey{repo, line.ID}); c.say(line, nil) {
+	at := int64(0)
+	if line.Time != nil {
+		at = line.Time.UnixMicro()
+	}
+	c := b.history.commit(commitKey{repo, line.ID}, at)
+	if c == nil {
+		return
+	}
+	if c.seen == 0 {
+		c.seen = at
+	}
+	if c.say(line, nil) {
 		b.retell(c)
 	}
 }
@@ -176,11 +202,11 @@ func (b *Board) retell(c *commit) {
 		if e == nil || e.newest != c.id {
 			continue
 		}
-		line := b.history.line(c.repo, c.id)
-		if line == nil || e.Change != nil && equalLines(e.Change, line) {
+		line := c.line
+		if e.Change != nil && equalLines(e.Change, &line) {
 			continue
 		}
-		e.Change = line
+		e.Change = &line
 		e.text = textOf(&e.Row)
 		b.note(kindApp, id)
 	}

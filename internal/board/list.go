@@ -3,6 +3,7 @@ package board
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -49,11 +50,11 @@ func (b *Board) List(sight Sight, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	c := q.choice()
 	limit := clamp(q.Limit)
 	page := Page{Items: []Row{}}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
+	c := b.choice(sight, q)
 	rows := b.orders[q.order()]
 	start := 0
 	if after != nil {
@@ -66,7 +67,7 @@ func (b *Board) List(sight Sight, q Query) (Page, error) {
 	}
 	var last *entry
 	for i, e := range rows {
-		if !sight.Sees(e.Namespace) || !c.take(e) {
+		if !c.take(e) {
 			continue
 		}
 		page.Total++
@@ -79,7 +80,7 @@ func (b *Board) List(sight Sight, q Query) (Page, error) {
 			page.Next = cursorOf(q.order(), &last.place)
 		}
 	}
-	page.Facets = c.facets()
+	page.Facets = c.facets(b)
 	return page, nil
 }
 
@@ -153,37 +154,44 @@ func parseCursor(order, text string) (*place, error) {
 	return &place{c.Rank, c.Changed, c.App, report.EnvironmentRank(c.Env), c.Env, c.Cluster, c.Namespace, c.Name}, nil
 }
 
-// choice is a query on its way over the rows.
+// choice is a query on its way over the rows. Values are known by their numbers in the columns of the board.
 type choice struct {
 	words  []string
-	wanted [columnCount]map[string]bool // nil: all
-	counts [columnCount]map[string]int
-	silent bool
+	sees   []bool // by namespace; nil: all
+	wanted [columnCount][]bool
+	counts [columnCount][]int
+	silent int // the number of unknown, if that is what every state is; else -1
 }
 
-func (q Query) choice() *choice {
-	c := &choice{words: strings.Fields(strings.ToLower(q.Text)), silent: q.Silent}
+func (b *Board) choice(sight Sight, q Query) *choice {
+	c := &choice{words: strings.Fields(strings.ToLower(q.Text)), silent: -1}
+	if q.Silent {
+		c.silent = b.columns[columnState].any(string(v1alpha1.StateUnknown))
+	}
+	if !sight.All {
+		c.sees = b.columns[columnNamespace].chosen(slices.Collect(maps.Keys(sight.Namespaces)))
+	}
 	for i, values := range [columnCount][]string{q.State, q.Env, q.Cluster, q.Repo, q.Namespace} {
-		c.counts[i] = map[string]int{}
-		for _, v := range values {
-			if c.wanted[i] == nil {
-				c.wanted[i] = map[string]bool{}
-			}
-			c.wanted[i][v] = true
+		c.counts[i] = make([]int, len(b.columns[i].values))
+		if len(values) > 0 {
+			c.wanted[i] = b.columns[i].chosen(values)
 		}
 	}
 	return c
 }
 
-// take tells whether a row is chosen, and counts it in the columns whose own choice alone might leave it out.
+// take tells whether a row is chosen, and counts it in the columns whose own choice alone leaves it out.
 func (c *choice) take(e *entry) bool {
-	values := [columnCount]string{string(e.State), e.Env, e.Cluster, e.Repo, e.Namespace}
-	if c.silent {
-		values[columnState] = string(v1alpha1.StateUnknown)
+	if c.sees != nil && !c.sees[e.codes[columnNamespace]] {
+		return false
+	}
+	codes := e.codes
+	if c.silent >= 0 {
+		codes[columnState] = int32(c.silent)
 	}
 	missing, misses := -1, 0
-	for i, v := range values {
-		if c.wanted[i] != nil && !c.wanted[i][v] {
+	for i, code := range codes {
+		if c.wanted[i] != nil && !c.wanted[i][code] {
 			missing = i
 			misses++
 		}
@@ -197,20 +205,57 @@ func (c *choice) take(e *entry) bool {
 		}
 	}
 	if misses == 1 {
-		c.counts[missing][values[missing]]++
+		c.counts[missing][codes[missing]]++
 		return false
 	}
-	for i, v := range values {
-		c.counts[i][v]++
+	for i, code := range codes {
+		c.counts[i][code]++
 	}
 	return true
 }
 
-func (c *choice) facets() Facets {
-	f := Facets{State: facet(c.counts[columnState]), Env: facet(c.counts[columnEnv]), Cluster: facet(c.counts[columnCluster]), Repo: facet(c.counts[columnRepo]), Namespace: facet(c.counts[columnNamespace])}
+func (c *choice) facets(b *Board) Facets {
+	told := func(column int) []Facet {
+		counts := map[string]int{}
+		for code, n := range c.counts[column] {
+			if n > 0 {
+				counts[b.columns[column].values[code]] = n
+			}
+		}
+		return facet(counts)
+	}
+	f := Facets{State: told(columnState), Env: told(columnEnv), Cluster: told(columnCluster), Repo: told(columnRepo), Namespace: told(columnNamespace)}
 	slices.SortFunc(f.State, func(a, b Facet) int { return stateIndex(a.Value) - stateIndex(b.Value) })
 	slices.SortFunc(f.Env, func(a, b Facet) int { return compareEnvs(a.Value, b.Value) })
 	return f
 }
 
 func stateIndex(s string) int { return slices.Index(v1alpha1.States, v1alpha1.State(s)) }
+
+// Counts counts the Apps that a person may see by cluster and state.
+func (b *Board) Counts(sight Sight, silent bool) map[string][]Facet {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	c := b.choice(sight, Query{Silent: silent})
+	states := len(b.columns[columnState].values)
+	counts := make([]int, states*len(b.columns[columnCluster].values))
+	for _, e := range b.orders[ByName] {
+		if !c.take(e) {
+			continue
+		}
+		state := int(e.codes[columnState])
+		if silent {
+			state = c.silent
+		}
+		counts[int(e.codes[columnCluster])*states+state]++
+	}
+	out := map[string][]Facet{}
+	for cluster, name := range b.columns[columnCluster].values {
+		for _, s := range v1alpha1.States {
+			if state, known := b.columns[columnState].number[string(s)]; known && counts[cluster*states+state] > 0 {
+				out[name] = append(out[name], Facet{string(s), counts[cluster*states+state]})
+			}
+		}
+	}
+	return out
+}

@@ -2,7 +2,6 @@ package board
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"plumb.dev/plumb/internal/report"
@@ -29,19 +28,25 @@ func facet(counts map[string]int) []Facet {
 	return out
 }
 
-// legend numbers the values of a column in the order in which they are met, or sorted by compare.
+// legend numbers the values of a column in the order in which they are met.
 type legend struct {
 	values []string
 	number map[string]int
 }
 
-func sortedLegend(values map[string]bool, compare func(a, b string) int) legend {
-	l := legend{values: slices.AppendSeq(make([]string, 0, len(values)), maps.Keys(values)), number: make(map[string]int, len(values))}
-	slices.SortFunc(l.values, compare)
+// only gives the values that are used, sorted, and by the number of each its new one.
+func (l *legend) only(used []bool, compare func(a, b string) int) (values []string, numbers []int) {
+	values, numbers = []string{}, make([]int, len(l.values))
 	for i, v := range l.values {
-		l.number[v] = i
+		if used[i] {
+			values = append(values, v)
+		}
 	}
-	return l
+	slices.SortFunc(values, compare)
+	for i, v := range values {
+		numbers[l.number[v]] = i
+	}
+	return values, numbers
 }
 
 // of gives the number of a value, which it gets if it has none; -1 for "".
@@ -62,4 +67,15 @@ func (l *legend) any(v string) int {
 		l.number[v], l.values = n, append(l.values, v)
 	}
 	return n
+}
+
+// chosen gives, by number, whether a value is among some.
+func (l *legend) chosen(values []string) []bool {
+	out := make([]bool, len(l.values))
+	for _, v := range values {
+		if n, ok := l.number[v]; ok {
+			out[n] = true
+		}
+	}
+	return out
 }

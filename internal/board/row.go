@@ -87,7 +87,16 @@ func newestOf(a *v1alpha1.App) string {
 
 // textOf is what a search looks through.
 func textOf(r *Row) string {
-	parts := []string{r.Namespace, r.Name, r.App, r.Env, r.Cluster, r.Repo, r.Path, short(r.Revision), short(r.Target)}
+	parts := []string{r.Name, r.Namespace}
+	for _, s := range []string{r.App, r.Env, r.Cluster, r.Repo} { // most stand in the name
+		if !strings.Contains(r.Name, s) {
+			parts = append(parts, s)
+		}
+	}
+	parts = append(parts, short(r.Revision))
+	if r.Target != r.Revision {
+		parts = append(parts, short(r.Target))
+	}
 	if r.State != v1alpha1.StateOK {
 		parts = append(parts, r.Summary)
 	}

@@ -81,7 +81,7 @@ func newDescription(version string) *description {
 			},
 			Security: []map[string][]string{{"bearer": {}}},
 		},
-		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat},
+		Formats:       map[string]huma.Format{"application/json": {Marshal: writeJSON, Unmarshal: json.Unmarshal}},
 		DefaultFormat: "application/json",
 	}
 	for from, to := range map[reflect.Type]reflect.Type{
@@ -106,6 +106,14 @@ func (d *description) text() []byte {
 		panic("server: the OpenAPI document cannot be written: " + err.Error())
 	}
 	return append(out.Bytes(), '\n')
+}
+
+// writeJSON writes a body; one that knows how to is left to it.
+func writeJSON(w io.Writer, v any) error {
+	if own, ok := v.(interface{ WriteJSON(io.Writer) error }); ok {
+		return own.WriteJSON(w)
+	}
+	return huma.DefaultJSONFormat.Marshal(w, v)
 }
 
 func (s *server) describe(w http.ResponseWriter, _ *http.Request) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -117,6 +118,7 @@ type OneApp struct {
 	Row      board.Row      `json:"row"`
 	App      v1alpha1.App   `json:"app" doc:"As docs/reference/resources.md says, without managedFields"`
 	Siblings []board.Row    `json:"siblings" doc:"The same app in all environments and clusters, itself among them, in the order of promotion"`
+	Why      []string       `json:"why" doc:"What plumb why says, line by line"`
 	Consent  []string       `json:"consent" doc:"Lines of a commit message that let held deletions go"`
 	Can      map[string]Can `json:"can" doc:"What you may do now (sync, restore, pause, resume, retry, revert) and read (logs, events, entries); if not, why"`
 }
@@ -137,6 +139,7 @@ func (s *server) oneApp(ctx context.Context, in *AppName) (OneApp, error) {
 	for i := range out.Siblings {
 		out.Siblings[i] = board.Say(out.Siblings[i], silent)
 	}
+	out.Why = slices.Concat([]string{}, report.Style{}.Why(report.Target{App: app, State: out.Row.State}, s.Reader.Agent(), s.Now()))
 	out.Consent = slices.Concat([]string{}, report.Target{App: app, State: row.State}.ConsentLines())
 	out.Can = map[string]Can{}
 	if actor, ok := asker(ctx).(Actor); ok {
@@ -333,39 +336,28 @@ func (s *server) listClusters(ctx context.Context, _ *nothing) (ClusterList, err
 		}
 		known[c.Name] = c
 	}
-	counts, err := s.Board.List(sight, board.Query{Limit: 1})
-	if err != nil {
-		return ClusterList{}, err
-	}
-	for _, f := range counts.Facets.Cluster {
-		if _, there := known[f.Value]; !there {
-			names = append(names, f.Value)
+	counts := s.Board.Counts(sight, s.agent().Silent != "")
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		if _, there := known[name]; !there {
+			names = append(names, name)
 		}
 	}
 	out := ClusterList{Items: []ClusterRow{}}
 	for _, name := range names {
-		row, err := s.clusterRow(sight, name, known[name])
-		if err != nil {
-			return ClusterList{}, err
-		}
-		out.Items = append(out.Items, row)
+		out.Items = append(out.Items, s.clusterRow(name, known[name], counts[name]))
 	}
 	return out, nil
 }
 
-func (s *server) clusterRow(sight board.Sight, name string, c v1alpha1.Cluster) (ClusterRow, error) {
+func (s *server) clusterRow(name string, c v1alpha1.Cluster, apps []board.Facet) ClusterRow {
 	agent := s.agent()
-	apps, err := s.Board.List(sight, board.Query{Cluster: []string{name}, Limit: 1, Silent: agent.Silent != ""})
-	if err != nil {
-		return ClusterRow{}, err
-	}
-	row := ClusterRow{Name: name, Version: c.Status.Version, UID: c.Status.UID, Apps: apps.Facets.State, Checks: []ClusterFact{}}
+	row := ClusterRow{Name: name, Version: c.Status.Version, UID: c.Status.UID, Apps: orNone(apps), Checks: []ClusterFact{}}
 	if seen := c.Status.LastSeen; seen != nil {
 		at := seen.UTC()
 		row.Heard = &at
 	}
 	if name != "local" {
-		return row, nil
+		return row
 	}
 	row.Agent = &ClusterAgent{Agent: agent, Version: s.Version, Simulated: s.Simulated, Weak: s.Weak}
 	if s.Ready != nil {
@@ -373,7 +365,7 @@ func (s *server) clusterRow(sight board.Sight, name string, c v1alpha1.Cluster) 
 			row.Checks = append(row.Checks, ClusterFact(check))
 		}
 	}
-	return row, nil
+	return row
 }
 
 // PullList is the open pull requests that were looked at.

@@ -1,0 +1,184 @@
+package board
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/api/v1alpha1"
+)
+
+func at2(minutes int) *metav1.MicroTime {
+	t := metav1.NewMicroTime(now.Add(time.Duration(minutes) * time.Minute))
+	return &t
+}
+
+// went makes an App with a history, the newest first.
+func went(namespace, address string, state v1alpha1.State, rows ...v1alpha1.HistoryRow) *v1alpha1.App {
+	o := target(namespace, address, state, 0)
+	o.Status.History = rows
+	o.Status.Target, o.Status.Revision = rows[0].Revision, rows[0].Revision
+	return o
+}
+
+func history3() *Board {
+	b := New("life")
+	ok := func(id string, seen, healthy int) v1alpha1.HistoryRow {
+		return v1alpha1.HistoryRow{Revision: id, Seen: at2(seen), Applied: at2(seen), Healthy: at2(healthy), Result: "ok", Changed: 1}
+	}
+	b.Put(went("a", "cart/dev", v1alpha1.StateOK, ok("c2", -20, -19), ok("c1", -60, -58)))
+	b.Put(went("a", "cart/prod", v1alpha1.StateFailed, v1alpha1.HistoryRow{Revision: "c2", Seen: at2(-20), Applied: at2(-19), Result: "failed", Reason: "HealthDegraded"}, ok("c1", -60, -50)))
+	b.Put(went("b", "wiki/dev", v1alpha1.StateOK,
+		ok("w3", -5, -4), v1alpha1.HistoryRow{Revision: "w2", Seen: at2(-30), Applied: at2(-30), Result: "failed", Reason: "HealthDegraded"}, ok("w1", -90, -89)))
+	b.PutCommit("a/fleet", v1alpha1.CommitLine{ID: "c2", Author: "dana", Subject: "cart: 2.8.1", Time: &metav1.Time{Time: now.Add(-21 * time.Minute)}})
+	b.PutCommit("b/fleet", v1alpha1.CommitLine{ID: "w3", Author: "omar", Subject: "wiki: back", Time: &metav1.Time{Time: now.Add(-6 * time.Minute)}})
+	return b
+}
+
+func TestChanges(t *testing.T) {
+	one := Sight{Namespaces: map[string]bool{"b": true}}
+	for _, row := range []struct {
+		reason string
+		sight  Sight
+		query  ChangeQuery
+		want   string
+	}{
+		{"what was seen last first, with the worst of its targets", all, ChangeQuery{}, "w3:ok/1 c2:failed/2 w2:failed/1 c1:ok/2 w1:ok/1"},
+		{"a person sees the commits of their apps", one, ChangeQuery{}, "w3:ok/1 w2:failed/1 w1:ok/1"},
+		{"by author", all, ChangeQuery{Author: []string{"dana"}}, "c2:failed/2"},
+		{"by a word of the subject", all, ChangeQuery{Text: "WIKI back"}, "w3:ok/1"},
+		{"by the name of an app", all, ChangeQuery{Text: "cart"}, "c2:failed/2 c1:ok/2"},
+		{"by state and environment", all, ChangeQuery{State: []string{"failed"}, Env: []string{"prod"}}, "c2:failed/2"},
+		{"of an App object", all, ChangeQuery{App: []string{"b/wiki-dev"}}, "w3:ok/1 w2:failed/1 w1:ok/1"},
+	} {
+		var got string
+		for cursor, rounds := "", 0; rounds < 10; rounds++ { // in pages of one
+			row.query.Limit, row.query.Cursor = 1, cursor
+			page, err := history3().Changes(row.sight, row.query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range page.Items {
+				got += fmt.Sprintf(" %s:%s/%d", c.ID, c.State, len(c.Targets))
+			}
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		if got != " "+row.want && got+row.want != "" {
+			t.Errorf("%s: %q", row.reason, got)
+		}
+	}
+}
+
+func TestOneChange(t *testing.T) {
+	b := history3()
+	c, ok := b.Change(all, "a/fleet", "c2")
+	if !ok || c.Subject != "cart: 2.8.1" || len(c.Targets) != 2 || c.Targets[0].Env != "dev" || *c.Targets[0].Took != 60 || c.Targets[1].State != "failed" || c.Targets[1].Why != "it is failed" {
+		t.Errorf("%+v", c)
+	}
+	if _, ok := b.Change(Sight{Namespaces: map[string]bool{"b": true}}, "", "c2"); ok {
+		t.Error("a commit is seen by whoever sees none of its apps")
+	}
+	if row, _ := b.Row(all, "a/cart-dev"); row.Change == nil || row.Change.Author != "dana" {
+		t.Errorf("the row does not tell its newest change: %+v", row.Change)
+	}
+	b.PutEntry("a/fleet", &v1alpha1.Entry{ObjectMeta: metav1.ObjectMeta{Namespace: "a"}, App: "cart-dev", Result: v1alpha1.ResultOK, Revision: &v1alpha1.RevisionEntry{
+		Commit: v1alpha1.CommitLine{ID: "c2", Author: "dana", Subject: "cart: 2.8.1"}, Seen: at2(-20), Pulls: []v1alpha1.PullLine{{Number: 482, Author: "dana", Reviews: []v1alpha1.ReviewLine{{User: "ilya", Verdict: "approved"}}}},
+	}})
+	c, _ = b.Change(all, "", "c2")
+	if c.Pull == nil || c.Pull.Number != 482 || len(c.Pull.Reviews) != 1 || *c.Targets[0].Took != 60 {
+		t.Errorf("an Entry adds who reviewed, and takes nothing: %+v", c)
+	}
+	if row, _ := b.Row(all, "a/cart-prod"); row.Change.Pull == nil || row.Change.Pull.Number != 482 {
+		t.Error("the row does not lead to the pull request")
+	}
+}
+
+// Only so many commits are remembered; those that are forgotten do not come back, and the row keeps what it knows.
+func TestHistoryIsBounded(t *testing.T) {
+	b := New("life")
+	for n := range 2 * maxCommits {
+		id := commitID(n)
+		b.PutCommit("a/fleet", v1alpha1.CommitLine{ID: id, Subject: "number", Time: at3(n)})
+		b.Put(went("a", fmt.Sprintf("app%d/dev", n), v1alpha1.StateOK, v1alpha1.HistoryRow{Revision: id, Seen: at2(n), Applied: at2(n), Healthy: at2(n), Result: "ok"}))
+	}
+	if n := len(b.history.commits); n > maxCommits {
+		t.Errorf("%d commits", n)
+	}
+	at, _ := b.Now()
+	again := went("a", "app0/dev", v1alpha1.StateOK, v1alpha1.HistoryRow{Revision: commitID(0), Seen: at2(0), Applied: at2(0), Healthy: at2(0), Result: "ok"})
+	again.Status.Objects.Total = 3
+	b.Put(again)
+	if d := b.Since(all, at); d.Changes || len(d.Rows) != 1 || d.Rows[0].Change == nil {
+		t.Errorf("an old commit is news again: %+v", d)
+	}
+}
+
+func at3(minutes int) *metav1.Time {
+	return &metav1.Time{Time: now.Add(time.Duration(minutes) * time.Minute)}
+}
+
+func TestDriftByManager(t *testing.T) {
+	b := New("life")
+	drifted := func(namespace, address string, rows ...v1alpha1.Drift) {
+		o := target(namespace, address, v1alpha1.StateDrifted, 1)
+		o.Status.Drift = rows
+		b.Put(o)
+	}
+	healed := at3(-3)
+	drifted("a", "cart/dev", v1alpha1.Drift{Object: "Deployment/a/x", Field: "spec.replicas", Manager: "vpa", Seen: at3(-9), Healed: healed}, v1alpha1.Drift{Object: "Deployment/a/x", Field: "spec.paused", Manager: "kubectl", Seen: at3(-1)})
+	drifted("b", "wiki/dev", v1alpha1.Drift{Object: "Deployment/b/x", Field: "spec.replicas", Manager: "vpa", Seen: at3(-2), Healed: at3(-1)}, v1alpha1.Drift{Object: "Deployment/b/y", Field: "spec.replicas", Manager: "vpa", Seen: at3(-2), Healed: at3(-2)})
+	page := b.Drift(all)
+	if page.Open != 1 || page.Healed != 3 || len(page.Groups) != 2 || page.Groups[0].Manager != "kubectl" || page.Groups[1].Fields != 3 || page.Groups[1].Apps != 2 {
+		t.Errorf("%+v", page)
+	}
+	if first := page.Groups[1].Items[0]; first.Object != "Deployment/b/x" {
+		t.Errorf("the newest is not first: %+v", first)
+	}
+	if narrow := b.Drift(Sight{Namespaces: map[string]bool{"b": true}}); narrow.Open != 0 || narrow.Healed != 2 {
+		t.Errorf("whoever sees one namespace: %+v", narrow)
+	}
+	drifted("a", "cart/dev")
+	if page := b.Drift(all); page.Open != 0 || page.Healed != 2 {
+		t.Errorf("what is over is still told: %+v", page)
+	}
+}
+
+func TestFigures(t *testing.T) {
+	f := history3().Figures(all, FiguresQuery{Days: 2}, now)
+	if f.Deploys != 7 || f.Failed != 2 || f.Recovered != 1 || *f.Recovery != 26*60 || *f.LeadP50 != 120 || f.PerDay != 3.5 || len(f.Buckets) != 2 || f.Buckets[1].Deploys != 7 {
+		t.Errorf("%+v", f)
+	}
+	if f := history3().Figures(all, FiguresQuery{Days: 2, Env: "prod"}, now); f.Deploys != 2 || *f.Rate != 0.5 {
+		t.Errorf("prod: %+v", f)
+	}
+	if f := history3().Figures(Sight{}, FiguresQuery{Days: 2}, now); f.Deploys != 0 || f.Rate != nil || f.LeadP50 != nil {
+		t.Errorf("who sees nothing: %+v", f)
+	}
+}
+
+func TestRepoRow(t *testing.T) {
+	ready := func(status metav1.ConditionStatus, reason string) []metav1.Condition {
+		return []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: "m"}}
+	}
+	seen := &v1alpha1.Observed{Revision: "c1", Time: metav1.NewTime(now), By: "poll"}
+	for _, row := range []struct {
+		reason string
+		status v1alpha1.RepoStatus
+		want   string
+	}{
+		{"nothing was read yet", v1alpha1.RepoStatus{}, "new"},
+		{"read and decided", v1alpha1.RepoStatus{Observed: seen, Conditions: ready("True", "Healthy")}, "ok"},
+		{"its apps are in trouble, it is not", v1alpha1.RepoStatus{Observed: seen, Conditions: ready("False", "HealthDegraded")}, "ok"},
+		{"some apps are not decided", v1alpha1.RepoStatus{Observed: seen, DecidingCount: 2, Conditions: ready("Unknown", "Planning")}, "deciding"},
+		{"it cannot be read", v1alpha1.RepoStatus{Observed: seen, StaleSince: at3(-5), Conditions: ready("False", "FetchFailed")}, "failed"},
+		{"it could never be read", v1alpha1.RepoStatus{Conditions: ready("False", "CredentialsRefused")}, "failed"},
+	} {
+		if got := repoRow(&v1alpha1.Repo{Status: row.status}, time.Time{}); got.State != row.want {
+			t.Errorf("%s: %s", row.reason, got.State)
+		}
+	}
+}
