@@ -26,7 +26,7 @@ commit  := $(shell git rev-parse HEAD 2>/dev/null)
 ldflags := -s -w -X $(cli).release=$(release) -X $(cli).commit=$(commit)
 
 # The stages of `make test`, in order. The playground and Gitea, which take long to build, are built beside the first of them.
-STAGES := fmt-check build generated unit scripts race vet lint upstream e2e corpus forge
+STAGES := fmt-check page build generated unit scripts race vet lint upstream e2e corpus forge browser
 BESIDE := playground,gitea
 
 # Tests of these names belong to a stage of their own: what they need is slow or is not in the tree. internal/arch knows them too.
@@ -47,7 +47,8 @@ tally = @{ s=0; $(2) exit $$s; } | $(stages) tally $(1)
 up: build playground ## Build everything, start the playground, open the page. ARGS="--fresh --port 0" are handed on
 	@exec $(PLUMB) up $(ARGS)
 
-build: need ## The product: bin/plumb
+build: need ## The product: bin/plumb, with the page where Node is there
+	@scripts/page built
 	@mkdir -p $(BIN)
 	go build -ldflags '$(ldflags)' -o $(PLUMB) ./cmd/plumb
 
@@ -132,9 +133,16 @@ forge: build playground gitea ## Pull requests, statuses and merges at a real Gi
 	$(call tally,forge,$(call gotest,.,-count=1 -timeout 20m -run '^TestGitea',$(call having,.,TestGitea)) \
 		$(call devtest,-timeout 30m -run '^TestGitea',$(call having,dev,TestGitea)))
 
-page: build playground ## The page in a real browser
+page: ## The page: types, linter, formatter, unit tests, build, budgets. Needs Node 20.19 or newer
+	@scripts/page installed
+	npm --prefix web run --silent check
+	npm --prefix web test --silent
+	@scripts/page
+
+browser: build playground ## The page in a real browser
+	@scripts/page installed
 	@scripts/need chromium
-	$(call tally,page,$(call devtest,-timeout 20m -run '^TestBrowser',$(call having,dev,TestBrowser)))
+	$(call tally,browser,$(call devtest,-timeout 20m -run '^TestBrowser',$(call having,dev,TestBrowser)))
 
 ##@ Help
 
@@ -151,4 +159,4 @@ need-sshd:
 need-gcc:
 	@scripts/need gcc=build-essential
 
-.PHONY: up build playground gitea image bench generate recording clean test fmt-check vet lint generated unit arch scripts race e2e corpus upstream forge page help need need-gcc need-sshd
+.PHONY: up build playground gitea image bench generate recording clean test fmt-check vet lint generated unit arch scripts race e2e corpus upstream forge page browser help need need-gcc need-sshd

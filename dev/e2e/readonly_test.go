@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -128,7 +127,7 @@ func (s *scenario) tellsReadOnly(want bool) {
 	if err := json.Unmarshal([]byte(s.command(s.T, s.repo.clone, "status", "-o", "json").stdout), &answer); err != nil || answer.Agent.ReadOnly != want {
 		s.Errorf("status -o json: %+v, %v", answer, err)
 	}
-	req, err := http.NewRequestWithContext(s.Context(), http.MethodGet, "http://"+s.listen+"/", nil)
+	req, err := http.NewRequestWithContext(s.Context(), http.MethodGet, "http://"+s.listen+"/api/v1alpha1/me", nil)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -138,9 +137,9 @@ func (s *scenario) tellsReadOnly(want bool) {
 		s.Fatal(err)
 	}
 	defer resp.Body.Close()
-	page, err := io.ReadAll(resp.Body)
-	if got := strings.Contains(string(page), text); err != nil || got != want {
-		s.Errorf("the page says that it is read-only: %v, %v", got, err)
+	var me struct{ ReadOnly bool }
+	if err := json.NewDecoder(resp.Body).Decode(&me); err != nil || me.ReadOnly != want {
+		s.Errorf("the page is told that it is read-only: %v, %v", me.ReadOnly, err)
 	}
 }
 

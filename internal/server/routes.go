@@ -14,7 +14,6 @@ type access int
 const (
 	nobody  access = iota
 	anyone         // no secret behind it, or the handler verifies the sender itself
-	reader         // an old page: as member, and whoever may not is shown a page that says so
 	member         // a person; the handler tells no more than they may see
 	seesApp        // a person who may list the Apps of the namespace in the address: for others there is no such app
 	machine        // the agent's token, as a bearer token
@@ -42,7 +41,6 @@ func (s *server) routes() []route {
 	table := []route{
 		{"GET", "/assets/{file}", need{access: anyone}, s.web.asset, nil},
 		{"GET", "/{file}", need{access: anyone}, s.web.file, nil},
-		{"GET", "/style.css", need{access: anyone}, style, nil},
 		{"POST", "/hooks/{namespace}/{name}", need{access: anyone}, s.hook, nil},
 		{"GET", "/healthz", need{access: anyone}, s.healthy, nil},
 		{"GET", "/readyz", need{access: anyone}, s.ready, nil},
@@ -89,22 +87,11 @@ var pageAddresses = []string{
 	"/repos", "/clusters", "/pulls", "/pr/{namespace}/{name}/{number}", "/figures", "/login",
 }
 
-// pageRoutes gives the routes of the page: as it was built, else the few that need no build.
+// pageRoutes gives the routes of the page.
 func (s *server) pageRoutes() []route {
-	plain := map[string]http.HandlerFunc{"/{$}": s.fleetPage, "/app/{namespace}/{name}": s.appPage, "/pr/{namespace}/{name}/{number}": s.pullPage}
 	var out []route
 	for _, pattern := range pageAddresses {
-		switch {
-		case s.web.built():
-			out = append(out, route{"GET", pattern, need{access: anyone}, s.index, nil})
-		case plain[pattern] != nil:
-			out = append(out, route{"GET", pattern, need{access: reader}, plain[pattern], nil})
-		default:
-			out = append(out, route{"GET", pattern, need{access: anyone}, s.unbuilt, nil})
-		}
-		if last := &out[len(out)-1]; pattern == "/login" {
-			last.handle = s.loginPage(last.handle)
-		}
+		out = append(out, route{"GET", pattern, need{access: anyone}, s.index, nil})
 	}
 	return out
 }
@@ -154,7 +141,7 @@ func (s *server) guard(r route) http.Handler {
 				return
 			}
 			unknown(w)
-		case reader, member, seesApp:
+		case member, seesApp:
 			s.admit(r, w, req)
 		default:
 			unknown(w)
@@ -165,14 +152,7 @@ func (s *server) guard(r route) http.Handler {
 // admit lets a person through who has what the route needs.
 func (s *server) admit(r route, w http.ResponseWriter, req *http.Request) {
 	person, ok := s.People.Of(req)
-	if token := req.URL.Query().Get("t"); !ok && r.need.access == reader && token != "" && s.People.Admit(w, req, token) {
-		person, ok = s.holder(req.Context()), true
-	}
-	switch {
-	case !ok && r.need.access == reader:
-		s.pages.refuse(w)
-		return
-	case !ok:
+	if !ok {
 		unknown(w)
 		return
 	}

@@ -104,13 +104,12 @@ func newServer(c Config) *server {
 	if err != nil {
 		panic("server: the folder of the page: " + err.Error())
 	}
-	return &server{Config: c, pages: parsePages(), web: readWeb(files), origins: http.NewCrossOriginProtection()}
+	return &server{Config: c, web: readWeb(files), origins: http.NewCrossOriginProtection()}
 }
 
 // server answers requests. Of its own it holds the files of the page, and how many streams are open.
 type server struct {
 	Config
-	pages   pages
 	web     web
 	openapi []byte
 	open    streams

@@ -93,7 +93,7 @@ func (p web) serve(w http.ResponseWriter, r *http.Request, name, cache string) {
 	_, _ = w.Write(data) // the reader is gone if this fails
 }
 
-// index serves the page. A token in its address becomes a cookie, and goes away.
+// index serves the page, or how it is built. A token in its address becomes a cookie, and goes away.
 func (s *server) index(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if token := q.Get("t"); token != "" && s.People.Admit(w, r, token) {
@@ -105,10 +105,9 @@ func (s *server) index(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, to.String(), http.StatusSeeOther)
 		return
 	}
-	s.web.serve(w, r, "index.html", "no-cache")
-}
-
-// unbuilt says how the page is built.
-func (s *server) unbuilt(w http.ResponseWriter, r *http.Request) {
-	s.web.serve(w, r, "unbuilt.html", "no-store")
+	if !s.web.built() {
+		s.web.serve(w, r, "unbuilt.html", "no-store")
+		return
+	}
+	s.web.serve(w, r, "index.html", "no-store")
 }

@@ -1,0 +1,71 @@
+import { queryOptions } from "@tanstack/react-query";
+import { get } from "./client.ts";
+import type {
+  AppView,
+  ChangePage,
+  ChangeView,
+  Cluster,
+  DriftView,
+  EventLine,
+  Figures,
+  HistoryPage,
+  Me,
+  ObjectView,
+  PullPlan,
+  PullRow,
+  RepoRow,
+  Resources,
+} from "./types.ts";
+
+// What is read besides the fleet and its stream. The first word of a key is what the stream calls stale.
+
+export const me = queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => get<Me>(["me"], {}, signal), staleTime: 60_000 });
+export const repos = queryOptions({
+  queryKey: ["repos"],
+  queryFn: ({ signal }) => get<{ items: RepoRow[] }>(["repos"], {}, signal).then(items),
+});
+export const clusters = queryOptions({
+  queryKey: ["clusters"],
+  queryFn: ({ signal }) => get<{ items: Cluster[] }>(["clusters"], {}, signal).then(items),
+  refetchInterval: 15_000,
+});
+export const pulls = queryOptions({
+  queryKey: ["pulls"],
+  queryFn: ({ signal }) => get<{ items: PullRow[] }>(["pulls"], {}, signal).then(items),
+});
+export const drift = queryOptions({ queryKey: ["drift"], queryFn: ({ signal }) => get<DriftView>(["drift"], {}, signal) });
+
+const items = <T>(page: { items: T[] } | T[]): T[] => (Array.isArray(page) ? page : page.items);
+const idOf = (id: string): string[] => ["apps", ...id.split("/")];
+
+export const app = (id: string) => queryOptions({ queryKey: ["app", id], queryFn: ({ signal }) => get<AppView>(idOf(id), {}, signal) });
+export const resources = (id: string) =>
+  queryOptions({
+    queryKey: ["app", id, "resources"],
+    queryFn: ({ signal }) => get<Resources>([...idOf(id), "resources"], { children: 1 }, signal),
+    refetchInterval: 5000,
+  });
+export const events = (id: string) =>
+  queryOptions({
+    queryKey: ["app", id, "events"],
+    queryFn: ({ signal }) => get<{ items: EventLine[] }>([...idOf(id), "events"], {}, signal).then(items),
+    refetchInterval: 5000,
+  });
+export const history = (id: string, limit = 50) =>
+  queryOptions({
+    queryKey: ["app", id, "history", limit],
+    queryFn: ({ signal }) => get<HistoryPage>([...idOf(id), "history"], { limit }, signal),
+  });
+export const object = (id: string, o: { group: string; version: string; kind: string; namespace: string; name: string }) =>
+  queryOptions({ queryKey: ["app", id, "object", o], queryFn: ({ signal }) => get<ObjectView>([...idOf(id), "object"], o, signal) });
+export const changes = (query: Record<string, string | number | undefined>) =>
+  queryOptions({ queryKey: ["changes", query], queryFn: ({ signal }) => get<ChangePage>(["changes"], query, signal) });
+export const change = (repo: string, commit: string) =>
+  queryOptions({ queryKey: ["changes", repo, commit], queryFn: ({ signal }) => get<ChangeView>(["changes", commit], { repo }, signal) });
+export const pull = (repo: string, number: string) =>
+  queryOptions({
+    queryKey: ["pulls", repo, number],
+    queryFn: ({ signal }) => get<PullPlan>(["pulls", ...repo.split("/"), number], {}, signal),
+  });
+export const figures = (query: Record<string, string | number | undefined>) =>
+  queryOptions({ queryKey: ["figures", query], queryFn: ({ signal }) => get<Figures>(["figures"], query, signal) });

@@ -1,0 +1,101 @@
+// The shapes of the API, by the names that the page uses. They are those of the API's own description (npm run generate).
+import type { components } from "./schema.d.ts";
+
+type Schemas = components["schemas"];
+export type Agent = Schemas["Agent"];
+export type Row = Schemas["Row"];
+export type FleetSnapshot = Schemas["Fleet"];
+export type AppsEvent = Schemas["AppsEvent"];
+export type BeatEvent = Schemas["BeatEvent"];
+export type Blocking = Schemas["Blocking"];
+export type Me = Schemas["Me"];
+export type Drift = Schemas["Drift"];
+export type HistoryRow = Schemas["HistoryRow"];
+export type ObjectChange = Schemas["ObjectChange"];
+export type Change = Schemas["Change"];
+export type ChangeTarget = Schemas["ChangeTarget"];
+export type ChangePage = Schemas["ChangePage"];
+export type ChangeView = Schemas["OneChange"];
+export type DriftView = Schemas["DriftPage"];
+export type RepoRow = Schemas["RepoRow"];
+export type Cluster = Schemas["ClusterRow"];
+export type PullRow = Schemas["PullRow"];
+export type PlanApp = Schemas["PullApp"];
+export type PullPlan = Schemas["OnePull"];
+export type PlanFault = Schemas["Fault"];
+export type Pull = Schemas["PullRef"];
+export type PullLine = Schemas["ChangePull"];
+export type Figures = Schemas["Figures"];
+// What a difference of a plan has beside what the description says: its fields.
+export type PlanObject = Schemas["ObjectDiff"] & { fields?: { field: string; kind: string; from?: unknown; to?: unknown }[] };
+export type AppView = Schemas["OneApp"] & { can?: Can };
+
+export type Verdict = { ok: boolean; why?: string };
+export type Can = Record<string, Verdict>;
+export type Node = {
+  key: string;
+  parent?: string;
+  group: string;
+  version: string;
+  kind: string;
+  namespace: string;
+  name: string;
+  health: string;
+  message?: string;
+  drifted?: boolean;
+  phase?: string;
+  wave?: number;
+  file?: string;
+  uid?: string;
+  created?: string;
+  hidden?: string;
+};
+export type Resources = { nodes: Node[]; truncated?: boolean };
+export type FieldDiff = {
+  field: string;
+  kind: string;
+  git?: unknown;
+  live?: unknown;
+  manager?: string;
+  operation?: string;
+  subresource?: string;
+  time?: string;
+  healed?: string;
+  file?: { path: string; line?: number };
+};
+export type ObjectView = {
+  live: string;
+  desired: string;
+  file?: { path: string; line?: number };
+  fields: FieldDiff[];
+  managers: { manager: string; operation: string; subresource?: string; time?: string }[];
+  redacted?: boolean;
+  missing?: boolean;
+  revision?: string;
+};
+export type EventLine = { time: string; type: string; reason: string; object: string; message: string; count: number };
+export type CommitLine = { id: string; author?: string; subject?: string; time?: string };
+export type Entry = {
+  metadata: { name: string; creationTimestamp?: string };
+  address: string;
+  result: string;
+  summary?: string;
+  revision?: {
+    commit: CommitLine;
+    changedBy?: CommitLine[];
+    pulls?: PullLine[];
+    previous?: string;
+    seen?: string;
+    planned?: string;
+    applied?: string;
+    healthy?: string;
+    by?: string;
+    reason?: string;
+    message?: string;
+    blocking?: Blocking;
+    counts?: Record<string, number>;
+    changes?: ObjectChange[];
+  };
+  corrections?: (Drift & { count: number })[];
+};
+export type HistoryPage = { items: Entry[]; next?: string; total?: number };

@@ -1,0 +1,333 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { memo, type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import type { Target } from "../live/fleet.ts";
+import { Glyph, Icon } from "../parts/glyph.tsx";
+import { appPath } from "../parts/link.tsx";
+import { Ago } from "../parts/time.tsx";
+import { go } from "../router.tsx";
+import { address, count, place, plural, severity, word } from "../words.ts";
+import type { Column, Item, Line } from "./model.ts";
+
+type Props = {
+  scroll: RefObject<HTMLDivElement | null>;
+  columns: Column[];
+  items: Item[];
+  namespaces: boolean; // are told: there are several
+  selected: string | undefined;
+  onSelect: (id: string) => void;
+  onHold: (held: boolean) => void;
+  onFold: (env: string) => void;
+};
+
+export const rowHeight = 36;
+const headHeight = 40;
+
+/**
+ * Grid is the matrix. Only the lines in sight are drawn. The grid itself has the focus; the cell that keys speak to is its active
+ * descendant, so that lines may come and go while somebody moves.
+ */
+export function Grid(p: Props) {
+  const { scroll, columns, items } = p;
+  const grid = useRef<HTMLDivElement>(null);
+  const [margin, setMargin] = useState(0);
+  useLayoutEffect(() => {
+    // What stands above changes its height: the counters wrap, trouble comes and goes.
+    const measure = () => setMargin(grid.current?.offsetTop ?? 0);
+    measure();
+    const watch = new ResizeObserver(measure);
+    for (const e of scroll.current?.children ?? []) watch.observe(e);
+    return () => watch.disconnect();
+  }, [scroll]);
+  const virtual = useVirtualizer({
+    count: items.length,
+    getScrollElement: () => scroll.current,
+    estimateSize: () => rowHeight,
+    overscan: 10,
+    scrollMargin: margin + headHeight,
+    scrollPaddingStart: headHeight + 8,
+    scrollPaddingEnd: 8,
+    getItemKey: (i) => items[i]!.key,
+  });
+  const [active, setActive] = useState<{ key: string; col: number } | undefined>();
+  const [focused, setFocused] = useState(false);
+  const move = useMoves(p, virtual, active, setActive);
+  useHold(grid, focused && !!active, p.onHold);
+
+  const template = `minmax(200px, 340px) repeat(${columns.length}, minmax(var(--cell), 190px)) minmax(72px, 1fr)`;
+  const click = useCallback(
+    (e: React.MouseEvent) => {
+      if (e.metaKey || e.ctrlKey || e.shiftKey || e.button) return;
+      const a = (e.target as Element).closest<HTMLAnchorElement>("a[data-id]");
+      if (!a) return;
+      e.preventDefault();
+      if (a.dataset.page) go(appPath(a.dataset.id!));
+      else p.onSelect(a.dataset.id!);
+    },
+    [p.onSelect],
+  );
+  return (
+    <div
+      ref={grid}
+      role="grid"
+      tabIndex={0}
+      className="grid"
+      aria-label="Apps by environment"
+      aria-rowcount={items.length + 1}
+      aria-colcount={columns.length + 2}
+      aria-activedescendant={active && focused ? cellId(active.key, active.col) : undefined}
+      onKeyDown={move}
+      onFocus={() => {
+        setFocused(true);
+        setActive((a) => a ?? first(items, p.selected));
+      }}
+      onBlur={() => setFocused(false)}
+      onClick={click}
+      style={{ "--columns": template } as React.CSSProperties}
+    >
+      <div className="grid-head" role="row" aria-rowindex={1}>
+        <span role="columnheader" className="grid-app">
+          App
+        </span>
+        {columns.map((c) => (
+          <Head key={c.key} column={c} onFold={p.onFold} />
+        ))}
+        <span role="columnheader" className="grid-last">
+          Changed
+        </span>
+      </div>
+      <div className="grid-body" role="rowgroup" style={{ height: virtual.getTotalSize() }}>
+        {virtual.getVirtualItems().map((v) => {
+          const item = items[v.index]!;
+          const top = v.start - margin - headHeight;
+          return item.kind === "head" ? (
+            <div key={item.key} role="row" aria-rowindex={v.index + 2} className="grid-group" style={{ transform: `translateY(${top}px)` }}>
+              <span role="gridcell" aria-colspan={columns.length + 2} className="line">
+                <Glyph state={item.worst} />{" "}
+                <b>{word(item.title) === "unknown" && item.title !== "unknown" ? item.title : word(item.title)}</b>
+                <span className="dim num">{plural(item.n, "app")}</span>
+              </span>
+            </div>
+          ) : (
+            <Row
+              key={item.key}
+              line={item.line}
+              columns={columns}
+              namespaces={p.namespaces}
+              index={v.index}
+              top={top}
+              active={focused && active?.key === item.key ? active.col : -1}
+              selected={item.line.cells.some((cell) => cell.some((t) => t.id === p.selected)) ? p.selected : undefined}
+            />
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+const cellId = (key: string, col: number): string => `cell ${key} ${col}`.replaceAll(/[^a-zA-Z0-9-]/g, "_");
+
+function first(items: Item[], selected: string | undefined): { key: string; col: number } | undefined {
+  for (const i of items) {
+    if (i.kind !== "line") continue;
+    const col = i.line.cells.findIndex((cell) => cell.some((t) => t.id === selected));
+    if (col >= 0) return { key: i.key, col: col + 1 };
+  }
+  const line = items.find((i) => i.kind === "line");
+  return line && line.kind === "line" ? { key: line.key, col: line.line.cells.indexOf(worstCell(line.line)) + 1 } : undefined;
+}
+
+const worstCell = (l: Line): Target[] =>
+  l.cells.reduce(
+    (w, c) =>
+      c.length && (!w.length || Math.min(...c.map((t) => severity(t.state))) < Math.min(...w.map((t) => severity(t.state)))) ? c : w,
+    [] as Target[],
+  );
+
+/** worst is the target of a cell that is opened: the gravest. */
+const worst = (cell: Target[]): Target | undefined =>
+  cell.reduce<Target | undefined>((w, t) => (!w || severity(t.state) < severity(w.state) ? t : w), undefined);
+
+function useMoves(
+  p: Props,
+  virtual: { scrollToIndex: (i: number, o?: { align?: "auto" | "start" | "end" | "center" }) => void },
+  active: { key: string; col: number } | undefined,
+  setActive: (a: { key: string; col: number }) => void,
+) {
+  return (e: React.KeyboardEvent) => {
+    if (e.metaKey || e.ctrlKey || e.altKey || (e.target as Element) !== e.currentTarget) return;
+    const { items, columns } = p;
+    const at = active ? items.findIndex((i) => i.key === active.key) : -1;
+    const page = Math.max(1, Math.floor((p.scroll.current?.clientHeight ?? 400) / rowHeight) - 3);
+    const rows: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1, PageDown: page, PageUp: -page };
+    const cols: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1, Home: -99, End: 99 };
+    if (e.key in rows) {
+      const to = step(items, at, rows[e.key]!);
+      if (to >= 0) {
+        setActive({ key: items[to]!.key, col: active?.col ?? 1 });
+        virtual.scrollToIndex(to);
+      }
+    } else if (e.key in cols && active) {
+      setActive({ key: active.key, col: Math.max(0, Math.min(columns.length, active.col + cols[e.key]!)) });
+    } else if ((e.key === "Enter" || e.key === "o") && at >= 0) {
+      const item = items[at]!;
+      if (item.kind !== "line") return;
+      const target = worst(active!.col > 0 ? (item.line.cells[active!.col - 1] ?? []) : worstCell(item.line));
+      if (!target) return;
+      if (e.key === "o") go(appPath(target.id));
+      else p.onSelect(target.id);
+    } else return;
+    e.preventDefault();
+  };
+}
+
+/** step goes so many lines on, over the heads of groups. */
+function step(items: Item[], from: number, by: number): number {
+  let to = Math.max(0, Math.min(items.length - 1, from + by));
+  while (items[to] && items[to]!.kind === "head") to += by > 0 ? 1 : -1;
+  return items[to] ? to : from;
+}
+
+/** useHold tells whether somebody points at a line or has chosen one by keys. */
+function useHold(grid: RefObject<HTMLDivElement | null>, chosen: boolean, onHold: (held: boolean) => void) {
+  const over = useRef(false);
+  useEffect(() => {
+    const e = grid.current!;
+    let timer = 0;
+    const enter = () => {
+      window.clearTimeout(timer);
+      over.current = true;
+      onHold(true);
+    };
+    const leave = () => {
+      timer = window.setTimeout(() => {
+        over.current = false;
+        onHold(chosen);
+      }, 400);
+    };
+    onHold(chosen || over.current);
+    e.addEventListener("pointerenter", enter);
+    e.addEventListener("pointerleave", leave);
+    return () => {
+      window.clearTimeout(timer);
+      e.removeEventListener("pointerenter", enter);
+      e.removeEventListener("pointerleave", leave);
+    };
+  }, [grid, chosen, onHold]);
+}
+
+function Head({ column, onFold }: { column: Column; onFold: (env: string) => void }) {
+  const cluster = column.cluster && column.cluster !== "local" ? column.cluster : "";
+  const text = (
+    <>
+      <b className="cut">{column.env || cluster || "default"}</b>
+      {column.env && cluster && <small className="cut">{cluster}</small>}
+      {column.folded && <small>{plural(column.clusters.length, "cluster")}</small>}
+    </>
+  );
+  return (
+    <span role="columnheader" className="grid-env">
+      {column.folded || (column.env && cluster) ? (
+        <button
+          type="button"
+          tabIndex={-1}
+          className="grid-fold"
+          onClick={() => onFold(column.env)}
+          aria-label={column.folded ? `show the clusters of ${column.env}` : `fold the clusters of ${column.env}`}
+        >
+          {text}
+          <Icon name={column.folded ? "right" : "down"} />
+        </button>
+      ) : (
+        text
+      )}
+    </span>
+  );
+}
+
+type RowProps = {
+  line: Line;
+  columns: Column[];
+  namespaces: boolean;
+  index: number;
+  top: number;
+  active: number;
+  selected: string | undefined;
+};
+
+const Row = memo(function Row({ line, columns, namespaces, index, top, active, selected }: RowProps) {
+  const main = worst(worstCell(line)) ?? line.newest;
+  return (
+    <div role="row" aria-rowindex={index + 2} className="grid-row" style={{ transform: `translateY(${top}px)` }}>
+      <span role="rowheader" id={cellId(line.key, 0)} className={`grid-app ${active === 0 ? "active" : ""}`}>
+        <a href={appPath(main.id)} data-id={main.id} data-page="1" tabIndex={-1} className="cut">
+          {line.app}
+        </a>
+        {namespaces && <span className="dim cut grid-ns">{line.namespace}</span>}
+      </span>
+      {line.cells.map((cell, i) => (
+        <Cell
+          key={columns[i]!.key}
+          id={cellId(line.key, i + 1)}
+          cell={cell}
+          folded={columns[i]!.folded}
+          active={active === i + 1}
+          selected={selected}
+        />
+      ))}
+      <span role="gridcell" className="grid-last dim">
+        <Ago at={line.changed} suffix="" />
+      </span>
+    </div>
+  );
+}, same);
+
+/** same: a line that says what it said needs not be drawn anew. Targets are replaced when they change, never changed. */
+function same(a: RowProps, b: RowProps): boolean {
+  if (a.top !== b.top || a.index !== b.index || a.active !== b.active || a.selected !== b.selected || a.columns !== b.columns) return false;
+  if (a.line === b.line) return true;
+  if (a.line.key !== b.line.key || a.line.changed !== b.line.changed) return false;
+  return a.line.cells.every((cell, i) => {
+    const other = b.line.cells[i]!;
+    return cell.length === other.length && cell.every((t, j) => t === other[j]);
+  });
+}
+
+function Cell({
+  id,
+  cell,
+  folded,
+  active,
+  selected,
+}: {
+  id: string;
+  cell: Target[];
+  folded: boolean;
+  active: boolean;
+  selected: string | undefined;
+}) {
+  const t = worst(cell);
+  if (!t) return <span role="gridcell" id={id} className={`grid-cell none ${active ? "active" : ""}`} aria-label="not there" />;
+  const ok = cell.filter((x) => x.state === "ok").length;
+  const label = folded
+    ? `${t.app}, ${t.env}: ${plural(ok, "cluster")} of ${count(cell.length)} ok; worst ${word(t.state)} on ${t.cluster}`
+    : `${address(t)}: ${word(t.state)}${t.revision ? ` at ${t.revision}` : ""}${t.why ? `, ${t.why}` : ""}`;
+  return (
+    <span
+      role="gridcell"
+      id={id}
+      className={`grid-cell c-${t.state} ${active ? "active" : ""} ${selected && cell.some((x) => x.id === selected) ? "chosen" : ""}`}
+    >
+      <a
+        href={appPath(t.id)}
+        data-id={t.id}
+        tabIndex={-1}
+        aria-label={label}
+        title={t.why ? `${word(t.state)}: ${t.why}` : `${word(t.state)} in ${place(t)}`}
+      >
+        <Glyph state={t.state} />
+        <span className="grid-rev">{folded ? `${ok}/${cell.length}` : t.revision || "–"}</span>
+      </a>
+    </span>
+  );
+}

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Fleet, type Target } from "../live/fleet.ts";
+import type { State } from "../words.ts";
+import { type Choice, columnsOf, itemsOf, matcher, matrixOf, settle, troublesOf } from "./model.ts";
+
+const target = (app: string, env: string, state: State = "ok", more: Partial<Target> = {}): Target => ({
+  id: `ns/${app}-${env}`,
+  namespace: "ns",
+  app,
+  env,
+  cluster: "local",
+  repo: "ns/fleet",
+  state,
+  revision: "9f31c2a",
+  since: 100,
+  changed: 100,
+  drifted: 0,
+  why: "",
+  ...more,
+});
+const choice = (c: Partial<Choice> = {}): Choice => ({
+  q: "",
+  state: [],
+  env: [],
+  cluster: [],
+  repo: "",
+  namespace: "",
+  group: "none",
+  sort: "trouble",
+  ...c,
+});
+const envs = ["dev", "prod"];
+const lay = (targets: Target[], c: Partial<Choice> = {}) => matrixOf(targets, columnsOf(targets, envs, ["local"], new Set()), choice(c));
+
+test("trouble comes first, then what changed last, then the name", () => {
+  const m = lay([
+    target("a", "dev"),
+    target("b", "dev", "ok", { changed: 200 }),
+    target("c", "dev", "failed"),
+    target("d", "prod", "rolling"),
+    target("e", "prod", "unknown"),
+  ]);
+  assert.deepEqual(
+    m.lines.map((l) => l.app),
+    ["c", "e", "d", "b", "a"],
+  );
+});
+
+test("an app is shown whole when one of its targets is chosen, and counters are of what the other choices leave", () => {
+  const all = [target("a", "dev"), target("a", "prod", "failed"), target("b", "dev")];
+  const m = lay(all, { state: ["failed"] });
+  assert.deepEqual(
+    m.lines.map((l) => l.cells.map((c) => c.map((t) => t.state))),
+    [[["ok"], ["failed"]]],
+  );
+  assert.equal(m.counts.ok, 2, "the counter of ok does not go when failed is chosen");
+  assert.equal(lay(all, { env: ["dev"] }).counts.failed, 0);
+  assert.equal(lay(all, { q: "b" }).counts.failed, 0);
+});
+
+test("every word of a search must be found: in the app, the namespace, the environment, the cluster or the commit", () => {
+  const t = target("cart-api", "prod", "ok", { cluster: "eu-1", namespace: "shop" });
+  for (const [q, found] of [
+    ["", true],
+    ["cart", true],
+    ["CART prod", true],
+    ["cart dev", false],
+    ["shop eu-1", true],
+    ["9f31c2a", true],
+    ["9f31c2a77b", true],
+    ["9f3", false], // too short to be meant as a commit
+    ["cart-api/prod", true],
+  ] as const)
+    assert.equal(matcher(q)(t), found, q);
+});
+
+test("environments with many clusters are folded beyond twelve columns, and one by one unfolded", () => {
+  const clusters = Array.from({ length: 13 }, (_, i) => `c${i}`);
+  const targets = [
+    target("a", "dev"),
+    ...clusters.map((cluster) => target("a", "prod", cluster === "c7" ? "failed" : "ok", { cluster, id: `ns/a-prod-${cluster}` })),
+  ];
+  const folded = columnsOf(targets, envs, ["local", ...clusters], new Set());
+  assert.deepEqual(
+    folded.map((c) => [c.env, c.folded, c.clusters.length]),
+    [
+      ["dev", false, 1],
+      ["prod", true, 13],
+    ],
+  );
+  assert.equal(matrixOf(targets, folded, choice()).lines[0]!.cells[1]!.length, 13);
+  assert.equal(columnsOf(targets, envs, clusters, new Set(["prod"])).length, 14);
+});
+
+test("lines stay under the pointer: old ones keep their order, gone ones go, new ones wait", () => {
+  const lines = (names: string[]) => lay(names.map((n, i) => target(n, "dev", "ok", { changed: 1000 - i }))).lines;
+  const shown = ["ns/a", "ns/b", "ns/c"];
+  const s = settle(shown, lines(["new", "c", "a"]), true);
+  assert.deepEqual(
+    s.lines.map((l) => l.app),
+    ["a", "c"],
+  );
+  assert.equal(s.held, 1);
+  assert.equal(s.moved, true);
+  assert.equal(settle(shown, lines(["new", "c", "a"]), false).held, 0, "nobody points at them");
+});
+
+test("groups have their apps below them, and states come in their order", () => {
+  const m = lay([target("a", "dev"), target("b", "dev", "failed")]);
+  assert.deepEqual(
+    itemsOf(m.lines, "state").map((i) => (i.kind === "head" ? i.title : i.line.app)),
+    ["failed", "b", "ok", "a"],
+  );
+});
+
+test("what needs attention is the gravest first, of it the newest, and the rest is counted", () => {
+  const t = troublesOf(
+    [
+      target("a", "dev", "drifted"),
+      target("b", "dev", "failed"),
+      target("c", "dev", "failed", { since: 300 }),
+      target("d", "dev", "rolling"),
+    ],
+    2,
+  );
+  assert.deepEqual(
+    t.shown.map((x) => x.app),
+    ["c", "b"],
+  );
+  assert.equal(t.more, 1);
+});
+
+test("a snapshot in columns and the deltas after it give the same as the rows", () => {
+  const fleet = new Fleet();
+  fleet.load({
+    stream: "s",
+    seq: 1,
+    at: "2026-01-01T00:01:40Z",
+    agent: {},
+    apps: ["cart"],
+    envs: ["dev", "prod"],
+    clusters: ["local", "eu-1"],
+    repos: ["ns/fleet"],
+    namespaces: ["ns"],
+    states: ["failed", "ok"],
+    revisions: ["9f31c2a"],
+    n: 2,
+    app: [0, 0],
+    name: ["", "odd"],
+    namespace: [0, 0],
+    env: [0, 1],
+    cluster: [0, 1],
+    repo: [0, -1],
+    state: [1, 0],
+    revision: [0, -1],
+    since: [10, -1],
+    changed: [-1, 40],
+    drifted: [0, 1],
+    why: ["", "it is broken"],
+  });
+  assert.deepEqual(
+    fleet.targets.map((t) => [t.id, t.state, t.revision, t.repo]),
+    [
+      ["ns/cart-dev", "ok", "9f31c2a", "ns/fleet"],
+      ["ns/odd", "failed", "", ""],
+    ],
+  );
+  const at = Date.parse("2026-01-01T00:01:40Z") / 1000;
+  assert.equal(fleet.get("ns/cart-dev")!.since, at - 10);
+  assert.equal(fleet.get("ns/odd")!.since, 0, "-1 is not known");
+  const before = fleet.structure;
+  const row = {
+    id: "ns/cart-dev",
+    namespace: "ns",
+    name: "cart-dev",
+    app: "cart",
+    env: "dev",
+    cluster: "local",
+    repo: "ns/fleet",
+    path: "",
+    state: "failed" as const,
+    summary: "no",
+    revision: "aaaaaaaaaa",
+    target: "",
+    health: "Degraded" as const,
+    held: 0,
+    objects: { total: 1, changed: 0, drifted: 0, toDelete: 0 },
+  };
+  fleet.apply([row], []);
+  assert.equal(fleet.get("ns/cart-dev")!.revision, "aaaaaaa");
+  assert.equal(fleet.structure, before, "a change of state does not lay the matrix out anew");
+  fleet.apply([], ["ns/odd"]);
+  assert.equal(fleet.targets.length, 1);
+  assert.equal(fleet.structure, before + 1);
+});

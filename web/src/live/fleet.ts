@@ -1,0 +1,134 @@
+import type { FleetSnapshot, Row } from "../api/types.ts";
+import { asState, type State } from "../words.ts";
+
+/** Target is one app in one environment on one cluster: a cell of the matrix. */
+export type Target = {
+  id: string;
+  namespace: string;
+  app: string;
+  env: string;
+  cluster: string;
+  repo: string;
+  state: State;
+  revision: string;
+  since: number; // Unix seconds, 0 unknown
+  changed: number;
+  drifted: number;
+  why: string;
+};
+
+const name = (app: string, env: string, cluster: string): string =>
+  app + (env ? `-${env}` : "") + (cluster && cluster !== "local" ? `-${cluster}` : "");
+
+/** targetsOf reads the columns of a snapshot. */
+export function targetsOf(f: FleetSnapshot): Target[] {
+  const at = Date.parse(f.at) / 1000;
+  const before = (s: number | undefined) => (s === undefined || s < 0 ? 0 : at - s);
+  const out = new Array<Target>(f.n);
+  for (let i = 0; i < f.n; i++) {
+    const app = f.apps[f.app[i]!] ?? "";
+    const namespace = f.namespaces[f.namespace[i]!] ?? "";
+    const env = f.envs[f.env[i]!] ?? "";
+    const cluster = f.clusters[f.cluster[i]!] ?? "";
+    out[i] = {
+      id: `${namespace}/${f.name[i] || name(app, env, cluster)}`,
+      namespace,
+      app,
+      env,
+      cluster,
+      repo: f.repos[f.repo[i]!] ?? "",
+      state: asState(f.states[f.state[i]!]),
+      revision: f.revisions[f.revision[i]!] ?? "",
+      since: before(f.since[i]),
+      changed: before(f.changed[i]),
+      drifted: f.drifted[i] ?? 0,
+      why: f.why[i] ?? "",
+    };
+  }
+  return out;
+}
+
+/** targetOf reads a row of a delta. While the agent is silent its rows say unknown; the matrix keeps what was said last. */
+export function targetOf(r: Row): Target {
+  const state = asState(r.last || r.state);
+  return {
+    id: r.id,
+    namespace: r.namespace,
+    app: r.app,
+    env: r.env,
+    cluster: r.cluster,
+    repo: r.repo,
+    state,
+    revision: r.revision.slice(0, 7),
+    since: r.since ? Date.parse(r.since) / 1000 : 0,
+    changed: r.changed ? Date.parse(r.changed) / 1000 : 0,
+    drifted: r.objects.drifted,
+    why: state === "ok" ? "" : r.summary,
+  };
+}
+
+/**
+ * Fleet is all targets that this person may see, kept true by deltas. Structure counts how often the set of targets changed,
+ * version how often anything did: what is derived from them is made anew only when its counter moved.
+ */
+export class Fleet {
+  targets: Target[] = [];
+  envs: string[] = [];
+  clusters: string[] = [];
+  version = 0;
+  structure = 0;
+  private index = new Map<string, number>();
+  private listeners = new Set<() => void>();
+
+  load(f: FleetSnapshot) {
+    this.targets = targetsOf(f);
+    this.envs = f.envs;
+    this.clusters = f.clusters;
+    this.index = new Map(this.targets.map((t, i) => [t.id, i]));
+    this.structure++;
+    this.tell();
+  }
+
+  get(id: string): Target | undefined {
+    const i = this.index.get(id);
+    return i === undefined ? undefined : this.targets[i];
+  }
+
+  apply(rows: Row[], gone: string[]) {
+    for (const row of rows) {
+      const next = targetOf(row);
+      const i = this.index.get(next.id);
+      const old = i === undefined ? undefined : this.targets[i];
+      if (i === undefined || !old || old.app !== next.app || old.env !== next.env || old.cluster !== next.cluster || old.repo !== next.repo)
+        this.structure++;
+      if (i === undefined) {
+        this.index.set(next.id, this.targets.length);
+        this.targets.push(next);
+        if (!this.envs.includes(next.env)) this.envs = [...this.envs, next.env];
+        if (!this.clusters.includes(next.cluster)) this.clusters = [...this.clusters, next.cluster];
+      } else {
+        this.targets[i] = next;
+      }
+    }
+    if (gone.length) {
+      const away = new Set(gone);
+      const kept = this.targets.filter((t) => !away.has(t.id));
+      if (kept.length !== this.targets.length) {
+        this.targets = kept;
+        this.index = new Map(kept.map((t, i) => [t.id, i]));
+        this.structure++;
+      }
+    }
+    this.tell();
+  }
+
+  subscribe = (listener: () => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  private tell() {
+    this.version++;
+    for (const l of this.listeners) l();
+  }
+}

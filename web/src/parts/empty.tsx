@@ -1,0 +1,38 @@
+import { Fault } from "../api/client.ts";
+import { Glyph } from "./glyph.tsx";
+
+/** Empty says why there is nothing, and what to do next. */
+export function Empty({ title, children, state = "ok" }: { title: string; children?: React.ReactNode; state?: string }) {
+  return (
+    <div className="empty">
+      <Glyph state={state} />
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+/** FaultCard is an error as the agent says it: what, and what to do. */
+export function FaultCard({ error }: { error: unknown }) {
+  const fault = Fault.of(error);
+  return (
+    <div className="fault" role="alert">
+      <b>{fault.message}</b>
+      {fault.next && <span>{fault.next}</span>}
+      {fault.reason && <span className="dim mono">{fault.reason}</span>}
+    </div>
+  );
+}
+
+/** Waiting is shown while something is read: lines where the text will be. */
+export function Waiting({ lines = 6, what = "loading" }: { lines?: number; what?: string }) {
+  return (
+    <div className="page" role="status" aria-label={what}>
+      {Array.from({ length: lines }, (_, i) => (
+        <p key={i} style={{ padding: "10px 0" }}>
+          <span className="skeleton" style={{ display: "block", width: `${[62, 84, 47, 71, 55, 78][i % 6]}%` }} />
+        </p>
+      ))}
+    </div>
+  );
+}
