@@ -209,7 +209,7 @@ func (ag *Agent) connect() (err error) {
 	if ag.recorder, err = recorder.New(ag.ledger, filepath.Join(options.CacheDir, "record"), ag.log, ag.precedence.calm); err != nil {
 		return err
 	}
-	ag.recorder.Asks(ag.pullsOf)
+	ag.recorder.Asks(ag.askPulls)
 	if ag.herald, err = herald.New(ag.placeOf, ag.heardOfForge, filepath.Join(options.CacheDir, "forge"), ag.log); err != nil {
 		return err
 	}
@@ -269,6 +269,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 		ag.workers.Go(func() { ag.reviewer.Run(ctx) })
 	}
 	ag.workers.Go(func() { ag.proposeAll(ctx) })
+	ag.workers.Go(func() { ag.readRecord(ctx) })
 	ag.startRepositories()
 	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readonly", ag.options.ReadOnly)
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/record"
+	"plumb.dev/plumb/internal/report"
 )
 
 // newLife names a life of the agent, for the cursors of its stream.
@@ -91,4 +92,48 @@ func (ag *Agent) entriesOf(ctx context.Context, o v1alpha1.App, commit string) (
 		return nil, err
 	}
 	return slices.DeleteFunc(record.Find(entries, commit), func(e v1alpha1.Entry) bool { return e.Revision == nil }), nil
+}
+
+// showPull puts the plan of a pull request onto the board, or takes it off.
+func (ag *Agent) showPull(repo string, number int, plan *report.PullPlan) {
+	if plan == nil {
+		ag.board.DropPull(repo, number)
+		return
+	}
+	ag.board.PutPull(*plan)
+}
+
+// askPulls asks for the pull requests of an Entry, and has the board know them.
+func (ag *Agent) askPulls(ctx context.Context, e *v1alpha1.Entry) ([]v1alpha1.PullLine, error) {
+	pulls, err := ag.pullsOf(ctx, e)
+	if err == nil && len(pulls) > 0 {
+		known := *e.DeepCopy()
+		known.Revision.Pulls = pulls
+		ag.board.PutEntry(repoOfEntry(&known), &known)
+	}
+	return pulls, err
+}
+
+// readRecord has the board know, once, what is recorded from former lives: who wrote which commit, and how it went.
+func (ag *Agent) readRecord(ctx context.Context) {
+	err := ag.ledger.EachEntry(ctx, "", "", func(e *v1alpha1.Entry) { ag.board.PutEntry(repoOfEntry(e), e) })
+	if err != nil && ctx.Err() == nil {
+		ag.log.Warn("the record was not read: the page does not know who wrote older commits", "error", err)
+	}
+	if ag.reviewer == nil {
+		return
+	}
+	for _, r := range ag.Repos() {
+		for _, plan := range ag.reviewer.Kept(r.Namespace + "/" + r.Name) {
+			ag.board.PutPull(plan)
+		}
+	}
+}
+
+// repoOfEntry names the Repo of the app that an Entry is about; "" for an App by hand.
+func repoOfEntry(e *v1alpha1.Entry) string {
+	if repo := e.Labels[v1alpha1.LabelRepo]; repo != "" {
+		return e.Namespace + "/" + repo
+	}
+	return ""
 }

@@ -133,6 +133,7 @@ func (ag *Agent) dropRepo(o *v1alpha1.Repo) {
 		return
 	}
 	ag.board.DropRepo(key.Namespace, key.Name)
+	ag.board.DropPull(key.String(), 0)
 	ag.herald.Forget(key.String())
 	if ag.reviewer != nil {
 		ag.reviewer.Forget(key.String())

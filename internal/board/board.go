@@ -30,6 +30,7 @@ type Board struct {
 	columns [columnCount]legend // numbers of the values that rows are chosen by
 	history history
 	repos   map[string]RepoRow
+	pulls   map[string]PullRow
 	drifted map[string]bool // ids of rows with drift, or corrections of it
 }
 
@@ -47,7 +48,7 @@ type entry struct {
 func New(stream string) *Board {
 	b := &Board{
 		stream: stream, rows: map[string]*entry{}, orders: map[string][]*entry{}, changed: make(chan struct{}),
-		names: map[string]string{}, history: newHistory(), repos: map[string]RepoRow{}, drifted: map[string]bool{},
+		names: map[string]string{}, history: newHistory(), repos: map[string]RepoRow{}, pulls: map[string]PullRow{}, drifted: map[string]bool{},
 	}
 	for _, s := range v1alpha1.States {
 		b.columns[columnState].any(string(s))

@@ -13,6 +13,7 @@ import (
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/report"
 )
 
 var now = time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC)
@@ -171,7 +172,7 @@ func TestDeltasLeadFromOneSnapshotToTheNext(t *testing.T) {
 	b.Drop("b", "wiki-dev")
 	b.Put(target("c", "new/dev", v1alpha1.StateOK, 0))
 	b.PutRepo(&v1alpha1.Repo{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "fleet"}}, time.Time{})
-	b.NotePull("b/fleet")
+	b.PutPull(report.PullPlan{Repo: "b/fleet", Number: 7})
 	d := b.Since(all, from)
 	if names(d.Rows) != "cart/prod new/dev" || d.Rows[0].State != v1alpha1.StateRolling || !slices.Equal(d.Gone, []string{"b/wiki-dev"}) || len(d.Repos) != 1 || !d.Pulls || !d.Changes || d.Reset {
 		t.Errorf("%+v", d)
@@ -205,7 +206,7 @@ func TestWhatIsTooOldBeginsAnew(t *testing.T) {
 		}
 	}
 	for n := range maxLog + 10 {
-		b.NotePull(fmt.Sprintf("a/%d", n%3))
+		b.PutPull(report.PullPlan{Repo: "a/fleet", Number: 1, Head: fmt.Sprint(n)})
 	}
 	if d := b.Since(all, at); !d.Reset {
 		t.Error("what is forgotten is told as nothing")
@@ -281,6 +282,29 @@ func TestCountsByCluster(t *testing.T) {
 	}
 	if silent := fleet().Counts(all, true); counts(silent["local"]) != "unknown:7" {
 		t.Errorf("%v", silent)
+	}
+}
+
+func TestPulls(t *testing.T) {
+	b := New("life")
+	b.PutPull(report.PullPlan{Repo: "a/fleet", Number: 7, Title: "more\x1b[31m", Pending: "it is being made"})
+	b.PutPull(report.PullPlan{Repo: "a/fleet", Number: 9})
+	b.PutPull(report.PullPlan{Repo: "b/fleet", Number: 1})
+	if got := b.Pulls(all); len(got) != 3 || got[0].Number != 9 || got[1].Status != "pending" || strings.Contains(got[1].Title, "\x1b") || got[0].Line != "no deployment affected" {
+		t.Errorf("%+v", got)
+	}
+	if got := b.Pulls(Sight{Namespaces: map[string]bool{"b": true}}); len(got) != 1 {
+		t.Errorf("whoever sees one namespace: %+v", got)
+	}
+	at, _ := b.Now()
+	b.PutPull(report.PullPlan{Repo: "a/fleet", Number: 9})
+	if now, _ := b.Now(); now != at {
+		t.Error("the same plan again is news")
+	}
+	b.DropPull("a/fleet", 7)
+	b.DropPull("b/fleet", 0)
+	if got := b.Pulls(all); len(got) != 1 || got[0].Number != 9 {
+		t.Errorf("after two went: %+v", got)
 	}
 }
 

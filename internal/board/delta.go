@@ -135,10 +135,3 @@ func namespaceOf(id string) string {
 	namespace, _, _ := strings.Cut(id, "/")
 	return namespace
 }
-
-// NotePull says that the plan of a pull request of a Repo ("<namespace>/<name>") is another.
-func (b *Board) NotePull(repo string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.note(kindPull, repo)
-}

@@ -12,6 +12,9 @@ import (
 type PullPlan struct {
 	Repo      string `json:"repo"` // the Repo
 	Number    int    `json:"number"`
+	Title     string `json:"title,omitempty"`     // as its author wrote it
+	Author    string `json:"author,omitempty"`    // login name at the forge
+	Link      string `json:"link,omitempty"`      // to the pull request at its forge
 	Branch    string `json:"branch"`              // that it is to be merged into
 	Head      string `json:"head"`                // commits, in full
 	Tip       string `json:"tip"`                 // of the branch

@@ -230,6 +230,7 @@ func (r *Reviewer) closed(ctx context.Context, repo string, at *Desk, pull forge
 		}
 	}
 	r.plans.Remove(planFile(repo, number))
+	r.shown(repo, number, nil)
 	if err := at.Mirror.Drop(ctx, headOf(at.Kind, number, "")); err != nil {
 		return err
 	}

@@ -41,6 +41,8 @@ type Hands struct {
 	// Eyes look at the cluster as a ServiceAccount that is there, "" is the default one, for objects in a namespace.
 	Eyes        func(ctx context.Context, namespace, account, target string) (cluster.Person, error)
 	Inventories func(ctx context.Context) ([]v1alpha1.Inventory, error)
+	// Shown is told of each plan that is kept, and with nil of each that is kept no more.
+	Shown func(repo string, number int, plan *report.PullPlan)
 }
 
 // Supply says which charts are wanted, and for whom.
@@ -96,7 +98,7 @@ type candidate struct {
 // the plan.
 func (w *work) plan(ctx context.Context) (report.PullPlan, error) {
 	out := report.PullPlan{
-		Repo: w.repo, Number: w.pull.Number, Branch: w.at.Branch, Head: w.pull.Head.Commit, Tip: w.at.Tip, Lenient: w.pull.Fork || w.lenient(),
+		Repo: w.repo, Number: w.pull.Number, Title: w.pull.Title, Author: w.pull.Author, Link: w.pull.URL, Branch: w.at.Branch, Head: w.pull.Head.Commit, Tip: w.at.Tip, Lenient: w.pull.Fork || w.lenient(),
 	}
 	p := &planning{work: w, applied: map[string]*commit{}, has: map[string][]v1alpha1.InventoryEntry{}}
 	release, err := p.trees(ctx, &out)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"plumb.dev/plumb/internal/fault"
@@ -75,6 +77,32 @@ func (w *work) keep(plan *report.PullPlan) {
 		w.log.Warn("the whole plan of a pull request is not kept", "repo", w.repo, "pull", w.pull.Number, "error", err)
 	}
 	plan.URL = w.page()
+	if err == nil {
+		w.shown(w.repo, w.pull.Number, plan)
+	} else {
+		w.shown(w.repo, w.pull.Number, nil)
+	}
+}
+
+// shown tells what is kept of a pull request from now on.
+func (r *Reviewer) shown(repo string, number int, plan *report.PullPlan) {
+	if r.hands.Shown != nil {
+		r.hands.Shown(repo, number, plan)
+	}
+}
+
+// Kept gives the plans that are kept of the open pull requests of a Repo.
+func (r *Reviewer) Kept(repo string) []report.PullPlan {
+	r.mu.Lock()
+	numbers := slices.Sorted(maps.Keys(r.book.of(repo).Pulls))
+	r.mu.Unlock()
+	var plans []report.PullPlan
+	for _, number := range numbers {
+		if plan, found := r.Plan(repo, number); found {
+			plans = append(plans, plan)
+		}
+	}
+	return plans
 }
 
 // Plan gives the last whole plan of a pull request, if it is kept.

@@ -368,24 +368,9 @@ func (s *server) clusterRow(name string, c v1alpha1.Cluster, apps []board.Facet)
 	return row
 }
 
-// PullList is the open pull requests that were looked at.
+// PullList is the open pull requests that have a plan.
 type PullList struct {
-	Items []PullRow `json:"items"`
-}
-
-// PullRow is one open pull request.
-type PullRow struct {
-	Repo   string `json:"repo" doc:"<namespace>/<name> of the Repo"`
-	Number int    `json:"number"`
-	Title  string `json:"title,omitempty"`
-	Author string `json:"author,omitempty"`
-	Branch string `json:"branch,omitempty" doc:"That it is to be merged into"`
-	Head   string `json:"head"`
-	URL    string `json:"url,omitempty" doc:"At the forge"`
-	Status string `json:"status" enum:"pending,success,failure" doc:"As plumb says it on the pull request"`
-	Line   string `json:"line" doc:"The line of that status"`
-	Apps   int    `json:"apps" doc:"How many it affects, or cannot be told about"`
-	Risks  int    `json:"risks" doc:"How many things are worth a second look"`
+	Items []board.PullRow `json:"items"`
 }
 
 func (s *server) listPulls(ctx context.Context, _ *nothing) (PullList, error) {
@@ -393,16 +378,7 @@ func (s *server) listPulls(ctx context.Context, _ *nothing) (PullList, error) {
 	if err != nil {
 		return PullList{}, err
 	}
-	out := PullList{Items: []PullRow{}}
-	if s.Pulls == nil {
-		return out, nil
-	}
-	for _, p := range s.Pulls() {
-		if namespace, _ := namespaceAndName(p.Repo); sight.Sees(namespace) {
-			out.Items = append(out.Items, p)
-		}
-	}
-	return out, nil
+	return PullList{s.Board.Pulls(sight)}, nil
 }
 
 // pullName names a pull request in an address.

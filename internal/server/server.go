@@ -45,8 +45,6 @@ type Config struct {
 	Version string
 	// Clusters gives those that are known; nil is none.
 	Clusters func() []v1alpha1.Cluster
-	// Pulls gives the open pull requests that were looked at; nil is none.
-	Pulls func() []PullRow
 	// Entries gives what the record of an app says about a commit; nil: there is no record.
 	Entries func(ctx context.Context, app v1alpha1.App, commit string) ([]v1alpha1.Entry, error)
 	// Hook judges a delivery to /hooks/<namespace>/<name>: 202 if somebody looks now, 200 if it is genuine and nothing is to

@@ -1,0 +1,88 @@
+package board
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"plumb.dev/plumb/internal/report"
+)
+
+// PullRow is one open pull request that has a plan.
+type PullRow struct {
+	Repo   string `json:"repo" doc:"<namespace>/<name> of the Repo"`
+	Number int    `json:"number"`
+	Title  string `json:"title,omitempty"`
+	Author string `json:"author,omitempty"`
+	Link   string `json:"link,omitempty" doc:"To the pull request at its forge"`
+	Branch string `json:"branch" doc:"That it is to be merged into"`
+	Head   string `json:"head"`
+	Status string `json:"status" enum:"pending,success,failure" doc:"As plumb says it on the pull request"`
+	Line   string `json:"line" doc:"The line of that status"`
+	Apps   int    `json:"apps" doc:"How many it affects, or cannot be told about"`
+	Risks  int    `json:"risks" doc:"How many objects are worth a second look"`
+}
+
+// PutPull takes in the plan of an open pull request.
+func (b *Board) PutPull(plan report.PullPlan) {
+	row := PullRow{
+		Repo: plan.Repo, Number: plan.Number, Title: report.Clean(plan.Title), Author: report.Clean(plan.Author), Link: plan.Link,
+		Branch: plan.Branch, Head: plan.Head, Apps: len(plan.Apps), Risks: risksOf(plan),
+	}
+	row.Status, row.Line = report.PullStatus(plan)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if id := pullID(plan.Repo, plan.Number); b.pulls[id] != row {
+		b.pulls[id] = row
+		b.note(kindPull, plan.Repo)
+	}
+}
+
+// DropPull forgets a pull request that is open no more; number 0 is all of the Repo.
+func (b *Board) DropPull(repo string, number int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	gone := false
+	for id, row := range b.pulls {
+		if row.Repo == repo && (number == 0 || row.Number == number) {
+			delete(b.pulls, id)
+			gone = true
+		}
+	}
+	if gone {
+		b.note(kindPull, repo)
+	}
+}
+
+// Pulls gives the open pull requests whose Repo's namespace a person may see, the newest of each Repo first.
+func (b *Board) Pulls(sight Sight) []PullRow {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	out := []PullRow{}
+	for _, row := range b.pulls {
+		if sight.Sees(namespaceOf(row.Repo)) {
+			out = append(out, row)
+		}
+	}
+	slices.SortFunc(out, func(x, y PullRow) int { return cmp.Or(cmp.Compare(x.Repo, y.Repo), cmp.Compare(y.Number, x.Number)) })
+	return out
+}
+
+func pullID(repo string, number int) string { return repo + " " + strconv.Itoa(number) }
+
+// risksOf counts the objects that merging changes and that are worth a second look.
+func risksOf(plan report.PullPlan) int {
+	n := 0
+	for _, app := range plan.Apps {
+		objects := app.Change
+		if app.Differs {
+			objects = app.Merged
+		}
+		for _, o := range objects {
+			if len(o.Told().Risks) > 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
