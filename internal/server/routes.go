@@ -91,7 +91,11 @@ var pageAddresses = []string{
 func (s *server) pageRoutes() []route {
 	var out []route
 	for _, pattern := range pageAddresses {
-		out = append(out, route{"GET", pattern, need{access: anyone}, s.index, nil})
+		handle := s.index
+		if pattern == "/login" {
+			handle = s.loginPage(handle)
+		}
+		out = append(out, route{"GET", pattern, need{access: anyone}, handle, nil})
 	}
 	return out
 }

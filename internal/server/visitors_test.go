@@ -228,3 +228,26 @@ func TestLogRoute(t *testing.T) {
 		})
 	}
 }
+
+// A code in the address of the login is redeemed there, and is no page.
+func TestACodeIsRedeemedAtTheLogin(t *testing.T) {
+	c := config(fleet())
+	redeemed := ""
+	c.Visitors = doorsOnly{Doors{Redeem: func(w http.ResponseWriter, r *http.Request) { redeemed = r.URL.Query().Get("code") }}}
+	handler := New(c)
+	do(t, handler, call{method: "GET", path: "/login"})
+	if redeemed != "" {
+		t.Errorf("without a code %q was redeemed", redeemed)
+	}
+	do(t, handler, call{method: "GET", path: "/login?code=abc"})
+	if redeemed != "abc" {
+		t.Errorf("%q was redeemed", redeemed)
+	}
+}
+
+// doorsOnly are Visitors whom nobody knows.
+type doorsOnly struct{ doors Doors }
+
+func (doorsOnly) Of(*http.Request) (Person, bool) { return nil, false }
+func (doorsOnly) Holder(context.Context) Person   { return tokenPerson{} }
+func (d doorsOnly) Doors() Doors                  { return d.doors }

@@ -58,8 +58,6 @@ export const router = createRouter({
   routeTree,
   parseSearch,
   stringifySearch,
-  defaultPreload: "intent",
-  defaultPreloadDelay: 40,
   scrollRestoration: false,
 });
 

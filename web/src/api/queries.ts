@@ -9,6 +9,7 @@ import type {
   EventLine,
   Figures,
   HistoryPage,
+  LoginWays,
   Me,
   ObjectView,
   PullPlan,
@@ -20,6 +21,7 @@ import type {
 // What is read besides the fleet and its stream. The first word of a key is what the stream calls stale.
 
 export const me = queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => get<Me>(["me"], {}, signal), staleTime: 60_000 });
+export const loginWays = queryOptions({ queryKey: ["login"], queryFn: ({ signal }) => get<LoginWays>(["login"], {}, signal) });
 export const repos = queryOptions({
   queryKey: ["repos"],
   queryFn: ({ signal }) => get<{ items: RepoRow[] }>(["repos"], {}, signal).then(items),

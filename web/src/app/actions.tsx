@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Fault, post } from "../api/client.ts";
-import type { Can, Row } from "../api/types.ts";
+import type { Asked, Can, Row } from "../api/types.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { Icon, type IconName } from "../parts/glyph.tsx";
 import { Tipped } from "../parts/tipped.tsx";
@@ -9,13 +9,12 @@ import { say } from "../shell/toasts.tsx";
 import { address } from "../words.ts";
 
 type Action = "sync" | "restore" | "pause" | "resume" | "retry" | "revert";
-type Done = { accepted?: boolean; text?: string; url?: string };
 
 /** useAct asks the agent to do something with an app, and says what it answers. */
 export function useAct(id: string) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: ({ action, body }: { action: Action; body?: unknown }) => post<Done>(["apps", ...id.split("/"), action], body ?? {}),
+    mutationFn: ({ action, body }: { action: Action; body?: unknown }) => post<Asked>(["apps", ...id.split("/"), action], body ?? {}),
     onSuccess: (d, { action }) => {
       say(d?.text || `${action}: asked for.`, { url: d?.url });
       void queries.invalidateQueries({ queryKey: ["app", id] });

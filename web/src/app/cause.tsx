@@ -192,7 +192,8 @@ export function DriftLine({ d, count, app }: { d: Drift; count?: number; app?: R
         </p>
         <p className="dim">
           by <b className="drift-by">{d.manager || "somebody unknown"}</b>
-          {d.operation ? ` (${d.operation}${d.subresource ? `, ${d.subresource}` : ""})` : ""} <Ago at={d.time ?? d.seen} />
+          {d.operation ? ` (${d.operation}${d.subresource ? `, ${d.subresource}` : ""})` : ""}{" "}
+          {(d.time ?? d.seen) && <Ago at={d.time ?? d.seen} />}
           {d.healed ? (
             <>
               {" · "}undone <Ago at={d.healed} />

@@ -30,7 +30,7 @@ export default function History({ id, repo }: { id: string; repo: string }) {
     <div className="app-body">
       <ol className="history">
         {entries.map((e) => (
-          <EntryRow key={e.metadata.name} e={e} repo={repo} />
+          <EntryRow key={e.metadata?.name} e={e} repo={repo} />
         ))}
       </ol>
       {all.hasNextPage && (
@@ -52,7 +52,7 @@ function EntryRow({ e, repo }: { e: Entry; repo: string }) {
             <Glyph state="drifted" />
             <b>Drift undone</b>
             <span className="cut grow">{e.summary}</span>
-            <Ago at={e.corrections?.[0]?.healed ?? e.metadata.creationTimestamp} className="dim" />
+            <Ago at={e.corrections?.[0]?.healed ?? e.metadata?.creationTimestamp} className="dim" />
           </summary>
           <div className="entry-body rows">
             {e.corrections?.map((c, i) => (
@@ -82,7 +82,7 @@ function EntryRow({ e, repo }: { e: Entry; repo: string }) {
           <span className="dim num entry-took">
             {e.result === "ok" ? (took === undefined ? "" : `healthy in ${span(took)}`) : r.reason || e.result}
           </span>
-          <Ago at={r.seen ?? e.metadata.creationTimestamp} className="dim" />
+          <Ago at={r.seen ?? e.metadata?.creationTimestamp} className="dim" />
         </summary>
         <div className="entry-body stack">
           {r.message && <p>{r.message}</p>}

@@ -1,4 +1,4 @@
-export type LogLine = { pod: string; container?: string; time?: string; text: string };
+import type { LogLine } from "../api/types.ts";
 
 /** most is how many lines a view keeps; older ones go. */
 export const most = 10_000;

@@ -3,12 +3,12 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { url } from "../api/client.ts";
 import { resources } from "../api/queries.ts";
-import type { Verdict } from "../api/types.ts";
+import type { LogLine, Verdict } from "../api/types.ts";
 import { Empty } from "../parts/empty.tsx";
 import { Icon } from "../parts/glyph.tsx";
 import { useAddress } from "../router.tsx";
 import { count } from "../words.ts";
-import { keep, type LogLine, passes } from "./lines.ts";
+import { keep, passes } from "./lines.ts";
 
 /** Logs streams what the app's pods write. */
 export default function Logs({ id, can }: { id: string; can: Verdict | undefined }) {
@@ -88,6 +88,10 @@ function useLog(id: string, pod: string, container: string, on: boolean): Log {
     setLog({ lines: [], state: "open", error: "" });
     const source = new EventSource(url(["apps", ...id.split("/"), "logs"], { pod, container, follow: true, tail: 500 }));
     let fresh: LogLine[] = [];
+    source.onopen = () => {
+      fresh = [];
+      setLog({ lines: [], state: "open", error: "" }); // after a break the tail is sent again
+    };
     let frame = 0;
     const flush = () => {
       frame = 0;

@@ -119,7 +119,7 @@ function Difference({ o }: { o: ObjectView }) {
               </span>
               <span className="dim">
                 {f.kind} by <b>{f.manager || "somebody unknown"}</b>
-                {f.operation ? ` (${f.operation})` : ""} <Ago at={f.time} />
+                {f.operation ? ` (${f.operation}${f.subresource ? `, ${f.subresource}` : ""})` : ""} {f.time && <Ago at={f.time} />}
               </span>
             </div>
           ))}

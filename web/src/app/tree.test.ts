@@ -66,7 +66,7 @@ test("nothing of a line of YAML is lost when it is drawn in colours", () => {
 });
 
 test("lines of a log pass when they have every word and none that is excluded", () => {
-  const line = { pod: "web-1", text: "GET /healthz 200" };
+  const line = { pod: "web-1", container: "web", text: "GET /healthz 200" };
   assert.ok(passes(line, "get 200"));
   assert.ok(!passes(line, "get 500"));
   assert.ok(!passes(line, "get -healthz"));

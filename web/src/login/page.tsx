@@ -1,20 +1,32 @@
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Fault, post } from "../api/client.ts";
+import { loginWays } from "../api/queries.ts";
+import type { LoginCode } from "../api/types.ts";
 import { Command } from "../parts/copy.tsx";
 import { useTitle } from "../parts/title.ts";
+import { nextKey } from "../shell/next.ts";
+
+const refusals: Record<string, string> = {
+  code: "The code is used up or too old: it is good once, for a minute. Ask for another.",
+  link: "A link of another site led here; open the page from the terminal or from here.",
+};
 
 /** LoginPage is for who is nobody yet: the organisation's login, a token of the cluster, or the command that does it. */
 export function LoginPage() {
   useTitle("Sign in");
   const [token, setToken] = useState("");
   const [fault, setFault] = useState<Fault | undefined>();
+  const ways = useQuery(loginWays);
   const [busy, setBusy] = useState(false);
+  const refused = new URLSearchParams(window.location.search).get("refused");
   const back = window.location.pathname === "/login" ? "/" : window.location.pathname + window.location.search;
   const enter = async () => {
     setBusy(true);
     try {
-      const { code } = await post<{ code: string }>(["login"], { token: token.trim() });
-      window.location.assign(`/login?code=${encodeURIComponent(code)}&to=${encodeURIComponent(back)}`);
+      const { code } = await post<LoginCode>(["login"], { token: token.trim() });
+      sessionStorage.setItem(nextKey, back);
+      window.location.assign(`/login?code=${encodeURIComponent(code)}`);
     } catch (e) {
       setFault(Fault.of(e));
       setBusy(false);
@@ -28,9 +40,16 @@ export function LoginPage() {
             <h1>Sign in to Plumb</h1>
             <p className="dim">Kubernetes decides what you see and may do: nothing else is asked.</p>
           </div>
-          <a className="button" href={`/login/oidc?to=${encodeURIComponent(back)}`}>
-            Sign in with your organisation
-          </a>
+          {ways.data?.oidc && (
+            <a className="button" href={`/login/oidc?next=${encodeURIComponent(back)}`}>
+              Sign in with your organisation
+            </a>
+          )}
+          {refused && (
+            <p role="alert" className="s-failed">
+              {refusals[refused] ?? refused}
+            </p>
+          )}
           <form
             className="stack"
             style={{ gap: 8 }}

@@ -1,5 +1,5 @@
-import { Link } from "@tanstack/react-router";
 import type { Pull } from "../api/types.ts";
+import { go } from "../router.tsx";
 import { safeLink, short } from "../words.ts";
 import { Icon } from "./glyph.tsx";
 
@@ -11,9 +11,20 @@ export const commitPath = (repo: string, commit: string): string => `/c/${repo.s
 
 type Rest = Omit<React.AnchorHTMLAttributes<HTMLAnchorElement>, "href">;
 
-/** To is a link inside the page. */
-export function To({ href, ...rest }: { href: string } & Rest) {
-  return <Link to={href as never} {...(rest as object)} />;
+/** To is a link inside the page: an ordinary one to whoever opens it elsewhere. */
+export function To({ href, onClick, ...rest }: { href: string } & Rest) {
+  return (
+    <a
+      href={href}
+      {...rest}
+      onClick={(e) => {
+        onClick?.(e);
+        if (e.defaultPrevented || e.button || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
+        e.preventDefault();
+        go(href);
+      }}
+    />
+  );
 }
 
 /** Commit is a commit, seven digits long, with a link to its page where its repository is known. */

@@ -13,6 +13,7 @@ import { clockText } from "../parts/time.tsx";
 import { go } from "../router.tsx";
 import { age, count, initials } from "../words.ts";
 import { useKeys } from "./keys.ts";
+import { takeNext } from "./next.ts";
 import { say, Toasts } from "./toasts.tsx";
 
 const Palette = lazy(() => import("./palette.tsx"));
@@ -72,10 +73,10 @@ function Frame({ who }: { who: Me }) {
       window.removeEventListener("keydown", palette);
     };
   }, []);
-  // A visit with ?t= or ?code= leaves a cookie; its token does not stay in the address.
   useEffect(() => {
-    if (new URLSearchParams(window.location.search).has("t")) go(path);
-  }, [path]);
+    const next = takeNext();
+    if (next) go(next);
+  }, []);
   useKeys({
     ...Object.fromEntries(pages.map((p) => [`g ${p.key}`, () => go(p.href)])),
     "?": () => setOpen("help"),
