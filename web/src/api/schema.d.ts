@@ -1326,6 +1326,7 @@ export interface components {
         };
         OnePull: {
             apps?: components["schemas"]["PullApp"][];
+            author?: string;
             branch: string;
             conflicts?: string[];
             fault?: components["schemas"]["Fault"];
@@ -1333,6 +1334,7 @@ export interface components {
             head: string;
             lenient?: boolean;
             line: string;
+            link?: string;
             mergeBase?: string;
             notes?: string[];
             /** Format: int64 */
@@ -1342,6 +1344,7 @@ export interface components {
             /** @enum {string} */
             status: "pending" | "success" | "failure";
             tip: string;
+            title?: string;
             /** Format: int64 */
             unaffected?: number;
             url?: string;
@@ -1465,17 +1468,19 @@ export interface components {
             apps: number;
             author?: string;
             /** @description That it is to be merged into */
-            branch?: string;
+            branch: string;
             head: string;
             /** @description The line of that status */
             line: string;
+            /** @description To the pull request at its forge */
+            link?: string;
             /** Format: int64 */
             number: number;
             /** @description <namespace>/<name> of the Repo */
             repo: string;
             /**
              * Format: int64
-             * @description How many things are worth a second look
+             * @description How many objects are worth a second look
              */
             risks: number;
             /**
@@ -1484,8 +1489,6 @@ export interface components {
              */
             status: "pending" | "success" | "failure";
             title?: string;
-            /** @description At the forge */
-            url?: string;
         };
         Refusal: {
             code?: string;
