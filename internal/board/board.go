@@ -10,6 +10,7 @@ package board
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -91,6 +92,9 @@ func (b *Board) Put(app *v1alpha1.App) {
 		delete(b.drifted, row.ID)
 	}
 	if before != nil && same(&before.Row, &e.Row) {
+		if !reflect.DeepEqual(before.drift, e.drift) { // who looks at drift reads it again
+			b.note(kindApp, row.ID)
+		}
 		before.drift, before.newest = e.drift, e.newest
 	} else {
 		b.replace(before, e)

@@ -40,7 +40,7 @@ type MyCluster struct {
 func (s *server) me(ctx context.Context, _ *nothing) (Me, error) {
 	who := asker(ctx).Who()
 	me := Me{
-		Name: who.Name, Groups: slices.Concat([]string{}, who.Groups), How: who.How, Logout: who.Logout,
+		Name: who.Name, Groups: orNone(who.Groups), How: who.How, Logout: who.Logout,
 		Version: s.Version, Simulated: s.Simulated, ReadOnly: s.Reader.Agent().ReadOnly, Weak: s.Weak, Cluster: MyCluster{Name: "local"},
 	}
 	if !who.Expires.IsZero() {
@@ -139,8 +139,8 @@ func (s *server) oneApp(ctx context.Context, in *AppName) (OneApp, error) {
 	for i := range out.Siblings {
 		out.Siblings[i] = board.Say(out.Siblings[i], silent)
 	}
-	out.Why = slices.Concat([]string{}, report.Style{}.Why(report.Target{App: app, State: out.Row.State}, s.Reader.Agent(), s.Now()))
-	out.Consent = slices.Concat([]string{}, report.Target{App: app, State: row.State}.ConsentLines())
+	out.Why = orNone(report.Style{}.Why(report.Target{App: app, State: out.Row.State}, s.Reader.Agent(), s.Now()))
+	out.Consent = orNone(report.Target{App: app, State: row.State}.ConsentLines())
 	out.Can = map[string]Can{}
 	if actor, ok := asker(ctx).(Actor); ok {
 		out.Can = actor.Can(ctx, &app)
@@ -251,7 +251,7 @@ func (s *server) records(ctx context.Context, out *OneChange) error {
 
 func changedObjects(id string, e v1alpha1.Entry) ChangedObjects {
 	return ChangedObjects{
-		ID: id, Previous: e.Revision.Previous, Changes: slices.Concat([]v1alpha1.ObjectChange{}, e.Revision.Changes), Counts: e.Revision.Counts,
+		ID: id, Previous: e.Revision.Previous, Changes: orNone(e.Revision.Changes), Counts: e.Revision.Counts,
 		LeftOut: e.LeftOut, Incomplete: e.Revision.Incomplete,
 	}
 }
