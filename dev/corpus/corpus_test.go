@@ -23,6 +23,8 @@ type app struct {
 	set       map[string]any
 	release   string // a name that the chart insists on
 	makes     string // a namespace that its authors have a user make first
+	// The files of a folder that holds several installs or versions, of which a user takes one.
+	files []string
 	// What its hooks and waves promise: each thing happens before the next, "made Kind/name" or "done Job/name"; a name may
 	// end in *.
 	order []string
@@ -74,6 +76,13 @@ var planes = []struct {
 		{{path: "flagger/kustomize/linkerd", makes: "linkerd-viz"}},
 		{{path: "flagger/kustomize/kuma", makes: "kong-mesh-system"}},
 		{{path: "tekton-pipeline/config"}},
+		{{path: "argo-cd/manifests/cluster-install", namespace: "argocd"}},
+		{
+			// Beside it lie the same Deployments for installs of another kind.
+			{path: "sveltos/manifest", files: []string{"manifest.yaml", "drift_detection_manager_rbac.yaml", "extra-role-agentless.yaml", "service_monitor.yaml"}},
+			// One kind and name in two versions is one object: its kustomization, which lists both, is refused.
+			{path: "sveltos/config/samples", files: []string{"config_v1beta1_*.yaml"}},
+		},
 		{
 			{path: "argocd-example-apps/pre-post-sync", order: []string{"done Job/*-before", "made Deployment/*", "made Job/*-after", "done Job/*-after"}},
 			{path: "argocd-example-apps/helm-hooks", order: []string{
@@ -122,10 +131,9 @@ var parts = map[string]string{
 
 // Why an application of the corpus is not deployed as it lies there.
 const (
-	controller    = "needs a running third-party controller"
-	replaced      = "needs a running third-party controller, Flux: what its objects mean is deployed, with local charts"
-	empty         = "holds no object here: what Flux installs itself from comes from the network"
-	noApplication = "no application, by the upstream tool's word or the API server's"
+	controller = "needs a running third-party controller"
+	replaced   = "needs a running third-party controller, Flux: what its objects mean is deployed, with local charts"
+	empty      = "holds no object here: what Flux installs itself from comes from the network"
 )
 
 // exclusion is why an application is not deployed, and what its App says then.
@@ -139,13 +147,6 @@ var excluded = map[string]exclusion{
 	"flux2-kustomize-helm-example/infrastructure/controllers":      {replaced, "failed", "HelmRelease"},
 	"flux2-kustomize-helm-example/clusters/staging/flux-system":    {empty, "ok", "healthy"},
 	"flux2-kustomize-helm-example/clusters/production/flux-system": {empty, "ok", "healthy"},
-	// A part of a repository whose base is not in the corpus.
-	"argo-cd/manifests/cluster-install": {noApplication, "failed", "namespace-install"},
-	// Kustomize lists them, and no API server holds them: v1alpha1 and v1beta1 of one kind and name are one object. kubectl
-	// would apply the one and then the other over it; which one stays is not in Git, so that Plumb refuses them.
-	"sveltos/config/samples": {noApplication, "failed", "twice"},
-	// Two of its files define the same Deployment.
-	"sveltos/manifest": {noApplication, "failed", "twice"},
 }
 
 // plain are the applications without a file that says how they render.

@@ -32,7 +32,7 @@ var fluxFolders = []string{"apps/staging", "apps/production", "infrastructure/co
 func repository(t *testing.T, root string) served {
 	t.Helper()
 	s := served{dir: filepath.Join(t.TempDir(), "repo"), charts: charthost.Start(t), releases: map[string][]string{}}
-	for from, to := range map[string]string{root: ".", "local/definitions": "local/definitions"} {
+	for from, to := range map[string]string{root: ".", "local/definitions": "local/definitions", "local/namespace-install": "argo-cd/manifests/namespace-install"} {
 		if err := os.CopyFS(filepath.Join(s.dir, to), os.DirFS(from)); err != nil {
 			t.Fatal(err)
 		}

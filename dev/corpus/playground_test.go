@@ -151,8 +151,11 @@ func (p *playground) create(t *testing.T, repo served, a app) {
 	if a.release != "" {
 		helm["release"] = a.release
 	}
-	if len(helm) > 0 {
+	switch {
+	case len(helm) > 0:
 		spec["settings"] = map[string]any{"helm": helm}
+	case len(a.files) > 0:
+		spec["settings"] = map[string]any{"render": "plain", "plain": map[string]any{"include": a.files}}
 	}
 	o := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "plumb.dev/v1alpha1", "kind": "App",
