@@ -25,6 +25,9 @@ func firstSync(ctx context.Context, l *lab) error {
 	if err := a.waitOK(ctx, o.apps, 10*time.Minute); err != nil {
 		return err
 	}
+	if err := p.awaitBooks(ctx); err != nil {
+		return err
+	}
 	f.CPU = a.cpu()
 	requests, _, err := p.requests(offset)
 	if err != nil {

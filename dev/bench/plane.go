@@ -145,6 +145,22 @@ func (p *plane) prepare(ctx context.Context, n int, url string) error {
 	})
 }
 
+// awaitBooks waits until every app has said in its status that it was decided: the last that is written of a commit.
+func (p *plane) awaitBooks(ctx context.Context) error {
+	return eventually(ctx, time.Minute, 250*time.Millisecond, func() error {
+		list, err := p.admin.Resource(repos).Namespace(system).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, repo := range list.Items {
+			if revision, _, _ := unstructured.NestedString(repo.Object, "status", "revision"); revision == "" {
+				return fmt.Errorf("not all apps have decided")
+			}
+		}
+		return nil
+	})
+}
+
 func (p *plane) makeIdentity(ctx context.Context) error {
 	if err := p.makeNamespace(ctx, system); err != nil {
 		return err

@@ -45,9 +45,22 @@ func (t *turn) later() {
 	t.agent.queue.AddAfter(a.key, pause+time.Millisecond)
 }
 
-// judge works out how the app is and writes its status if that is news.
+// judge says how the app is: at once to whoever asks the agent, and then, when its turn for that comes, in its books.
 func (t *turn) judge(ctx context.Context) {
 	t.agent.metrics.passes.Inc()
+	before := t.app.status
+	t.assess(ctx)
+	if !t.writeBooks(ctx) {
+		t.assess(ctx) // that it cannot be recorded is how it is now
+	}
+	status, now := t.app.status, time.Now()
+	t.write(ctx, &status)
+	t.tell(ctx, before, status)
+	t.traceJudged(status, now)
+}
+
+// assess works out the state and keeps it in memory.
+func (t *turn) assess(ctx context.Context) {
 	a := t.app
 	now := time.Now()
 	facts := t.facts(ctx, now)
@@ -56,7 +69,6 @@ func (t *turn) judge(ctx context.Context) {
 	if state.Transition(a.status, status) {
 		status.AsOf = stamp(now)
 	}
-	before := a.status
 	a.status = status
 	a.mu.Lock()
 	news := a.state != status.State
@@ -64,9 +76,6 @@ func (t *turn) judge(ctx context.Context) {
 	a.held, a.judged = status.HeldCount, status.DeepCopy()
 	a.mu.Unlock()
 	t.agent.show(a)
-	t.write(ctx, &status)
-	t.tell(ctx, before, status)
-	t.traceJudged(status, now)
 	if news && t.offer != nil {
 		t.agent.touched(t.offer.repo)
 	}

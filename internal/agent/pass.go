@@ -46,6 +46,7 @@ type turn struct {
 	adopt         *v1alpha1.AdoptRequest // plumb import asks to take objects over
 	giveBackAsked string                 // token of a request to give them back
 	applied       bool                   // a plan was carried out completely
+	unwritten     bool                   // what was done is not in the Inventory yet
 	needsSync     bool                   // sync: manual, and somebody must ask
 	readOnly      bool                   // something would be done, and the agent is read-only
 	pending       *v1alpha1.Pending      // what would be done and is not
@@ -460,7 +461,7 @@ func (t *turn) carryOut(ctx context.Context) {
 	if t.plan.Quiet() {
 		t.outcomes = apply.Run{}.Do(ctx, *t.plan)
 		t.evidence()
-		t.finish(ctx, time.Now())
+		t.finish(time.Now())
 		return
 	}
 	failpoint("planned")
@@ -473,7 +474,7 @@ func (t *turn) carryOut(ctx context.Context) {
 	begun := time.Now()
 	t.execute(ctx, *t.plan)
 	failpoint("carried-out")
-	t.finish(ctx, begun)
+	t.finish(begun)
 }
 
 // execute makes the requests of a plan.
@@ -495,16 +496,28 @@ func (t *turn) run() apply.Run {
 	}
 }
 
-// finish records what was done.
-func (t *turn) finish(ctx context.Context, begun time.Time) {
+// finish takes up what was done. The books of it are written when the state is judged.
+func (t *turn) finish(begun time.Time) {
 	t.note(begun)
+	t.conclude()
+	t.unwritten = true
+}
+
+// writeBooks writes the Inventory of what was done, if anything was: behind what other apps are to apply, if nobody waits for it.
+// It tells whether it could.
+func (t *turn) writeBooks(ctx context.Context) bool {
+	if !t.unwritten {
+		return true
+	}
+	t.unwritten = false
 	t.yield(ctx)
 	if err := t.writeAfter(ctx); err != nil {
+		t.applied = false
 		t.fail(fault.Of(err, fault.ApplyFailed))
-		return
+		return false
 	}
 	failpoint("written-after")
-	t.conclude()
+	return true
 }
 
 // conclude draws the line under an apply: what failed is tried again, with growing patience.

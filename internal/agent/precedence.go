@@ -8,7 +8,7 @@ import (
 
 const (
 	// bookPatience is the longest time for which an applied app waits with its books.
-	bookPatience = 5 * time.Second
+	bookPatience = 10 * time.Second
 	// maxBehind is how many apps may wait with their books at once. The next one writes them in its turn.
 	maxBehind = 128
 	// maxHeavy is the number of objects from which on an app does not wait: it would hold them in memory meanwhile.
@@ -18,7 +18,7 @@ const (
 // precedence lets users' objects go before the agent's own books. What an app has applied is recorded, in its Inventory
 // and its status, which costs the API server as much as several of its objects. While other apps are to be applied, as
 // after the first start or a commit that touches many, that can wait for a moment: a kill meanwhile costs an apply that
-// changes nothing.
+// changes nothing. The agent itself knows at once, and so do its page and the apps that come after.
 type precedence struct {
 	slots  chan struct{} // turns at work
 	queued func() int    // apps that are to have a turn
