@@ -21,6 +21,7 @@ import (
 
 	"plumb.dev/plumb/internal/agent"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/render/sandbox"
 	"plumb.dev/plumb/internal/server"
 	"plumb.dev/plumb/internal/traces"
 )
@@ -83,7 +84,7 @@ func newAgentCommand(env Env) *cobra.Command {
 func runAgent(ctx context.Context, env Env, f agentFlags) error {
 	debug.SetGCPercent(100)         // memory is the agent's budget, and it is idle most of the time
 	debug.SetMemoryLimit(softLimit) // it collects harder before it grows beyond
-	releaseProgram()
+	sandbox.ForgetText()
 	config, err := agentConfig(f)
 	if err != nil {
 		return err

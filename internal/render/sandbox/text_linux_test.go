@@ -1,4 +1,4 @@
-package cli
+package sandbox
 
 import (
 	"os"
@@ -9,9 +9,9 @@ import (
 )
 
 // What the program's beginning has mapped of its file is given back, and the program goes on.
-func TestReleaseProgram(t *testing.T) {
+func TestForgetText(t *testing.T) {
 	before := residentFile(t)
-	releaseProgram()
+	ForgetText()
 	if after := residentFile(t); after >= before {
 		t.Errorf("%d kB of files were mapped, and are %d", before, after)
 	}
