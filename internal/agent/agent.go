@@ -94,6 +94,7 @@ type Agent struct {
 	herald     *herald.Herald
 	reviewer   *review.Reviewer // nil of a read-only agent
 	board      *board.Board
+	served     atomic.Pointer[string] // the API server's version, once it is known
 	forges     dial.Forges
 	proposals  proposals
 	answers    *answers

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/record"
 	"plumb.dev/plumb/internal/report"
@@ -74,11 +76,19 @@ func madeBy(o *v1alpha1.App) string {
 	return ""
 }
 
-// knownClusters gives the clusters that are registered, in order.
+// localCluster is the name of the cluster that the agent runs in.
+const localCluster = "local"
+
+// knownClusters gives the clusters that are registered, in order, before them the agent's own.
 func (ag *Agent) knownClusters() []v1alpha1.Cluster {
 	ag.mu.Lock()
 	defer ag.mu.Unlock()
-	out := make([]v1alpha1.Cluster, 0, len(ag.clusters))
+	out := make([]v1alpha1.Cluster, 0, len(ag.clusters)+1)
+	if version := ag.served.Load(); ag.clusters[localCluster] == nil && version != nil {
+		out = append(out, v1alpha1.Cluster{
+			ObjectMeta: metav1.ObjectMeta{Name: localCluster}, Status: v1alpha1.ClusterStatus{UID: ag.uid, Version: *version, LastSeen: stamp(ag.beatAt)},
+		})
+	}
 	for _, name := range slices.Sorted(maps.Keys(ag.clusters)) {
 		out = append(out, *ag.clusters[name])
 	}
@@ -116,6 +126,9 @@ func (ag *Agent) askPulls(ctx context.Context, e *v1alpha1.Entry) ([]v1alpha1.Pu
 
 // readRecord has the board know, once, what is recorded from former lives: who wrote which commit, and how it went.
 func (ag *Agent) readRecord(ctx context.Context) {
+	if version, err := ag.cluster.Mapper().ServerVersion(ctx); err == nil {
+		ag.served.Store(&version)
+	}
 	err := ag.ledger.EachEntry(ctx, "", "", func(e *v1alpha1.Entry) { ag.board.PutEntry(repoOfEntry(e), e) })
 	if err != nil && ctx.Err() == nil {
 		ag.log.Warn("the record was not read: the page does not know who wrote older commits", "error", err)

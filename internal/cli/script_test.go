@@ -146,8 +146,6 @@ func cmdRequests(ts *testscript.TestScript, _ bool, _ []string) {
 // fakeAgent knows one pair of commits.
 type fakeAgent struct{}
 
-func (fakeAgent) Repos() []v1alpha1.Repo                  { return nil }
-func (fakeAgent) Apps() []v1alpha1.App                    { return nil }
 func (fakeAgent) App(string, string) (v1alpha1.App, bool) { return v1alpha1.App{}, false }
 func (fakeAgent) Agent() report.Agent                     { return report.Agent{Heard: testNow} }
 

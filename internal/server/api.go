@@ -12,13 +12,7 @@ import (
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
-	"plumb.dev/plumb/internal/report"
 )
-
-// fleet is one look at what the agent knows.
-func (s *server) fleet() report.Fleet {
-	return report.Fleet{Repos: s.Reader.Repos(), Apps: s.Reader.Apps(), Agent: s.Reader.Agent(), Now: s.Now()}
-}
 
 func typeOf(kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind}
@@ -43,6 +37,15 @@ func (s *server) ancestor(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.Ancestor == nil {
 		refuse(w, http.StatusNotFound, "this agent does not answer about ancestors", "ask in a clone that has both commits")
+		return
+	}
+	sight, err := sees(r.Context())
+	if err != nil {
+		refuseFault(w, fault.Of(err, fault.Unreachable))
+		return
+	}
+	if namespace, _ := namespaceAndName(a.Repo); !sight.Sees(namespace) {
+		refuseFault(w, fault.New(fault.PathNotFound, "there is no Repo %s, or you may not see it", a.Repo))
 		return
 	}
 	is, err := s.Ancestor(r.Context(), a.Repo, a.Ancestor, a.Commit)

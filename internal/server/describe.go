@@ -68,12 +68,12 @@ func (d *description) HandleFunc(_ string, handler func(http.ResponseWriter, *ht
 // ServeHTTP serves nothing: the table of routes does.
 func (d *description) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
 
-func newDescription(version string) *description {
+func newDescription() *description {
 	d := &description{}
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
-			Info:    &huma.Info{Title: "plumb", Version: version, Description: "What the page reads and does. Everything is over what the person who asks may see and do."},
+			Info:    &huma.Info{Title: "plumb", Version: "v1alpha1", Description: "What the page reads and does. Everything is over what the person who asks may see and do."},
 			Servers: []*huma.Server{{URL: apiPath}},
 			Components: &huma.Components{
 				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),

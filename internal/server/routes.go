@@ -102,7 +102,7 @@ func (s *server) pageRoutes() []route {
 
 func (s *server) handler(table []route) http.Handler {
 	mux := http.NewServeMux()
-	api := newDescription(s.Version)
+	api := newDescription()
 	for i := range table {
 		r := &table[i]
 		if r.op != nil {

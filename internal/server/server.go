@@ -25,8 +25,6 @@ import (
 // Reader is what the agent knows now. Its methods are called for every request, from several goroutines, and must
 // answer from memory; nobody changes what they give.
 type Reader interface {
-	Repos() []v1alpha1.Repo
-	Apps() []v1alpha1.App
 	Agent() report.Agent // when the agent's own Lease was last renewed
 	// App gives one App as it is known now.
 	App(namespace, name string) (v1alpha1.App, bool)

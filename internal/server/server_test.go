@@ -36,8 +36,6 @@ type known struct {
 	readOnly bool
 }
 
-func (k known) Repos() []v1alpha1.Repo { return k.repos }
-func (k known) Apps() []v1alpha1.App   { return k.apps }
 func (k known) App(namespace, name string) (v1alpha1.App, bool) {
 	for _, a := range k.apps {
 		if a.Namespace == namespace && a.Name == name {
@@ -84,12 +82,12 @@ func fleet() known {
 	}
 }
 
-func config(r Reader) Config {
+func config(r known) Config {
 	b := board.New("life")
-	for _, a := range r.Apps() {
+	for _, a := range r.apps {
 		b.Put(&a)
 	}
-	for _, repo := range r.Repos() {
+	for _, repo := range r.repos {
 		b.PutRepo(&repo, time.Time{})
 	}
 	return Config{

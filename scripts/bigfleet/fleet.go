@@ -66,7 +66,7 @@ func (f *fleet) targets() int { return f.apps * len(places) }
 
 // fill puts everything onto a board.
 func (f *fleet) fill(b *board.Board) {
-	for _, r := range f.Repos() {
+	for _, r := range f.repos() {
 		b.PutRepo(&r, f.born)
 	}
 	for n := range f.targets() {
@@ -184,9 +184,6 @@ func objectName(app string, at place) string {
 	return app + "-" + at.env + "-" + at.cluster
 }
 
-// Apps gives nothing: nobody who asks the board needs all objects.
-func (f *fleet) Apps() []v1alpha1.App { return nil }
-
 // App finds an App object by its name.
 func (f *fleet) App(_, name string) (v1alpha1.App, bool) {
 	for i, at := range places {
@@ -202,8 +199,8 @@ func (f *fleet) App(_, name string) (v1alpha1.App, bool) {
 	return v1alpha1.App{}, false
 }
 
-// Repos gives one for each team.
-func (f *fleet) Repos() []v1alpha1.Repo {
+// repos gives one for each team.
+func (f *fleet) repos() []v1alpha1.Repo {
 	var out []v1alpha1.Repo
 	for _, team := range teams {
 		out = append(out, v1alpha1.Repo{
@@ -218,8 +215,8 @@ func (f *fleet) Repos() []v1alpha1.Repo {
 	return out
 }
 
-// Clusters gives those of the places.
-func (f *fleet) Clusters() []v1alpha1.Cluster {
+// clusters gives those of the places.
+func (f *fleet) clusters() []v1alpha1.Cluster {
 	var out []v1alpha1.Cluster
 	for _, at := range places {
 		out = append(out, v1alpha1.Cluster{ObjectMeta: metav1.ObjectMeta{Name: at.cluster}, Status: v1alpha1.ClusterStatus{Version: "v1.37.2", LastSeen: &metav1.Time{Time: f.born}}})
