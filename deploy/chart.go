@@ -27,6 +27,11 @@ func Files() (map[string]string, error) {
 		}
 		files["chart/templates/"+part+".yaml"] = generated + text
 	}
+	people, err := Part(People)
+	if err != nil {
+		return nil, err
+	}
+	files["chart/templates/people.yaml"] = generated + "{{- if .Values.oidc.impersonate }}\n" + string(people) + "{{- end }}\n"
 	return files, nil
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"plumb.dev/plumb/internal/agent"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/people"
 	"plumb.dev/plumb/internal/render/sandbox"
 	"plumb.dev/plumb/internal/server"
 	"plumb.dev/plumb/internal/traces"
@@ -35,6 +36,7 @@ type agentFlags struct {
 	lead                bool
 	tokenFile           string
 	pageURL             string
+	oidc                people.OIDC
 	allowLocal          bool
 	simulated           bool
 	readOnly            bool
@@ -68,6 +70,15 @@ func newAgentCommand(env Env) *cobra.Command {
 	flags.BoolVar(&f.lead, "leader-elect", true, "stand by while another agent is active; without it two may be, which costs work and harms nothing")
 	flags.StringVar(&f.tokenFile, "token-file", "", "file that holds the token for page, API and metrics; without it they are closed")
 	flags.StringVar(&f.pageURL, "page-url", "", "address at which people reach the page (https://plumb.example.com): what is told of pull requests and commits links to it")
+	flags.StringVar(&f.oidc.Issuer, "oidc-issuer", "", "OIDC provider by which people log in on the page, as it names itself in its tokens (https://…); needs --page-url")
+	flags.StringVar(&f.oidc.ClientID, "oidc-client-id", "", "name of the page at that provider; its tokens must be for this client")
+	flags.StringVar(&f.oidc.SecretFile, "oidc-client-secret-file", "", "file that holds the client's secret; without it the client is a public one (PKCE is used always)")
+	flags.StringVar(&f.oidc.UsernameClaim, "oidc-username-claim", "sub", "claim that names the person")
+	flags.StringVar(&f.oidc.GroupsClaim, "oidc-groups-claim", "groups", "claim that names their groups")
+	flags.StringVar(&f.oidc.UsernamePrefix, "oidc-username-prefix", "oidc:", "what stands before each name for RBAC")
+	flags.StringVar(&f.oidc.GroupsPrefix, "oidc-groups-prefix", "oidc:", "what stands before each group for RBAC")
+	flags.StringSliceVar(&f.oidc.Scopes, "oidc-scopes", []string{"profile", "email", "groups"}, "scopes to ask the provider for, beside openid")
+	flags.StringVar(&f.oidc.CAFile, "oidc-ca-file", "", "certificates that the provider's is judged by; default: those of the system")
 	flags.BoolVar(&f.allowLocal, "allow-local", false, "allow repositories at file:///")
 	flags.BoolVar(&f.readOnly, "read-only", false, "only compare and show: write no object of a user and no inventory")
 	flags.BoolVar(&f.withoutSecrets, "without-secrets", false, "neither list nor watch Secrets: those of apps are looked at one by one, as the app's ServiceAccount")
@@ -131,7 +142,7 @@ func runAgent(ctx context.Context, env Env, f agentFlags) error {
 	options := agent.Options{
 		SecretsEvery: f.secretsEvery,
 		Config:       config, Traces: sent, CacheDir: cache, AllowLocal: f.allowLocal, ReadOnly: f.readOnly, Version: versionOf().Version, Log: log,
-		Workers: f.workers, Slots: f.slots, PageURL: f.pageURL,
+		Workers: f.workers, Slots: f.slots, PageURL: f.pageURL, OIDC: f.oidc,
 		Election: agent.Election{Off: !f.lead, Address: reachable(env, f, listener), Standby: answers.Standby},
 	}
 	both, ctx := errgroup.WithContext(ctx)

@@ -124,6 +124,7 @@ func verbs(env Env) []*cobra.Command {
 		newStatusCommand(env),
 		newWhyCommand(env),
 		newHistoryCommand(env),
+		newUICommand(env),
 		newAppsCommand(env),
 		newRenderCommand(env),
 		newDiffCommand(env),

@@ -1,25 +1,16 @@
 package people
 
 import (
-	"crypto"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"math/big"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,121 +18,6 @@ import (
 
 	"plumb.dev/plumb/internal/cluster"
 )
-
-// idp is an OIDC provider with a key pair of its own. What it puts into the next ID token, and how it signs, is the test's.
-type idp struct {
-	*httptest.Server
-	key *rsa.PrivateKey
-
-	mu       sync.Mutex
-	sign     func(t *idp, claims map[string]any) string
-	claims   map[string]any // over the usual ones; nil values are left out
-	asked    map[string]url.Values
-	verified int // PKCE verifiers that fitted
-}
-
-func newIDP(t *testing.T) *idp {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &idp{key: key, asked: map[string]url.Values{}, sign: (*idp).rs256}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{
-			"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "jwks_uri": i.URL + "/keys",
-			"id_token_signing_alg_values_supported": []string{"RS256", "HS256", "none"},
-		})
-	})
-	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{map[string]any{
-			"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "one",
-			"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes()),
-		}}})
-	})
-	mux.HandleFunc("GET /authorize", i.authorize)
-	mux.HandleFunc("POST /token", i.token)
-	i.Server = httptest.NewServer(mux)
-	t.Cleanup(i.Close)
-	return i
-}
-
-// authorize is a provider at which everybody is logged in.
-func (i *idp) authorize(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	code := newID()
-	i.mu.Lock()
-	i.asked[code] = q
-	i.mu.Unlock()
-	http.Redirect(w, r, q.Get("redirect_uri")+"?"+url.Values{"code": {code}, "state": {q.Get("state")}}.Encode(), http.StatusSeeOther)
-}
-
-func (i *idp) token(w http.ResponseWriter, r *http.Request) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	asked, ok := i.asked[r.FormValue("code")]
-	delete(i.asked, r.FormValue("code"))
-	sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
-	if !ok || asked.Get("code_challenge_method") != "S256" || asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
-		return
-	}
-	i.verified++
-	claims := map[string]any{
-		"iss": i.URL, "aud": "plumb", "sub": "lena", "nonce": asked.Get("nonce"), "groups": []string{"shop", "oncall"},
-		"iat": time.Now().Unix(), "exp": time.Now().Add(5 * time.Minute).Unix(),
-	}
-	maps.Copy(claims, i.claims)
-	maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "unused", "token_type": "Bearer", "id_token": i.sign(i, claims)})
-}
-
-func part(v any) string {
-	data, _ := json.Marshal(v)
-	return base64.RawURLEncoding.EncodeToString(data)
-}
-
-func (i *idp) rs256(claims map[string]any) string { return signedBy(i.key, claims) }
-
-func signedBy(key *rsa.PrivateKey, claims map[string]any) string {
-	text := part(map[string]any{"alg": "RS256", "kid": "one"}) + "." + part(claims)
-	sum := sha256.Sum256([]byte(text))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
-	if err != nil {
-		panic(err)
-	}
-	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
-}
-
-func unsigned(_ *idp, claims map[string]any) string {
-	return part(map[string]any{"alg": "none"}) + "." + part(claims) + "."
-}
-
-// withPublicKey signs with HMAC and the public key as the secret, which verifiers once took for a signature.
-func withPublicKey(i *idp, claims map[string]any) string {
-	text := part(map[string]any{"alg": "HS256", "kid": "one"}) + "." + part(claims)
-	mac := hmac.New(sha256.New, i.key.N.Bytes())
-	mac.Write([]byte(text))
-	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
-func byAnotherKey(_ *idp, claims map[string]any) string {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return signedBy(key, claims)
-}
-
-// changedAfter changes the name after the token was signed.
-func changedAfter(i *idp, claims map[string]any) string {
-	parts := strings.Split(i.rs256(claims), ".")
-	claims["sub"] = "admin"
-	return parts[0] + "." + part(claims) + "." + parts[2]
-}
 
 // page is People behind HTTP, with a browser before it.
 type page struct {
@@ -154,7 +30,12 @@ type page struct {
 // newPage makes a page whose API server says who the bearer of a token is.
 func newPage(t *testing.T, change func(*Options)) *page {
 	t.Helper()
-	p := &page{idp: newIDP(t)}
+	provider, err := startIDP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(provider.Close)
+	p := &page{idp: provider}
 	mux := http.NewServeMux()
 	p.Server = httptest.NewServer(mux)
 	t.Cleanup(p.Server.Close)
@@ -242,7 +123,7 @@ func TestLoginByOIDC(t *testing.T) {
 	hour := func(n int) int64 { return time.Now().Add(time.Duration(n) * time.Hour).Unix() }
 	for _, tt := range []struct {
 		reason string
-		sign   func(*idp, map[string]any) string
+		sign   signing
 		claims map[string]any
 		change func(*Options)
 		want   string // what the page says of who is logged in; "" is nobody
@@ -280,10 +161,10 @@ func TestLoginByOIDC(t *testing.T) {
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			p := newPage(t, tt.change)
-			if tt.sign != nil {
-				p.idp.sign = tt.sign
+			if tt.sign == nil {
+				tt.sign = properly
 			}
-			p.idp.claims = tt.claims
+			p.idp.next(tt.sign, tt.claims)
 			body, at := p.get(t, p.browser, "/login/oidc")
 			if body != tt.want {
 				t.Errorf("the page says %q at %s, want %q", body, at, tt.want)
@@ -291,8 +172,8 @@ func TestLoginByOIDC(t *testing.T) {
 			if tt.want == "" && at != "/login?refused=oidc" {
 				t.Errorf("the browser is at %s", at)
 			}
-			if p.idp.verified != 1 {
-				t.Errorf("%d codes were exchanged: this shows nothing of the token", p.idp.verified)
+			if n := p.idp.exchanged(); n != 1 {
+				t.Errorf("%d codes were exchanged: this shows nothing of the token", n)
 			}
 		})
 	}

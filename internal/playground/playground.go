@@ -176,7 +176,7 @@ func (p *playground) announce(ctx context.Context) error {
 	p.screen.delivered(p.kube.waitDelivered(ctx), time.Since(p.began))
 	p.screen.invite(p, r)
 	if !p.NoBrowser {
-		openBrowser(p.Getenv, r.URL+"/?t="+r.Token)
+		OpenBrowser(p.Getenv, r.URL+"/?t="+r.Token)
 	}
 	return nil
 }

@@ -135,8 +135,8 @@ func enumerate(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
-// openBrowser opens the page where there is a screen; if that fails, the address stands above.
-func openBrowser(getenv func(string) string, url string) {
+// OpenBrowser opens the page where there is a screen; if that fails, the address stands above.
+func OpenBrowser(getenv func(string) string, url string) {
 	opener := "xdg-open"
 	switch {
 	case runtime.GOOS == "darwin":

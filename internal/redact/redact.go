@@ -43,8 +43,8 @@ func Hidden(id object.ID, path object.Path) bool {
 
 func isSecret(id object.ID) bool { return id.Kind == "Secret" && id.Group == "" }
 
-// Object gives a copy that may be shown: the values of a Secret are Marker, the annotation last-applied-configuration is
-// gone. The keys of a Secret stay.
+// Object gives a copy that may be shown: the values of a Secret are Marker, and so are the annotations in which a tool keeps a
+// copy of it; the annotation last-applied-configuration is gone. The keys of a Secret stay.
 func Object(o object.Object) object.Object {
 	o = object.Remove(o, object.Fields("metadata", "annotations", lastApplied))
 	if !isSecret(o.ID()) {
@@ -59,7 +59,20 @@ func Object(o object.Object) object.Object {
 			fields[name] = hide(v)
 		}
 	}
-	return object.Object{Fields: fields, Place: o.Place}
+	shown := object.Object{Fields: fields, Place: o.Place}
+	for key, value := range o.Annotations() {
+		if isCopy(value) {
+			shown = shown.WithAnnotation(key, Marker)
+		}
+	}
+	return shown
+}
+
+// isCopy tells whether an annotation of a Secret may hold what the Secret holds, or held: as JSON of the whole object, which
+// tools other than kubectl keep too, each under a name of its own.
+func isCopy(value any) bool {
+	text, ok := value.(string)
+	return ok && (strings.Contains(text, `"data"`) || strings.Contains(text, `"stringData"`))
 }
 
 // Value gives what may be shown of the value at a path of an object: Marker if it is secret, the value without its
@@ -68,7 +81,7 @@ func Value(id object.ID, path object.Path, v any) any {
 	if v == nil {
 		return nil
 	}
-	if Hidden(id, path) {
+	if Hidden(id, path) || isSecret(id) && object.Fields("metadata", "annotations").Covers(path) && isCopy(v) {
 		return Marker
 	}
 	if len(path) == 0 || len(path) > 2 {

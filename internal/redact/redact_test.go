@@ -35,6 +35,8 @@ func TestObject(t *testing.T) {
 		{"a Secret whose data is no map", secret + "data: hunter2\n", secret + "data: ‹redacted›\n"},
 		{"kubectl's copy of all fields, of any kind", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {kubectl.kubernetes.io/last-applied-configuration: '{}', x: z}}\n",
 			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {x: z}}\n"},
+		{"another tool's copy of a Secret", secret[:len(secret)-len("{name: a}\n")] + "{name: a, annotations: {kapp.k14s.io/original: '{\"data\":{\"a\":\"eA==\"}}', note: mine}}\n",
+			secret[:len(secret)-len("{name: a}\n")] + "{name: a, annotations: {kapp.k14s.io/original: ‹redacted›, note: mine}}\n"},
 		{"a kind of another group that has the same name", "apiVersion: example.com/v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: b}\n", "apiVersion: example.com/v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: b}\n"},
 		{"anything else stays", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n"},
 	} {
