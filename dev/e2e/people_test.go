@@ -18,6 +18,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,10 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 const api = "/api/v1alpha1"
@@ -151,7 +156,7 @@ apiVersion: v1
 kind: Namespace
 metadata: {name: ` + team + `}
 `)
-	for _, name := range []string{"viewer", "quiet", "developer", "admin", "nobody"} {
+	for _, name := range []string{"viewer", "quiet", "developer", "admin", "nobody", "patcher"} {
 		s.make(fmt.Sprintf("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: %s, namespace: %s}\n", name, namespace))
 	}
 	bind := func(name, role, in string) {
@@ -181,6 +186,14 @@ rules:
   - {apiGroups: [""], resources: [pods, events, configmaps], verbs: [get, list]}
   - {apiGroups: [apps], resources: [deployments, replicasets], verbs: [get, list]}
 `)
+	s.make(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: ` + namespace + `-patcher}
+rules:
+  - {apiGroups: [plumb.dev], resources: [apps], verbs: [get, patch]}
+`)
+	everywhere("patcher", namespace+"-patcher")
 	everywhere("viewer", "view")
 	everywhere("quiet", namespace+"-quiet")
 	everywhere("admin", "cluster-admin")
@@ -225,6 +238,7 @@ spec: {repo: "` + s.repo.url + `", path: apps/people, namespace: people-team, se
 	t.Run("what one sees is all that is counted", c.counted)
 	t.Run("a button says who has to grant what", c.buttons)
 	t.Run("what is done bears the person's name, also in the audit log", c.named)
+	t.Run("a revert asked for past the page is judged by the API server", c.pastThePage)
 	t.Run("the tree goes down to pods", c.tree)
 	t.Run("the log of a pod", c.log)
 	t.Run("who is logged out is nobody", c.loggedOut)
@@ -355,6 +369,28 @@ func (c crew) named(t *testing.T) {
 	}
 }
 
+// pastThePage writes the annotation as who may patch Apps, and has not the verb revert.
+func (c crew) pastThePage(t *testing.T) {
+	config, err := clientcmd.BuildConfigFromFlags("", c.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = rest.AnonymousClientConfig(config)
+	config.BearerToken = c.tokenOf("people-staff", "patcher")
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	patch := []byte(`{"metadata": {"annotations": {"plumb.dev/revert": "{\"token\": \"x\"}"}}}`)
+	_, err = client.Resource(kinds["App"]).Namespace("people-team").Patch(t.Context(), "people-own", types.MergePatchType, patch, metav1.PatchOptions{})
+	if err == nil || !strings.Contains(err.Error(), "the verb revert on apps.plumb.dev, which system:serviceaccount:people-staff:patcher has not") {
+		t.Errorf("%v", err)
+	}
+	if _, err := client.Resource(kinds["App"]).Namespace("people-team").Patch(t.Context(), "people-own", types.MergePatchType, []byte(`{"metadata": {"annotations": {"a.note": "b"}}}`), metav1.PatchOptions{}); err != nil {
+		t.Errorf("who may patch may not patch: this shows nothing: %v", err)
+	}
+}
+
 func (c crew) tree(t *testing.T) {
 	type node struct{ Key, Parent, Kind, Name, Health, Hidden, File string }
 	var tree struct{ Nodes []node }
@@ -411,6 +447,32 @@ func (c crew) takenAway(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
+}
+
+// plumb ui hands the kubeconfig's token to the page, for an address that logs a browser in, once.
+func TestPeopleByCommand(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "byui")
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	s.make("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: byui, namespace: plumb-system}\n")
+	if err := s.writeAccountOf("byui", file); err != nil {
+		t.Fatal(err)
+	}
+	s.commit("nothing", files{"notes.txt": "nothing\n"})
+	said := s.plumbs(0, "ui", "--kubeconfig", file, "--at", "http://"+s.listen, "--no-browser")
+	s.says(said.stderr, "you are system:serviceaccount:plumb-system:byui")
+	for _, want := range []int{http.StatusOK, http.StatusUnauthorized} { // the second browser comes too late
+		v := s.stranger()
+		resp, err := v.Get(strings.TrimSpace(said.stdout))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if status, body := v.get(t, "/me"); status != want {
+			t.Errorf("%d, want %d: %s", status, want, body)
+		}
+	}
+	s.says(s.plumbs(4, "ui", "--at", "http://"+s.listen).stderr, "without a bearer token", "kubectl create token NAME")
 }
 
 // A drifted object is shown with who wrote which field, beside the line in Git, and can be restored.
