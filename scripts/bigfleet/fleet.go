@@ -119,13 +119,20 @@ func (f *fleet) app(n int) v1alpha1.App {
 	}
 	changed := c.at
 	if changed.IsZero() {
-		changed = f.born.Add(-time.Duration(r.IntN(90*24*3600)) * time.Second)
+		changed = f.reached(number, n%len(places))
 	}
 	o.Status = statusOf(r, commitOf(number, c.times), words[r.IntN(len(words))], changed)
 	if o.Status.State == v1alpha1.StatePaused {
 		o.Spec.Pause = &v1alpha1.Pause{Reason: "freeze", By: "lena", Until: &metav1.Time{Time: f.born.Add(48 * time.Hour)}}
 	}
 	return o
+}
+
+// reached is when the newest commit of an app reached one of its places: one after the other, in half an hour.
+func (f *fleet) reached(number, place int) time.Time {
+	r := rand.New(rand.NewPCG(uint64(number), 7))
+	committed := f.born.Add(-time.Duration(3600+r.IntN(90*24*3600)) * time.Second)
+	return committed.Add(time.Duration(place*4*60+r.IntN(60)) * time.Second)
 }
 
 func statusOf(r *rand.Rand, commit string, state v1alpha1.State, changed time.Time) v1alpha1.AppStatus {
@@ -161,8 +168,8 @@ func statusOf(r *rand.Rand, commit string, state v1alpha1.State, changed time.Ti
 
 func (f *fleet) commit(n int, id string) v1alpha1.CommitLine {
 	number := n / len(places)
-	r := rand.New(rand.NewPCG(uint64(number), 7))
-	at := f.born.Add(-time.Duration(r.IntN(90*24*3600)) * time.Second)
+	r := rand.New(rand.NewPCG(uint64(number), 8))
+	at := f.reached(number, 0).Add(-time.Minute)
 	return v1alpha1.CommitLine{ID: id, Author: people[r.IntN(len(people))], Subject: appName(number) + ": " + subjects[r.IntN(len(subjects))], Time: &metav1.Time{Time: at}}
 }
 
