@@ -116,6 +116,7 @@ type tree struct {
 	person    *Person
 	app       *v1alpha1.App
 	desired   Desired
+	want      map[object.ID]object.Object // of desired
 	hide      redact.Filter
 	entries   map[object.ID]v1alpha1.InventoryEntry
 	mu        sync.Mutex
@@ -134,6 +135,10 @@ func (p *Person) tree(ctx context.Context, app *v1alpha1.App) (*tree, error) {
 	t := &tree{person: p, app: app, entries: map[object.ID]v1alpha1.InventoryEntry{}, index: map[string]int{}, owners: map[string]string{}}
 	t.desired, _ = p.people.options.Agent.Desired(ctx, app.Namespace, app.Name)
 	t.hide = redact.NewFilter(redact.Needles(t.desired.Objects...)...)
+	t.want = make(map[object.ID]object.Object, len(t.desired.Objects))
+	for _, o := range t.desired.Objects {
+		t.want[o.ID()] = o
+	}
 	for _, e := range entries {
 		t.entries[plan.EntryID(e)] = e
 		t.add(t.nodeOf(e))
@@ -166,7 +171,7 @@ func (t *tree) nodeOf(e v1alpha1.InventoryEntry) server.Node {
 		UID: e.UID, Health: string(v1alpha1.Unknown),
 	}
 	n.Drifted = slices.ContainsFunc(t.app.Status.Drift, func(d v1alpha1.Drift) bool { return d.Healed == nil && d.Object == id.String() })
-	if want, ok := t.desired.find(id); ok {
+	if want, ok := t.want[id]; ok {
 		if want.Place.File != "" {
 			n.File = want.Place.String()
 		}

@@ -21,13 +21,14 @@ import (
 
 // Limits of logs.
 const (
-	streamsAtMost = 200              // streams of everybody together
+	streamsAtMost = 100              // streams of everybody together
 	streamsEach   = 6                // streams of one person
 	streamFor     = 30 * time.Minute // then the page asks anew
 	podsAtMost    = 10
 	linesAtMost   = 5000
-	lineAtMost    = 8 << 10 // bytes of one line
-	secretsAtMost = 20      // Secrets of a pod whose values are looked for
+	lineShown     = 8 << 10  // bytes of one line
+	lineRead      = 16 << 10 // bytes of it that are looked through: a value that begins in what is shown is seen whole
+	secretsAtMost = 20       // Secrets of a pod whose values are looked for
 )
 
 // Logs reads what the containers of an app's pods say, and gives each line to emit, one at a time, until all is said, ctx ends
@@ -235,7 +236,7 @@ func (p *Person) follow(ctx context.Context, c container, q server.LogQuery, lin
 	}
 	defer from.Close()
 	defer context.AfterFunc(ctx, func() { _ = from.Close() })()
-	reader := bufio.NewReaderSize(from, lineAtMost)
+	reader := bufio.NewReaderSize(from, lineRead)
 	for {
 		raw, err := readLine(reader)
 		if raw != "" {
@@ -281,6 +282,10 @@ func (c container) line(raw string) server.LogLine {
 			line.Time, line.Text = at, rest
 		}
 	}
-	line.Text = strings.ToValidUTF8(c.hide.Text(line.Text), "�")
+	line.Text = c.hide.Text(line.Text)
+	if len(line.Text) > lineShown {
+		line.Text = line.Text[:lineShown] + "…"
+	}
+	line.Text = strings.ToValidUTF8(line.Text, "�")
 	return line
 }

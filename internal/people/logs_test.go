@@ -1,0 +1,76 @@
+package people
+
+import (
+	"bufio"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/redact"
+)
+
+func TestLogLine(t *testing.T) {
+	secret := strings.Repeat("s3cr3t", 100)
+	c := container{pod: object.ID{Kind: "Pod", Name: "web-1"}, name: "web", hide: redact.NewFilter(redact.Hide(secret))}
+	at := time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
+	for _, tt := range []struct{ reason, said, want string }{
+		{"the time stands before the text", "2026-11-27T08:00:00Z ready\n", "ready"},
+		{"a value of a Secret", "2026-11-27T08:00:00Z it is " + secret + ".\n", "it is ‹redacted›."},
+		{"a long line is cut", "2026-11-27T08:00:00Z " + strings.Repeat("x", 2*lineRead) + "\n", strings.Repeat("x", lineShown) + "…"},
+		{"a value that begins where a line is cut", "2026-11-27T08:00:00Z " + strings.Repeat("x", lineShown-10) + secret + strings.Repeat("x", 2*lineRead), strings.Repeat("x", lineShown-10) + "‹redac"},
+		{"what is no text", "2026-11-27T08:00:00Z a\xffb\r\n", "a�b"},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			raw, _ := readLine(bufio.NewReaderSize(strings.NewReader(tt.said), lineRead))
+			got := c.line(raw)
+			if !strings.HasPrefix(got.Text, tt.want) || strings.Contains(got.Text, "s3cr3t") || !got.Time.Equal(at) || got.Pod != "web-1" || got.Container != "web" {
+				t.Errorf("%.80q … %d bytes at %s", got.Text, len(got.Text), got.Time)
+			}
+		})
+	}
+}
+
+func TestSecretsOfAPod(t *testing.T) {
+	pods, _, err := object.Parse([]byte(`
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  initContainers: [{name: a, envFrom: [{secretRef: {name: of-env-from}}]}]
+  containers: [{name: b, env: [{name: A, valueFrom: {secretKeyRef: {name: of-env, key: a}}}, {name: B, valueFrom: {configMapKeyRef: {name: no-secret, key: a}}}]}]
+  volumes: [{name: v, secret: {secretName: of-volume}}, {name: w, projected: {sources: [{secret: {name: of-projected}}]}}]
+`), "pod.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := secretsIn(pods[0].Fields["spec"]); !slices.Equal(got, []string{"of-env", "of-env-from", "of-projected", "of-volume"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestWhichEventsAreOfAnApp(t *testing.T) {
+	app := &v1alpha1.App{}
+	app.Namespace, app.Name = "plumb-system", "shop"
+	e := eventful{app: app, names: map[object.ID]bool{{Kind: "Deployment", Namespace: "shop", Name: "web"}: true, {Kind: "CronJob", Namespace: "shop", Name: "night-ly"}: true}}
+	for _, tt := range []struct {
+		reason string
+		id     object.ID
+		want   bool
+	}{
+		{"the App itself", object.ID{Kind: "App", Namespace: "plumb-system", Name: "shop"}, true},
+		{"another App", object.ID{Kind: "App", Namespace: "plumb-system", Name: "shop-2"}, false},
+		{"an object of it", object.ID{Kind: "Deployment", Namespace: "shop", Name: "web"}, true},
+		{"a pod of its Deployment", object.ID{Kind: "Pod", Namespace: "shop", Name: "web-7d9f-x2x9q"}, true},
+		{"the Job of its CronJob", object.ID{Kind: "Job", Namespace: "shop", Name: "night-ly-29341"}, true},
+		{"a pod of somebody else", object.ID{Kind: "Pod", Namespace: "shop", Name: "webby-7d9f-x2x9q"}, false},
+		{"a pod of the same name elsewhere", object.ID{Kind: "Pod", Namespace: "pay", Name: "web-7d9f-x2x9q"}, false},
+		{"a ConfigMap whose name begins alike", object.ID{Kind: "ConfigMap", Namespace: "shop", Name: "web-settings"}, false},
+	} {
+		if got := e.concerns(tt.id); got != tt.want {
+			t.Errorf("%s: %v", tt.reason, got)
+		}
+	}
+}
