@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,8 +97,35 @@ func newDescription() *description {
 	return d
 }
 
+// inline puts the fields of embedded structs where encoding/json puts them: huma does not know the tag ",inline", which types of
+// Kubernetes bear.
+func (d *description) inline() {
+	shapes := d.api.OpenAPI().Components.Schemas
+	for name, shape := range shapes.Map() {
+		t := shapes.TypeFromRef("#/components/schemas/" + name)
+		if t == nil || t.Kind() != reflect.Struct {
+			continue
+		}
+		for i := range t.NumField() {
+			f := t.Field(i)
+			inner := shape.Properties[f.Name]
+			if !f.Anonymous || inner == nil || f.Tag.Get("json") != ",inline" {
+				continue
+			}
+			delete(shape.Properties, f.Name)
+			shape.Required = slices.DeleteFunc(shape.Required, func(name string) bool { return name == f.Name })
+			if inner.Ref != "" {
+				inner = shapes.SchemaFromRef(inner.Ref)
+			}
+			maps.Copy(shape.Properties, inner.Properties)
+			shape.Required = append(shape.Required, inner.Required...)
+		}
+	}
+}
+
 // text gives the OpenAPI document.
 func (d *description) text() []byte {
+	d.inline()
 	var out bytes.Buffer
 	data, err := json.Marshal(d.api.OpenAPI())
 	if err == nil {

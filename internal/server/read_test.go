@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -128,11 +129,23 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	if err := json.Unmarshal(s.openapi, &doc); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/me", "/fleet", "/apps", "/changes", "/drift", "/repos", "/clusters", "/pulls", "/figures"} {
-		schema := doc["paths"].(map[string]any)[path].(map[string]any)["get"].(map[string]any)["responses"].(map[string]any)["200"].(map[string]any)["content"].(map[string]any)["application/json"].(map[string]any)["schema"]
+	for path, route := range map[string]string{
+		"/me": "", "/fleet": "", "/apps": "", "/changes": "", "/drift": "", "/repos": "", "/clusters": "", "/pulls": "", "/figures": "",
+		"/apps/plumb-system/wiki-prod": "/apps/{namespace}/{name}", "/apps/plumb-system/search-staging": "/apps/{namespace}/{name}",
+		"/changes/9f31c2a": "/changes/{commit}", "/pulls/plumb-system/cart-dev/7": "/pulls/{namespace}/{name}/{number}", "/login": "",
+	} {
+		about := inside(doc, "paths", cmp.Or(route, path), "get", "responses", "200", "content", "application/json", "schema")
 		_, answer := ask(t, handler, path)
-		conforms(t, path, doc, schema.(map[string]any), answer)
+		conforms(t, path, doc, about, answer)
 	}
+}
+
+// inside gives what stands behind keys.
+func inside(v map[string]any, keys ...string) map[string]any {
+	for _, key := range keys {
+		v, _ = v[key].(map[string]any)
+	}
+	return v
 }
 
 // conforms compares a value with its schema: the kinds of values, what is required, what is not known.

@@ -63,7 +63,7 @@ func app(name, env string, state v1alpha1.State) v1alpha1.App {
 func fleet() known {
 	failed := app("search", "staging", v1alpha1.StateFailed)
 	failed.Status.Blocking = &v1alpha1.Blocking{Kind: "Deployment", Namespace: "search-staging", Name: "api", Message: "ImagePullBackOff registry/search:5", LastEvent: "Failed to pull"}
-	failed.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "False", Reason: "HealthDegraded", Message: "Deployment/api is Degraded"}}
+	failed.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "False", Reason: "HealthDegraded", Message: "Deployment/api is Degraded", LastTransitionTime: metav1.NewTime(now)}}
 	drifted := app("ledger", "prod", v1alpha1.StateDrifted)
 	drifted.Status.Drift = []v1alpha1.Drift{{Object: "Deployment/ledger", Field: "spec.replicas", Kind: "changed", Git: "3", Live: "9", Manager: "kubectl", Operation: "Update", Subresource: "scale", Seen: &metav1.Time{Time: now}}}
 	waiting := app("wiki", "prod", v1alpha1.StateWaiting)

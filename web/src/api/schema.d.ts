@@ -459,7 +459,8 @@ export interface components {
             silent?: string;
         };
         App: {
-            TypeMeta: components["schemas"]["TypeMeta"];
+            apiVersion?: string;
+            kind?: string;
             metadata?: components["schemas"]["ObjectMeta"];
             spec: components["schemas"]["AppSpec"];
             status?: components["schemas"]["AppStatus"];
@@ -738,9 +739,22 @@ export interface components {
             type: string;
         };
         Correction: {
-            Drift: components["schemas"]["Drift"];
             /** Format: int64 */
             count: number;
+            field?: string;
+            git?: string;
+            /** Format: date-time */
+            healed?: string;
+            kind?: string;
+            live?: string;
+            manager?: string;
+            object: string;
+            operation?: string;
+            /** Format: date-time */
+            seen?: string;
+            subresource?: string;
+            /** Format: date-time */
+            time?: string;
         };
         Counts: {
             /** Format: int64 */
@@ -840,11 +854,12 @@ export interface components {
             revision: string;
         };
         Entry: {
-            TypeMeta: components["schemas"]["TypeMeta"];
             address: string;
+            apiVersion?: string;
             app: string;
             appUID: string;
             corrections?: components["schemas"]["Correction"][];
+            kind?: string;
             leftOut?: components["schemas"]["LeftOut"];
             metadata?: components["schemas"]["ObjectMeta"];
             result: string;
