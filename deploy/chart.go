@@ -31,7 +31,12 @@ func Files() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	files["chart/templates/people.yaml"] = generated + "{{- if .Values.oidc.impersonate }}\n" + string(people) + "{{- end }}\n"
+	before, err := Part(PeopleBefore)
+	if err != nil {
+		return nil, err
+	}
+	files["chart/templates/people.yaml"] = generated + "{{- if .Values.oidc.impersonate }}\n" +
+		"{{- if semverCompare \">=1.36.0-0\" .Capabilities.KubeVersion.Version }}\n" + string(people) + "{{- else }}\n" + string(before) + "{{- end }}\n{{- end }}\n"
 	return files, nil
 }
 

@@ -17,7 +17,7 @@ import (
 
 //go:generate go run ../scripts/deploy
 
-//go:embed manifests/access.yaml manifests/policies.yaml manifests/agent.yaml manifests/people.yaml
+//go:embed manifests/access.yaml manifests/policies.yaml manifests/agent.yaml manifests/people.yaml manifests/people-before-1.36.yaml
 var manifests embed.FS
 
 // Image is the image that the manifests name: no registry has it, an installation names its own.
@@ -31,8 +31,11 @@ const (
 	Agent    = "agent"    // the agent's Deployment and its Service
 )
 
-// People is the part that is installed by nobody who does not ask for it: the right to speak for people who log in by OIDC.
-const People = "people"
+// The parts that are installed by nobody who does not ask for one: the right to speak for people who log in by OIDC.
+const (
+	People       = "people"             // with the bounds of Kubernetes 1.36
+	PeopleBefore = "people-before-1.36" // without
+)
 
 // Parts lists the parts in order.
 func Parts() []string { return []string{CRDs, Access, Policies, Agent} }

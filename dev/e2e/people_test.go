@@ -25,6 +25,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -736,6 +737,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "oidc:oncall
 	if len(patches) != 1 || patches[0].User.Username != agentUser {
 		t.Errorf("the audit log has %v", patches)
 	}
+	s.boundsOfSpeaking()
 	idp.says(map[string]any{"sub": "zoe"})
 	zoe := login()
 	if status, body := zoe.get(t, app); status != http.StatusNotFound {
@@ -744,6 +746,48 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "oidc:oncall
 	idp.says(map[string]any{"sub": "lena", "aud": "another client"})
 	if status, _ := login().get(t, "/me"); status != http.StatusUnauthorized {
 		t.Errorf("a token for another client: %d", status)
+	}
+}
+
+// boundsOfSpeaking shows what the right to speak for people is not: a right to write in their names.
+func (s *scenario) boundsOfSpeaking() {
+	s.Helper()
+	file := filepath.Join(s.TempDir(), "speaker.kubeconfig")
+	s.make(`
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: speaker, namespace: plumb-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: oidc-speaker}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: plumb-agent-people}
+subjects: [{kind: ServiceAccount, name: speaker, namespace: plumb-system}]
+`)
+	if err := s.writeAccountOf("speaker", file); err != nil {
+		s.Fatal(err)
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", file)
+	if err != nil {
+		s.Fatal(err)
+	}
+	as := func(name string, groups ...string) dynamic.ResourceInterface {
+		config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: groups}
+		client, err := dynamic.NewForConfig(config)
+		if err != nil {
+			s.Fatal(err)
+		}
+		return client.Resource(kinds["ConfigMap"]).Namespace("oidc")
+	}
+	admin := as("oidc:zoe", "system:masters")
+	if _, err := admin.Get(s.Context(), "settings", metav1.GetOptions{}); err != nil {
+		s.Errorf("it may not read in anybody's name: this shows nothing: %v", err)
+	}
+	if err := admin.Delete(s.Context(), "settings", metav1.DeleteOptions{}); !apierrors.IsForbidden(err) {
+		s.Errorf("it may delete in an administrator's name: %v", err)
+	}
+	if _, err := as("system:serviceaccount:plumb-system:plumb-deployer").Get(s.Context(), "settings", metav1.GetOptions{}); !apierrors.IsForbidden(err) {
+		s.Errorf("it may be a ServiceAccount: %v", err)
 	}
 }
 

@@ -316,7 +316,7 @@ func sameWish(before, after *v1alpha1.App) bool {
 	if before.UID != after.UID || before.Generation != after.Generation || !slices.Equal(before.Finalizers, after.Finalizers) {
 		return false
 	}
-	for _, key := range []string{v1alpha1.AnnotationSync, v1alpha1.AnnotationDelete, v1alpha1.AnnotationAdopt, v1alpha1.AnnotationReturn} {
+	for _, key := range []string{v1alpha1.AnnotationSync, v1alpha1.AnnotationDelete, v1alpha1.AnnotationAdopt, v1alpha1.AnnotationReturn, v1alpha1.AnnotationRevert} {
 		if before.Annotations[key] != after.Annotations[key] {
 			return false
 		}

@@ -92,7 +92,7 @@ func endOf(token string) time.Time {
 	return time.Unix(claims.Expires, 0)
 }
 
-// Redeem answers GET /login?code=…: it begins the session of a code. A code works once. A page of somebody else cannot have a
+// Redeem answers GET /login?code=…&to=/path: it begins the session of a code. A code works once. A page of somebody else cannot have a
 // browser take up a code, and with it another login than its owner believes.
 func (p *People) Redeem(w http.ResponseWriter, r *http.Request) {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "none" && site != "same-origin" {
@@ -105,7 +105,7 @@ func (p *People) Redeem(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.admit(w, r, who)
-	sendTo(w, r, "/")
+	sendTo(w, r, ownPath(r.URL.Query().Get("to")))
 }
 
 // sendTo sends the browser to another page of ours.

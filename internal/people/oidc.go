@@ -21,7 +21,7 @@ import (
 	"plumb.dev/plumb/internal/server"
 )
 
-// OIDC says which provider knows people. A person of it is impersonated: the agent needs that right (deploy/manifests/people.yaml).
+// OIDC says which provider knows people. A person of it is impersonated: the agent needs that right (deploy/manifests/people.yaml, or the one for an older Kubernetes).
 type OIDC struct {
 	Issuer         string // https://…, as it stands in the provider's tokens; "" is none
 	ClientID       string

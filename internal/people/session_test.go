@@ -179,6 +179,13 @@ func TestLoginCode(t *testing.T) {
 			t.Errorf("the page says %q at %s", body, at)
 		}
 	})
+	t.Run("it goes on where it was to go, on our pages only", func(t *testing.T) {
+		for to, want := range map[string]string{"/drift": "/drift", "https://evil.example/": "/", "//evil.example": "/"} {
+			if _, at := p.get(t, newBrowser(t), login()+"&to="+url.QueryEscape(to)); at != want {
+				t.Errorf("to %q: at %s", to, at)
+			}
+		}
+	})
 	t.Run("a guessed code does not", func(t *testing.T) {
 		if body, _ := p.get(t, newBrowser(t), "/login?code=guess"); body != "" {
 			t.Errorf("the page says %q", body)
