@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // gitea is a real Gitea, and a door in front of its API that can be shut.
@@ -328,6 +330,29 @@ func TestGiteaShowsHowACommitWent(t *testing.T) {
 	s.told(g, fifth, "plumb/deploy/test", "failure", "nowhere")
 }
 
+// forgeReady waits until the Repo says whether its forge takes what it is told, with some words.
+func (s *scenario) forgeReady(status string, words ...string) {
+	s.Helper()
+	s.await(s.T, "Repo/"+system+"/"+s.name, func(o *unstructured.Unstructured) error {
+		list, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+		for _, c := range list {
+			is, _ := c.(map[string]any)
+			if is["type"] != "ForgeReady" {
+				continue
+			}
+			for _, w := range words {
+				if !strings.Contains(is["message"].(string), w) {
+					return errNotYet("%v", is)
+				}
+			}
+			if is["status"] == status {
+				return nil
+			}
+		}
+		return errNotYet("%v", list)
+	})
+}
+
 // While the forge is down everything is delivered as ever; when it is up again it is told what is true then.
 func TestGiteaIsToldWhenItIsUpAgain(t *testing.T) {
 	t.Parallel()
@@ -351,8 +376,10 @@ func TestGiteaIsToldWhenItIsUpAgain(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	s.forgeReady("False", "statuses: ", "FORGE_DOWN")
 	own.shut.Store(false)
 	s.told(g, commit, "plumb/deploy", "success", "told-late is ok")
+	s.forgeReady("True")
 	if n := own.writes.Load(); n != 1 {
 		t.Errorf("one status was written %d times", n)
 	}
@@ -383,11 +410,15 @@ func TestGiteaIsToldOnceAndNotByAReadOnlyAgent(t *testing.T) {
 	if n := own.writes.Load(); n != 0 {
 		t.Errorf("the read-only agent wrote %d statuses", n)
 	}
-	s.restarted()
+	s.restarted("--page-url", "https://plumb.example.com")
 	s.ok("told-once", commit)
 	s.told(g, commit, "plumb/deploy", "success", "told-once is ok")
-	if all, err := g.ask(http.MethodGet, "/repos/acme/"+s.name+"/commits/"+commit+"/statuses", nil); err != nil || strings.Contains(string(all), "read-only") {
+	all, err := g.ask(http.MethodGet, "/repos/acme/"+s.name+"/commits/"+commit+"/statuses", nil)
+	if err != nil || strings.Contains(string(all), "read-only") {
 		t.Errorf("the read-only agent told of it: %s, %v", all, err)
+	}
+	if link := "https://plumb.example.com/app/" + system + "/told-once"; !strings.Contains(string(all), `"target_url":"`+link+`"`) {
+		t.Errorf("the status does not link to %s: %s", link, all)
 	}
 	written := own.writes.Load()
 	s.restarted()

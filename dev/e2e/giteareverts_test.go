@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -197,4 +198,74 @@ func TestGiteaRollback(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What was changed again in the same lines is not taken back by half: the pull request says what people have to mend and how, and
+// bears a label for it.
+func TestGiteaRevertThatConflicts(t *testing.T) {
+	t.Parallel()
+	g := forgeOf(t)
+	s := newForgeScenario(t, shared(t), g, "reclash")
+	delete(s.spec, "webhook") // the agent is not to see the last commit before it proposes
+	const web = "apps/reclash/web.yaml"
+	good := s.commitQuietly("good", files{web: deployment("web", 1, "registry.example/web:1"), "apps/reclash/plumb.yaml": "onFailure: {revert: pr}\nwait: {timeout: 8s}\n"})
+	s.makeRepo()
+	s.ok("reclash", good)
+	bad := s.commitQuietly("bad", files{web: failing("web", "never-ready")})
+	s.sync("reclash")
+	s.until("reclash", func(a appStatus) error {
+		if a.Target != bad {
+			return errNotYet("%s", a)
+		}
+		return nil
+	})
+	later := s.pushUnseen("later", files{web: strings.Replace(failing("web", "never-ready"), "registry.example/web:5", "registry.example/web:6", 1)})
+	pull, path := s.proposedRevert(g, "reclash")
+	s.says(fmt.Sprint(pull["labels"]), "plumb-revert", "plumb-conflicts")
+	s.says(pull["body"].(string), "By hand, please", "git switch plumb/revert/reclash-"+bad[:7], web, "git apply --3way")
+	if status := statusOf(s.live("App/" + system + "/reclash")); status.Revert.Conflicts != 1 {
+		t.Errorf("the status has %+v", status.Revert)
+	}
+	if changed, err := g.ask(http.MethodGet, path+"/files", nil); err != nil || strings.Contains(string(changed), "filename") {
+		t.Errorf("it changes something: %s, %v", changed, err)
+	}
+	// What it tells people to do is what mends it.
+	s.git("fetch", "-q", "origin", "plumb/revert/reclash-"+bad[:7])
+	s.git("checkout", "-q", "FETCH_HEAD")
+	if parent := s.git("rev-parse", "HEAD^"); parent != later {
+		t.Errorf("it is made on %s, not on the newest commit %s", parent, later)
+	}
+	apply := exec.Command("sh", "-c", fmt.Sprintf("git diff --binary %s %s -- %s | git apply --3way", bad, good, web))
+	apply.Dir = s.repo.clone
+	if out, _ := apply.CombinedOutput(); !strings.Contains(string(out), "with conflicts") {
+		t.Errorf("the command of the pull request gives %s", out)
+	}
+	s.git("checkout", "-q", "-f", "main")
+}
+
+// A revert that fails is not reverted: nobody wants two automatons to undo each other. It is told why.
+func TestGiteaRevertIsNotReverted(t *testing.T) {
+	t.Parallel()
+	g := forgeOf(t)
+	s := newForgeScenario(t, shared(t), g, "rerevert")
+	const web = "apps/rerevert/web.yaml"
+	s.commitQuietly("broken from the start", files{web: failing("web", "image-pull"), "apps/rerevert/plumb.yaml": "onFailure: {revert: pr}\n"})
+	s.makeRepo()
+	s.is("rerevert", "failed", "HealthDegraded")
+	mended := s.commitQuietly("mended", files{web: deployment("web", 1, "registry.example/web:1")})
+	s.ok("rerevert", mended)
+	s.git("revert", "--no-edit", "HEAD")
+	s.git("push", "-q", "origin", "HEAD:main")
+	s.is("rerevert", "failed", "HealthDegraded")
+	if err := eventually(limit, func() error {
+		if text := s.said("a revert is not proposed", 5); !strings.Contains(text, "rerevert") || !strings.Contains(text, "is a revert itself") {
+			return fmt.Errorf("nobody says why no revert is proposed: %s", text)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if n := s.openPulls(g); n != 0 {
+		t.Errorf("%d pull requests are open", n)
+	}
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -24,6 +25,21 @@ func (s *scenario) untouched(code int, arguments ...string) result {
 		s.Errorf("plumb %s has touched the clone: %q, was %q", arguments[0], after, before)
 	}
 	return r
+}
+
+// rolledBack reads what plumb rollback -o json prints.
+func rolledBack(t *testing.T, r result) (answer struct {
+	App, From, To, Branch string
+	Others                []string
+	Pushed, Existed       bool
+	Preview               struct{ Apps []any }
+	Pull                  *struct{ Number int }
+}) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(r.stdout), &answer); err != nil {
+		t.Fatalf("%v in %s", err, r.stdout)
+	}
+	return answer
 }
 
 // mergeRevert merges a branch into main as a person does.
@@ -62,6 +78,10 @@ func TestRollback(t *testing.T) {
 		t.Errorf("another app's change is taken back: %s", said.stdout)
 	}
 	branch := "plumb/revert/rolled-a-" + bad[:7]
+	shown := rolledBack(t, s.untouched(0, "rollback", "rolled-a", "-o", "json"))
+	if shown.App != "rolled-a" || shown.From != bad || shown.To != good || shown.Branch != branch || shown.Pushed || len(shown.Others) != 1 || len(shown.Preview.Apps) == 0 {
+		t.Errorf("as JSON it is %+v", shown)
+	}
 	if there := s.git("ls-remote", "origin", "refs/heads/"+branch); there != "" {
 		t.Errorf("it pushed without being asked: %s", there)
 	}
@@ -72,6 +92,9 @@ func TestRollback(t *testing.T) {
 	s.has("Deployment/rolled-a/web", "spec.replicas", 1)
 	s.ok("rolled-b", bad)
 	s.says(s.untouched(0, "rollback", "rolled-a", "--yes").stdout, "is there already, and is left as it is")
+	if done := rolledBack(t, s.untouched(0, "rollback", "rolled-a", "--yes", "-o", "json")); !done.Pushed || !done.Existed || done.Pull != nil {
+		t.Errorf("as JSON it is %+v", done)
+	}
 	s.says(s.plumbs(0, "why", "rolled-a").stdout, "held", "it is slow", bad[:7]+" is not applied")
 
 	s.git("rm", "-q", "--cached", "notes.txt")

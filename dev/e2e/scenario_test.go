@@ -311,8 +311,9 @@ type appStatus struct {
 	}
 	Handled struct{ Sync string }
 	Revert  *struct {
-		Of, To string
-		Pull   int
+		Of, To    string
+		Pull      int
+		Conflicts int
 	}
 	Warnings   []string
 	Conditions []metav1.Condition

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -211,6 +212,7 @@ func (ag *Agent) connect() (err error) {
 		return err
 	}
 	ag.recorder.Asks(ag.askPulls)
+	ag.forges.Wrap = func(next http.RoundTripper) http.RoundTripper { return countingForges{next, ag.metrics.forges} }
 	if ag.herald, err = herald.New(ag.placeOf, ag.heardOfForge, filepath.Join(options.CacheDir, "forge"), ag.log); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/report"
 )
 
 // The stages of the line as metrics and traces call them.
@@ -53,6 +54,9 @@ type metrics struct {
 	failures *prometheus.CounterVec
 	requests *prometheus.CounterVec
 	webhooks *prometheus.CounterVec
+	forges   *prometheus.CounterVec
+	plans    *prometheus.CounterVec
+	reviews  prometheus.Histogram
 	stages   *prometheus.HistogramVec
 	applied  prometheus.Histogram
 	healthy  prometheus.Histogram
@@ -87,6 +91,8 @@ func newMetrics(version string, started func() int) *metrics {
 		failures: counter("plumb_failures_total", "Apps that became failed, by reason.", "reason"),
 		requests: counter("plumb_requests_total", "Requests to the API server, by what they are for and how they ended.", "purpose", "result"),
 		webhooks: counter("plumb_webhooks_total", "Webhooks that were delivered, by what became of them.", "result"),
+		forges:   counter("plumb_forge_requests_total", "Requests to forges, by how they ended.", "result"),
+		plans:    counter("plumb_pull_plans_total", "Plans of pull requests that were told, by the state of the status.", "state"),
 		stages:   histogram("plumb_stage_duration_seconds", "How long a stage took, each time that it had work to do.", stageBounds, "stage"),
 		states:   gauge("plumb_apps", "Apps by state.", "state"),
 		verified: level(gauge("plumb_apps_verified", "Apps that this process has compared with Git and the cluster at the newest commit.")),
@@ -97,9 +103,11 @@ func newMetrics(version string, started func() int) *metrics {
 	}
 	commits := histogram("plumb_commit_to_applied_seconds", "From when a commit was seen to when it was applied completely, per app that it changed.", commitBounds)
 	settled := histogram("plumb_commit_to_healthy_seconds", "From when a commit was seen to when all objects were healthy, per app that it changed.", commitBounds)
-	for _, c := range []prometheus.Collector{m.failures, m.requests, m.webhooks, m.stages, m.states, m.stale, commits, settled} {
+	reviewed := histogram("plumb_pull_hint_to_comment_seconds", "From when a webhook told of a pull request to when its comment and its status stood.", commitBounds)
+	for _, c := range []prometheus.Collector{m.failures, m.requests, m.webhooks, m.forges, m.plans, m.stages, m.states, m.stale, commits, settled, reviewed} {
 		add(c)
 	}
+	m.reviews = reviewed.WithLabelValues().(prometheus.Histogram)
 	m.applied, m.healthy = commits.WithLabelValues().(prometheus.Histogram), settled.WithLabelValues().(prometheus.Histogram)
 	build := gauge("plumb_build_info", "1; the labels say what runs.", "version", "go")
 	build.WithLabelValues(version, runtime.Version()).Set(1)
@@ -124,7 +132,19 @@ func (m *metrics) begin() {
 	for _, purpose := range purposes {
 		m.requests.WithLabelValues(purpose, resultOK)
 	}
+	m.forges.WithLabelValues(resultOK)
+	for _, state := range []string{report.PullPending, report.PullSuccess, report.PullFailure} {
+		m.plans.WithLabelValues(state)
+	}
 	m.failures.WithLabelValues(string(fault.ApplyFailed))
+}
+
+// reviewed counts a plan of a pull request that was told; hinted is when a webhook told of it, zero if none did.
+func (m *metrics) reviewed(state string, hinted time.Time) {
+	m.plans.WithLabelValues(state).Inc()
+	if !hinted.IsZero() {
+		m.reviews.Observe(time.Since(hinted).Seconds())
+	}
 }
 
 // took notes how long a stage took.

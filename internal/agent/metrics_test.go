@@ -9,13 +9,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/forge/dial"
+	"plumb.dev/plumb/internal/forge/forgetest/githubtest"
 	"plumb.dev/plumb/internal/server"
 )
 
@@ -196,5 +200,41 @@ func TestDeliveries(t *testing.T) {
 		if got := read.GetCounter().GetValue(); got != want {
 			t.Errorf("%s: %v, want %v", result, got, want)
 		}
+	}
+}
+
+// Requests to forges are counted by how they ended, and plans by what they say; how long one took only if a webhook told of it.
+func TestForgesAndPlansAreCounted(t *testing.T) {
+	m := newMetrics("v0", func() int { return 1 })
+	hub := githubtest.New(t)
+	forges := dial.Forges{Wrap: func(next http.RoundTripper) http.RoundTripper { return countingForges{next, m.forges} }}
+	f, err := forges.Open(hub.Access())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Pull(t.Context(), 99); err == nil {
+		t.Error("there is a pull request 99")
+	}
+	m.reviewed("success", time.Now().Add(-time.Second))
+	m.reviewed("success", time.Time{})
+	for reason, row := range map[string]struct {
+		counter prometheus.Counter
+		want    float64
+	}{
+		"the list":             {m.forges.WithLabelValues(resultOK), 1},
+		"a request without it": {m.forges.WithLabelValues(resultAbsent), 1},
+		"plans":                {m.plans.WithLabelValues("success"), 2},
+	} {
+		var is dto.Metric
+		if err := row.counter.Write(&is); err != nil || is.GetCounter().GetValue() != row.want {
+			t.Errorf("%s: %v, want %v (%v)", reason, is.GetCounter().GetValue(), row.want, err)
+		}
+	}
+	var took dto.Metric
+	if err := m.reviews.Write(&took); err != nil || took.GetHistogram().GetSampleCount() != 1 || took.GetHistogram().GetSampleSum() < 1 {
+		t.Errorf("%v, %v", took.GetHistogram(), err)
 	}
 }

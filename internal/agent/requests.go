@@ -53,6 +53,23 @@ func (c counting) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// countingForges counts the requests to forges that pass.
+type countingForges struct {
+	next     http.RoundTripper
+	requests *prometheus.CounterVec
+}
+
+// RoundTrip sends a request on, and counts it when it is answered. An answer that nothing changed is one.
+func (c countingForges) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.next.RoundTrip(req)
+	result := resultOK
+	if err != nil || resp.StatusCode != http.StatusNotModified {
+		result = resultOf(resp, err)
+	}
+	c.requests.WithLabelValues(result).Inc()
+	return resp, err
+}
+
 func purposeOf(req *http.Request) string {
 	path, query := req.URL.Path, req.URL.Query()
 	reads := req.Method == http.MethodGet || req.Method == http.MethodHead

@@ -20,7 +20,8 @@ import (
 // reviewHands are what pull requests are reviewed with.
 func (ag *Agent) reviewHands() review.Hands {
 	return review.Hands{
-		Page: ag.options.PageURL, Renderer: ag.renderer, Cluster: ag.cluster, Complete: ag.supplyPull, Inventories: ag.ledger.Inventories, Shown: ag.showPull,
+		Reviewed: ag.metrics.reviewed,
+		Page:     ag.options.PageURL, Renderer: ag.renderer, Cluster: ag.cluster, Complete: ag.supplyPull, Inventories: ag.ledger.Inventories, Shown: ag.showPull,
 		Request: func(tree fs.FS, app fleet.App, upgrade bool) render.Request {
 			request := requestOf(tree, app)
 			request.Upgrade = upgrade

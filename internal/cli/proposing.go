@@ -24,7 +24,8 @@ func (r *rollback) propose(ctx context.Context) error {
 	if there {
 		line = branch + " is there already, and is left as it is"
 	}
-	r.out.lines([]string{line})
+	r.answer.Pushed, r.answer.Existed = true, there
+	r.say(line)
 	if err := r.open(ctx, branch); err != nil {
 		return err
 	}
@@ -38,7 +39,7 @@ func (r *rollback) propose(ctx context.Context) error {
 // open opens the pull request with the person's token, or prints where it is opened.
 func (r *rollback) open(ctx context.Context, branch string) error {
 	if r.repo == nil || r.repo.Spec.Forge == nil {
-		r.out.lines([]string{fmt.Sprintf("next  review and merge it: git fetch %s && git diff %s...%s/%s", r.remote, r.tip[:7], r.remote, branch)})
+		r.say(fmt.Sprintf("next  review and merge it: git fetch %s && git diff %s...%s/%s", r.remote, r.tip[:7], r.remote, branch))
 		return nil
 	}
 	spec := r.repo.Spec.Forge
@@ -49,7 +50,8 @@ func (r *rollback) open(ctx context.Context, branch string) error {
 	kind := forge.Kind(spec.Kind)
 	token := r.token(kind)
 	if token == "" {
-		r.out.lines([]string{"next  open the pull request: " + newPullURL(kind, address+"/"+repository, branch, r.branch)})
+		r.answer.Open = newPullURL(kind, address+"/"+repository, branch, r.branch)
+		r.say("next  open the pull request: " + r.answer.Open)
 		return nil
 	}
 	access := forge.Access{Kind: kind, URL: address, Repository: repository, Token: redact.Hide(token)}
@@ -67,7 +69,8 @@ func (r *rollback) open(ctx context.Context, branch string) error {
 		f := fault.Of(err, fault.ForgeFailed)
 		return failed(f.WithNext("the branch is pushed; open the pull request by hand: %s", newPullURL(kind, address+"/"+repository, branch, r.branch)))
 	}
-	r.out.lines([]string{fmt.Sprintf("pull request #%d: %s", pull.Number, report.Clean(pull.URL))})
+	r.answer.Pull = &rollbackPull{pull.Number, pull.URL}
+	r.say(fmt.Sprintf("pull request #%d: %s", pull.Number, report.Clean(pull.URL)))
 	return nil
 }
 

@@ -44,6 +44,7 @@ type rollbackOptions struct {
 	to, reason, hold  string
 	now, yes, noFetch bool
 	sources           []string
+	format            string
 }
 
 func newRollbackCommand(env Env) *cobra.Command {
@@ -56,7 +57,7 @@ func newRollbackCommand(env Env) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := rollback{rollbackOptions: o, env: env, out: screenOf(env, cmd), name: args[0]}
-			return r.run(cmd.Context())
+			return r.told(r.run(cmd.Context()))
 		},
 	}
 	flags := cmd.Flags()
@@ -68,6 +69,7 @@ func newRollbackCommand(env Env) *cobra.Command {
 	flags.BoolVarP(&o.yes, "yes", "y", false, "do it without asking")
 	sourceFlag(flags, &o.sources)
 	noFetchFlag(flags, &o.noFetch)
+	outputFlag(cmd, &o.format, "table", "json", "yaml")
 	cmd.ValidArgsFunction = completeNames(env, &o.kubeFlags)
 	return cmd
 }
@@ -91,6 +93,7 @@ type rollback struct {
 	made   source.Reversed
 	others []string // apps that change with it
 	lines  []string // what the cluster would make of it
+	answer rollbackAnswer
 }
 
 func (r *rollback) run(ctx context.Context) error {
@@ -121,7 +124,8 @@ func (r *rollback) run(ctx context.Context) error {
 		if err := l.kube.patchApp(ctx, r.target.App, map[string]any{"spec": map[string]any{"pause": pause}}); err != nil {
 			return err
 		}
-		r.out.lines([]string{fmt.Sprintf("%s is held at %.7s until %s   (plumb resume %s)", r.target.Address(), r.change.Good, report.Clock(until, r.env.Now()), r.target.Address())})
+		r.answer.Held = &rollbackHold{r.change.Good, until}
+		r.say(fmt.Sprintf("%s is held at %.7s until %s   (plumb resume %s)", r.target.Address(), r.change.Good, report.Clock(until, r.env.Now()), r.target.Address()))
 	}
 	return r.propose(ctx)
 }
@@ -277,13 +281,13 @@ func (r *rollback) reads(ctx context.Context, commit string) (app fleet.App, rea
 // preview shows what is taken back, and what the cluster would make of it.
 func (r *rollback) preview(ctx context.Context) error {
 	c := r.change
-	r.out.lines([]string{fmt.Sprintf("%s  from %.7s back to %.7s, on %s@%.7s: %s", c.Address, c.Bad, c.Good, report.Clean(r.branch), r.tip, counted(len(r.made.Paths), "file", "files"))})
+	r.say(fmt.Sprintf("%s  from %.7s back to %.7s, on %s@%.7s: %s", c.Address, c.Bad, c.Good, report.Clean(r.branch), r.tip, counted(len(r.made.Paths), "file", "files")))
 	if len(r.made.Conflicts) > 0 {
 		lines := []string{"  changed again since, in the same lines:"}
 		for _, path := range r.made.Conflicts {
 			lines = append(lines, "    "+report.Clean(path))
 		}
-		r.out.lines(lines)
+		r.say(lines...)
 		return nil
 	}
 	l := r.live
@@ -307,8 +311,7 @@ func (r *rollback) preview(ctx context.Context) error {
 			r.others = append(r.others, app.Address)
 		}
 	}
-	r.lines = report.Style{ASCII: true}.Compare(answer)
-	r.out.lines(r.out.style.Compare(answer))
+	r.previewed(answer)
 	return nil
 }
 
@@ -329,7 +332,7 @@ func (r *rollback) mayGoOn() (bool, error) {
 	switch {
 	case r.yes:
 		return true, nil
-	case !r.env.Interactive:
+	case !r.env.Interactive || r.format != "table":
 		fmt.Fprintln(r.env.Stderr, "nothing was done; to do it: "+again)
 		return false, nil
 	case !ask(r.env, question):

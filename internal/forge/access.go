@@ -2,6 +2,7 @@ package forge
 
 import (
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -17,6 +18,8 @@ type Access struct {
 	Token      redact.Secret
 	App        App
 	CA         []byte // PEM: trusted beside the system's authorities
+	// Wrap, if it is set, sees every request that is sent: what was not sent because of a limit is not among them.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // App is a GitHub App, which is asked for a token that may do no more than this package does, in this repository alone.

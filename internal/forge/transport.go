@@ -55,6 +55,9 @@ func (a Access) Client(api string, credential Credential, gate *Gate) (client *h
 		raw.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	t := &transport{base: base, credential: credential, gate: gate, next: raw}
+	if a.Wrap != nil {
+		t.next = a.Wrap(raw)
+	}
 	return &http.Client{Transport: t, Timeout: answerTimeout, CheckRedirect: sameMethod}, base, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,6 +44,8 @@ type Hands struct {
 	Inventories func(ctx context.Context) ([]v1alpha1.Inventory, error)
 	// Shown is told of each plan that is kept, and with nil of each that is kept no more.
 	Shown func(repo string, number int, plan *report.PullPlan)
+	// Reviewed takes in that a plan was told, with the state of the status; hinted is when a hint came, zero if none did.
+	Reviewed func(state string, hinted time.Time)
 }
 
 // Supply says which charts are wanted, and for whom.

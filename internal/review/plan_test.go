@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -66,6 +67,7 @@ func newStudy(t *testing.T) *study {
 		Eyes: func(context.Context, string, string, string) (cluster.Person, error) {
 			return cluster.Person{}, fault.New(fault.Unreachable, "the cluster is away")
 		},
+		Reviewed:    func(string, time.Time) {},
 		Inventories: func(context.Context) ([]v1alpha1.Inventory, error) { return nil, nil },
 	}, t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {

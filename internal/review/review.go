@@ -93,6 +93,7 @@ type desk struct {
 	trouble string        // what was logged last
 	heard   string        // what was heard of the forge last
 	refused map[int]refusal
+	hinted  map[int]time.Time // when the first hint came since a pull request was looked at
 }
 
 // refusal is what the forge refuses to be told of a pull request.
@@ -158,6 +159,9 @@ func (r *Reviewer) Hint(repo string, number int) {
 	d.pulls[number] = true
 	delete(d.tried, number)
 	delete(d.refused, number)
+	if d.hinted[number].IsZero() {
+		d.hinted[number] = time.Now()
+	}
 	if d.inWork == number {
 		select {
 		case d.nudged <- struct{}{}:
@@ -191,7 +195,7 @@ func (r *Reviewer) Forget(repo string) {
 func (r *Reviewer) desk(repo string) *desk {
 	d := r.desks[repo]
 	if d == nil {
-		d = &desk{pulls: map[int]bool{}, tried: map[int]bool{}, refused: map[int]refusal{}, sweep: true, nudged: make(chan struct{}, 1)}
+		d = &desk{pulls: map[int]bool{}, tried: map[int]bool{}, refused: map[int]refusal{}, hinted: map[int]time.Time{}, sweep: true, nudged: make(chan struct{}, 1)}
 		r.desks[repo] = d
 	}
 	return d
@@ -379,6 +383,7 @@ func (r *Reviewer) accepted(repo string, number int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.desk(repo).refused, number)
+	delete(r.desk(repo).hinted, number)
 }
 
 // hear passes on whether the forge takes what it is told, if that changed.

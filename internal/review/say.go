@@ -41,6 +41,10 @@ func (w *work) say(ctx context.Context, plan report.PullPlan) error {
 	if err := w.status(ctx, forge.State(state), line); err != nil {
 		return err
 	}
+	w.mu.Lock()
+	hinted := w.desk(w.repo).hinted[w.pull.Number]
+	w.mu.Unlock()
+	w.hands.Reviewed(state, hinted)
 	w.log.Info("a pull request was reviewed", "repo", w.repo, "pull", w.pull.Number, "revision", w.pull.Head.Commit, "state", state, "text", line, "seconds", time.Since(w.begun).Seconds())
 	if unasked != "" {
 		return fault.New(fault.Unreachable, "pull request %d: %s", w.pull.Number, unasked)

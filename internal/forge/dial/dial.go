@@ -9,6 +9,7 @@ package dial
 
 import (
 	"crypto/sha256"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -21,6 +22,9 @@ import (
 
 // Forges opens forges. The zero value is ready, and safe for concurrent use.
 type Forges struct {
+	// Wrap, if it is set, sees every request of every forge that is opened.
+	Wrap func(http.RoundTripper) http.RoundTripper
+
 	mu     sync.Mutex
 	gates  map[digest]*forge.Gate
 	opened map[digest]forge.Forge
@@ -45,6 +49,7 @@ func (f *Forges) Open(access forge.Access) (forge.Forge, error) {
 	if there, ok := f.opened[key]; ok {
 		return there, nil
 	}
+	access.Wrap = f.Wrap
 	opened, err := open(access, f.gate(access))
 	if err != nil {
 		return nil, err
