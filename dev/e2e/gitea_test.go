@@ -376,7 +376,7 @@ func TestGiteaIsToldWhenItIsUpAgain(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	s.forgeReady("False", "statuses: ", "FORGE_DOWN")
+	s.forgeReady("False", "FORGE_DOWN")
 	own.shut.Store(false)
 	s.told(g, commit, "plumb/deploy", "success", "told-late is ok")
 	s.forgeReady("True")

@@ -75,6 +75,50 @@ exceptions:
 	s.has("ConfigMap/lawful-a/settings", "data.mode", "normal")
 }
 
+// What a commit drops is judged too, with what was applied before, and so is an App by hand that names the Repo.
+func TestPolicyEnforcedOnDeletionsAndByHand(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "lawkeep")
+	s.spec["policy"] = "enforce"
+	rules := lawful + `
+  - name: keep-marked
+    level: deny
+    match: {kinds: [ConfigMap], changes: [delete]}
+    expression: before.?data.keep.orValue("") != "yes"
+    message: it is marked to be kept
+`
+	first := s.commit("lawful", files{
+		"plumb.yaml": "policies: [policies/*.yaml]\n", "policies/rules.yaml": rules,
+		"apps/lawkeep/a.yaml": documentsOf(configMap("kept", "keep", "yes"), configMap("loose", "keep", "no"), configMap("stays", "a", "1")),
+		"hand/a.yaml":         configMap("hand", "mode", "normal"),
+	})
+	s.ok("lawkeep", first)
+	s.make("apiVersion: plumb.dev/v1alpha1\nkind: App\nmetadata: {name: lawkeep-hand, namespace: plumb-system}\nspec: {repo: lawkeep, path: hand}\n")
+	s.ok("lawkeep-hand", first)
+
+	loose := s.commit("drop what may go", files{"apps/lawkeep/a.yaml": documentsOf(configMap("kept", "keep", "yes"), configMap("stays", "a", "1"))})
+	s.ok("lawkeep", loose)
+	s.gone("ConfigMap/lawkeep/loose")
+
+	s.commit("drop what may not", files{"apps/lawkeep/a.yaml": configMap("stays", "a", "2"), "hand/a.yaml": configMap("hand", "mode", "debug")})
+	status := s.is("lawkeep", "failed", "PolicyDenied")
+	_, message := status.ready()
+	s.says(message, "keep-marked", "ConfigMap/lawkeep/kept", "it is marked to be kept")
+	s.live("ConfigMap/lawkeep/kept")
+	s.has("ConfigMap/lawkeep/stays", "data.a", "1")
+	status = s.is("lawkeep-hand", "failed", "PolicyDenied")
+	_, message = status.ready()
+	s.says(message, "no-debug", "hand/a.yaml:1")
+	s.has("ConfigMap/lawkeep-hand/hand", "data.mode", "normal")
+
+	mended := s.commit("mended", files{"apps/lawkeep/a.yaml": documentsOf(configMap("kept", "keep", "no"), configMap("stays", "a", "2")), "hand/a.yaml": configMap("hand", "mode", "quiet")})
+	s.ok("lawkeep", mended)
+	s.ok("lawkeep-hand", mended)
+	last := s.commit("it is marked no more", files{"apps/lawkeep/a.yaml": configMap("stays", "a", "2")})
+	s.ok("lawkeep", last)
+	s.gone("ConfigMap/lawkeep/kept")
+}
+
 // A pull request is judged by the rules of its base: what it changes is denied though it changes the rule too, and what asks for
 // approval waits until a member of the group, who is not its author, approves that head.
 func TestGiteaPullIsJudged(t *testing.T) {

@@ -5,12 +5,18 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/policy"
+	"plumb.dev/plumb/internal/record"
 )
 
-// law is the policies of a commit, of a Repo that enforces them.
+// law is the policies of a commit, of a Repo that enforces them. It is for the apps that the Repo makes, and for Apps by hand that name
+// the Repo.
 type law struct {
 	set *policy.Set
 	bad *fault.Fault // they cannot be read: nothing new is delivered
@@ -26,6 +32,18 @@ func lawOf(ctx context.Context, o *v1alpha1.Repo, found offer, patterns []string
 	}
 	set, bad := policy.Read(found.snapshot)
 	return &law{set, bad}, nil
+}
+
+// lawOfHand reads the policies for an App by hand: those of the commit that it is offered, if it names a Repo that enforces them.
+func (ag *Agent) lawOfHand(o *v1alpha1.App, found offer, patterns []string) (*law, error) {
+	if o.Spec.Repo == "" {
+		return nil, nil
+	}
+	repo := ag.repoObject(types.NamespacedName{Namespace: o.Namespace, Name: o.Spec.Repo})
+	if repo == nil {
+		return nil, nil
+	}
+	return lawOf(ag.life, repo, found, patterns)
 }
 
 // isForbidden notes whether the policies deny the offered commit.
@@ -45,7 +63,8 @@ func (t *turn) forbidden() *fault.Fault {
 		return l.bad
 	}
 	p := t.offer.placement
-	changes := policy.Changes(policy.App{Name: p.App, Env: p.Env, Cluster: p.Cluster, Namespace: p.Namespace}, nil, t.rendered)
+	app := policy.App{Name: p.App, Env: p.Env, Cluster: p.Cluster, Namespace: p.Namespace}
+	changes := append(policy.Changes(app, nil, t.rendered), t.deletions(app)...)
 	var denied []policy.Finding
 	for _, f := range policy.Evaluate(l.set, changes, time.Now()) {
 		if f.Level == policy.Deny && f.Blocks() {
@@ -64,4 +83,45 @@ func (t *turn) forbidden() *fault.Fault {
 		says += fmt.Sprintf(" (and %d more)", more)
 	}
 	return fault.New(fault.PolicyDenied, "%s", says).At(first.Place).WithNext("plumb check shows all of them in your clone; mend it, or commit an exception that ends")
+}
+
+// deletions are the objects that the commit does not have any more and that would be deleted, at once or with consent: as they were
+// rendered for what is applied, if that render is here, and else with their identity alone. A rule that asks for more then errs,
+// which denies.
+func (t *turn) deletions(app policy.App) []policy.Change {
+	var gone []object.ID
+	for _, s := range t.plan.Steps {
+		if s.Action == plan.Delete || s.Action == plan.Hold {
+			gone = append(gone, s.ID)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	before := map[object.ID]object.Object{}
+	if kept, ok := t.agent.cache.LoadKept(t.cacheKey()); ok {
+		before = record.Rendered(kept.Manifest.Objects, t.identity(), func(o object.Object) bool { return t.namespaced(t.agent.life, o) })
+	}
+	changes := make([]policy.Change, len(gone))
+	for i, id := range gone {
+		was, known := before[id]
+		if !known {
+			was = bare(id, t.app.inventory[id].Version)
+		}
+		changes[i] = policy.Change{App: app, Before: &was}
+	}
+	return changes
+}
+
+// bare is an object of which nothing is known but its identity.
+func bare(id object.ID, version string) object.Object {
+	apiVersion := version
+	if id.Group != "" {
+		apiVersion = id.Group + "/" + version
+	}
+	metadata := map[string]any{"name": id.Name}
+	if id.Namespace != "" {
+		metadata["namespace"] = id.Namespace
+	}
+	return object.Object{Fields: map[string]any{"apiVersion": apiVersion, "kind": id.Kind, "metadata": metadata}}
 }

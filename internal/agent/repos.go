@@ -578,6 +578,8 @@ func (ag *Agent) place(a *app, found offer) error {
 	found.placement, found.fault = placed.App, placed.Fault
 	found.limits = placed.Root.Limits
 	found.account = orDefault(o.Spec.ServiceAccount, defaultAccount)
+	var unlawful error
+	found.law, unlawful = ag.lawOfHand(o, found, placed.Root.Policies)
 	ag.claims.offer(a.key, found.commit)
 	if found.fault == nil && ag.order.put(a.key, placed.App.Node()) {
 		ag.reordered(a.key.Namespace)
@@ -586,7 +588,7 @@ func (ag *Agent) place(a *app, found offer) error {
 	if found.fault != nil && found.fault.Reason.OfSource() {
 		return found.fault
 	}
-	return nil
+	return unlawful
 }
 
 // sourceFailed notes that a user's revision cannot be read. The last good state stays.
