@@ -27,6 +27,7 @@ func (ag *Agent) reviewHands() review.Hands {
 			request.Upgrade = upgrade
 			return request
 		},
+		Sources:  ag.sourcesOfPull,
 		Recorded: func(o *v1alpha1.App) (*render.Recorded, bool) { return ag.cache.Load(cacheKey(o)) },
 		Eyes: func(ctx context.Context, namespace, account, target string) (cluster.Person, error) {
 			account = orDefault(account, defaultAccount)
@@ -77,12 +78,35 @@ func (ag *Agent) deskOf(ctx context.Context, name string) (*review.Desk, error) 
 		desk.Apps = append(desk.Apps, *app)
 	}
 	for _, app := range ag.Apps() {
-		if app.Namespace == o.Namespace && app.Spec.Repo == o.Name && makerOf(&app) == "" && len(app.Spec.Sources) == 0 &&
+		if app.Namespace == o.Namespace && app.Spec.Repo == o.Name && makerOf(&app) == "" && ag.hasSources(&app) &&
 			orDefault(app.Spec.Revision, o.Spec.Revision) == o.Spec.Revision {
 			desk.ByHand = append(desk.ByHand, app)
 		}
 	}
 	return desk, nil
+}
+
+// sourcesOfPull gives a request what was read of the other repositories of an App by hand: as they are now, on every side.
+func (ag *Agent) sourcesOfPull(o *v1alpha1.App, request *render.Request) error {
+	ag.mu.Lock()
+	a := ag.apps[types.NamespacedName{Namespace: o.Namespace, Name: o.Name}]
+	ag.mu.Unlock()
+	for _, named := range o.Spec.Sources {
+		var s sourced
+		if a != nil {
+			s = a.sourced(named.Name)
+		}
+		if s.snapshot == nil {
+			return fault.New(fault.SourceStale, "the source %s of App %s was not read yet", named.Name, o.Name)
+		}
+		request.Sources["$"+named.Name] = render.Source{FS: s.snapshot}
+	}
+	return nil
+}
+
+// hasSources tells whether all other repositories of an App by hand were read: one that nobody can render is not reviewed.
+func (ag *Agent) hasSources(o *v1alpha1.App) bool {
+	return ag.sourcesOfPull(o, &render.Request{Sources: map[string]render.Source{}}) == nil
 }
 
 // lookAtPulls has the pull requests of a Repo looked at: its branch moved, or something was pushed.

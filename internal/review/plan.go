@@ -35,7 +35,9 @@ type Hands struct {
 	Cluster  *cluster.Cluster
 	// Request says what the render of an app depends on; Complete adds the charts from elsewhere, and asks for those that are not
 	// here if it may.
-	Request  func(tree fs.FS, app fleet.App, upgrade bool) render.Request
+	Request func(tree fs.FS, app fleet.App, upgrade bool) render.Request
+	// Sources adds what the agent has read of the other repositories that an App by hand names (spec.sources).
+	Sources  func(app *v1alpha1.App, req *render.Request) error
 	Complete func(ctx context.Context, want Supply, req *render.Request) error
 	// Recorded gives the last render of an app.
 	Recorded func(app *v1alpha1.App) (*render.Recorded, bool)
@@ -223,6 +225,9 @@ func (p *planning) candidates(from, to *commit) []*candidate {
 	}
 	for i := range p.at.ByHand {
 		o := &p.at.ByHand[i]
+		if p.pull.Fork && len(o.Spec.Sources) > 0 {
+			continue // a fork could show what is in the other repositories
+		}
 		if names[o.Name] == nil && (o.Spec.Cluster == "" || o.Spec.Cluster == fleet.Local) {
 			names[o.Name] = &candidate{name: o.Name, object: o, byHand: true, at: map[*commit]*fleet.App{}}
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -61,6 +62,10 @@ func newStudy(t *testing.T) *study {
 		Renderer: renderer, Cluster: away,
 		Request: func(tree fs.FS, app fleet.App, upgrade bool) render.Request {
 			return render.Request{Sources: map[string]render.Source{"repo": {FS: tree}}, Source: "repo", Path: app.Path, Render: app.Kind, Release: app.App, Namespace: app.Namespace, Upgrade: upgrade}
+		},
+		Sources: func(_ *v1alpha1.App, req *render.Request) error {
+			req.Sources["$values"] = render.Source{FS: fstest.MapFS{"prod.yaml": {Data: []byte("a: 1\n")}}}
+			return nil
 		},
 		Complete: func(context.Context, Supply, *render.Request) error { return nil },
 		Recorded: func(*v1alpha1.App) (*render.Recorded, bool) { return nil, false },
@@ -191,6 +196,13 @@ func TestPlan(t *testing.T) {
 	hand := s.repo.CommitOn(tip, "hand", "by hand", sourcetest.File("elsewhere/a.yaml", config("hand", "2")))
 	if plan := s.plan(hand, false); len(plan.Apps) != 1 || plan.Unaffected != 4 || !slices.Equal(told(plan.Apps[0].Change), []string{"changed hand data.a 1→2"}) {
 		t.Errorf("an App by hand: %+v", plan)
+	}
+	s.byHand[0].Spec.Sources = []v1alpha1.AppSource{{Name: "values", Repo: "values"}}
+	if plan := s.plan(hand, false); len(plan.Apps) != 1 || !slices.Equal(told(plan.Apps[0].Change), []string{"changed hand data.a 1→2"}) {
+		t.Errorf("an App by hand that reads another repository too: %+v", plan)
+	}
+	if plan := s.plan(hand, true); len(plan.Apps) != 0 {
+		t.Errorf("of a fork it is given the other repository: %+v", plan)
 	}
 	stranger := s.repo.CommitOn("", "stranger", "no history", file("one", config("one")))
 	if plan := s.plan(stranger, false); plan.Fault == nil {

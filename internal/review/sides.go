@@ -86,6 +86,11 @@ func (p *planning) render(ctx context.Context, c *candidate, at *commit) (*rende
 		return nil, app.Fault, ctx.Err()
 	}
 	request := p.hands.Request(at.tree, *app, c.object != nil && c.object.Status.Revision != "")
+	if c.byHand && len(c.object.Spec.Sources) > 0 {
+		if err := p.hands.Sources(c.object, &request); err != nil {
+			return p.unrendered(ctx, err)
+		}
+	}
 	supply := Supply{Namespace: p.at.Repo.Namespace, Access: p.at.Repo.Spec.Charts, Tree: at.tree, App: *app, Fetch: !p.pull.Fork}
 	if c.byHand && len(c.object.Spec.Charts) > 0 {
 		supply.Access = c.object.Spec.Charts
