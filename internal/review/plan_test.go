@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -40,13 +41,37 @@ type study struct {
 	lenient bool
 }
 
-func newStudy(t *testing.T) *study {
-	t.Helper()
-	child := filepath.Join(t.TempDir(), "child")
+// theChild builds the program that renders, once for all tests.
+var theChild = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "plumb-review-")
+	if err != nil {
+		return "", err
+	}
+	built = dir
+	child := filepath.Join(dir, "child")
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", child, "plumb.dev/plumb/internal/render/childtest")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("the child cannot be built: %v\n%s", err, out)
+		return "", fmt.Errorf("the child cannot be built: %w\n%s", err, out)
+	}
+	return child, nil
+})
+
+var built string // the folder of the child
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
+
+func newStudy(t *testing.T) *study {
+	t.Helper()
+	child, err := theChild()
+	if err != nil {
+		t.Fatal(err)
 	}
 	renderer, err := render.New(render.Options{Command: []string{child, render.ChildCommand}})
 	if err != nil {

@@ -56,6 +56,14 @@ func (r *Repo) Push(branch, from string, files map[string]string) string {
 	return r.branches[branch]
 }
 
+// Take makes a commit that a real repository has the newest of a branch, which begins at main if it is new.
+func (r *Repo) Take(branch, id string, files map[string]string) {
+	r.Push(branch, "main", files)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.commits[id], r.branches[branch] = r.commits[r.branches[branch]], id
+}
+
 func (r *Repo) add(parents []string, files map[string]string) string {
 	sum := sha1.Sum([]byte(fmt.Sprint(len(r.commits), parents, files))) //nolint:gosec // as above
 	id := hex.EncodeToString(sum[:])

@@ -37,6 +37,11 @@ type Scene struct {
 	Comment func(number int, user, text string)
 	Shown   func(commit, context string) (statuses []forge.Status) // that stand there: what is replaced is not among them
 	Deploys func(environment string) []forge.Deployment            // nil where the forge has none
+
+	// Took is a push of a commit that a real repository has, by its id; MergedAs says that a pull request was merged, by whomever,
+	// as such a commit. Both are nil at a forge that has its own repository.
+	Took     func(branch, id string, files map[string]string)
+	MergedAs func(number int, commit string)
 }
 
 type suite struct {

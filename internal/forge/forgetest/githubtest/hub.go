@@ -119,6 +119,10 @@ func (h *Hub) Scene() forgetest.Scene {
 		Comment: func(number int, user, text string) {
 			h.with(number, func(p *pull) { p.comments = append(p.comments, h.comment(number, user, text)) })
 		},
+		Took: h.repo.Take,
+		MergedAs: func(number int, commit string) {
+			h.with(number, func(p *pull) { p.closed, p.merged, p.headCommit = true, commit, h.headOf(p) })
+		},
 		Shown:   h.shown,
 		Deploys: h.deploysOf,
 	}

@@ -99,6 +99,10 @@ func (l *Lab) Scene() forgetest.Scene {
 				l.note(r, name, text, false)
 			})
 		},
+		Took: l.repo.Take,
+		MergedAs: func(iid int, commit string) {
+			l.with(iid, func(r *request) { r.state, r.merged, r.commit = "merged", commit, l.headOf(r) })
+		},
 		Shown:   l.shown,
 		Deploys: l.deploysOf,
 	}
