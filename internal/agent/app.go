@@ -3,6 +3,7 @@ package agent
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -15,6 +16,7 @@ import (
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/review"
 	"plumb.dev/plumb/internal/source"
 	"plumb.dev/plumb/internal/traces"
 )
@@ -129,19 +131,20 @@ type app struct {
 
 	used           []v1alpha1.SourceStatus // the sources that recorded was rendered with, if this life did that
 	rendered       *offer                  // the offer that recorded was found good for
-	left           map[object.ID]bool      // wishes that are deliberately left alone
-	existing       map[object.ID]bool      // wishes that were presumed absent and are not: they are looked at
-	shown          map[object.ID]string    // drift that is shown, not undone, and why
-	unwished       map[object.ID]string    // of the Inventory and not of Git, and how the last plan saw them
-	refused        *fault.Fault            // the rendered objects cannot be planned
-	broken         *fault.Fault            // the last render failed, and its inputs were not the cause
-	partial        []render.Read           // what that render had read
-	rebase         bool                    // the base of consents moves when nothing is held
-	routed         map[object.ID]bool      // objects whose news come here
-	verified       string                  // digest of recorded
-	consentedAt    string                  // the commit whose consents the last plan knew
-	told           string                  // the target that the written status names
-	statusWritten  string                  // the status as it was written, canonical
+	outline        atomic.Pointer[review.Outline]
+	left           map[object.ID]bool   // wishes that are deliberately left alone
+	existing       map[object.ID]bool   // wishes that were presumed absent and are not: they are looked at
+	shown          map[object.ID]string // drift that is shown, not undone, and why
+	unwished       map[object.ID]string // of the Inventory and not of Git, and how the last plan saw them
+	refused        *fault.Fault         // the rendered objects cannot be planned
+	broken         *fault.Fault         // the last render failed, and its inputs were not the cause
+	partial        []render.Read        // what that render had read
+	rebase         bool                 // the base of consents moves when nothing is held
+	routed         map[object.ID]bool   // objects whose news come here
+	verified       string               // digest of recorded
+	consentedAt    string               // the commit whose consents the last plan knew
+	told           string               // the target that the written status names
+	statusWritten  string               // the status as it was written, canonical
 	planWarnings   []string
 	renderWarnings []string
 	loadWarnings   []string

@@ -27,7 +27,15 @@ func (ag *Agent) reviewHands() review.Hands {
 			request.Upgrade = upgrade
 			return request
 		},
-		Sources:  ag.sourcesOfPull,
+		Sources: ag.sourcesOfPull,
+		Outline: func(o *v1alpha1.App) *review.Outline {
+			ag.mu.Lock()
+			defer ag.mu.Unlock()
+			if a := ag.apps[types.NamespacedName{Namespace: o.Namespace, Name: o.Name}]; a != nil {
+				return a.outline.Load()
+			}
+			return nil
+		},
 		Recorded: func(o *v1alpha1.App) (*render.Recorded, bool) { return ag.cache.Load(cacheKey(o)) },
 		Eyes: func(ctx context.Context, namespace, account, target string) (cluster.Person, error) {
 			account = orDefault(account, defaultAccount)

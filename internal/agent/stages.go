@@ -15,6 +15,7 @@ import (
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/review"
 	"plumb.dev/plumb/internal/source"
 )
 
@@ -31,6 +32,7 @@ func (t *turn) render(ctx context.Context) error {
 	if a.rendered == t.offer {
 		return nil
 	}
+	defer t.showOutline()
 	if t.offer.removed {
 		return t.renderNothing()
 	}
@@ -100,6 +102,17 @@ func (t *turn) unchanged(ctx context.Context) error {
 // record keeps what a render read and asked, without its objects.
 func (a *app) record(recorded *render.Recorded) {
 	a.recorded, a.verified = recorded.Outline(), verified(recorded)
+}
+
+// showOutline lets reviews know which commit the render was found good for, and what it read: without it the first plan of a pull
+// request after a start would read the recorded renders of all apps.
+func (t *turn) showOutline() {
+	a := t.app
+	if a.rendered == t.offer && a.recorded != nil {
+		a.outline.Store(&review.Outline{Commit: t.offer.commit, Place: t.offer.placement, Recorded: a.recorded})
+		return
+	}
+	a.outline.Store(nil)
 }
 
 // requireLocal refuses an app that is meant for another cluster: it must never be applied to this one.

@@ -39,6 +39,8 @@ type Hands struct {
 	// Sources adds what the agent has read of the other repositories that an App by hand names (spec.sources).
 	Sources  func(app *v1alpha1.App, req *render.Request) error
 	Complete func(ctx context.Context, want Supply, req *render.Request) error
+	// Outline gives what the agent knows of an app's render without reading anything; nil if it has not come to that yet.
+	Outline func(app *v1alpha1.App) *Outline
 	// Recorded gives the last render of an app.
 	Recorded func(app *v1alpha1.App) (*render.Recorded, bool)
 	// Eyes look at the cluster as a ServiceAccount that is there, "" is the default one, for objects in a namespace.

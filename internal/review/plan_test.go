@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -37,6 +39,7 @@ type study struct {
 	mirror *source.Mirror
 	pulls  int
 	byHand []v1alpha1.App
+	apps   []v1alpha1.App
 
 	lenient bool
 }
@@ -93,6 +96,7 @@ func newStudy(t *testing.T) *study {
 			return nil
 		},
 		Complete: func(context.Context, Supply, *render.Request) error { return nil },
+		Outline:  func(*v1alpha1.App) *Outline { return nil },
 		Recorded: func(*v1alpha1.App) (*render.Recorded, bool) { return nil, false },
 		Eyes: func(context.Context, string, string, string) (cluster.Person, error) {
 			return cluster.Person{}, fault.New(fault.Unreachable, "the cluster is away")
@@ -124,7 +128,7 @@ func (s *study) plan(commit string, fork bool) report.PullPlan {
 	}
 	at := &Desk{
 		Repo: &v1alpha1.Repo{ObjectMeta: metav1.ObjectMeta{Namespace: "plumb-system", Name: "fleet"}}, Kind: forge.GitHub, Context: "plumb",
-		Branch: "main", Tip: tip.Commit, Mirror: s.mirror, ByHand: s.byHand,
+		Branch: "main", Tip: tip.Commit, Mirror: s.mirror, ByHand: s.byHand, Apps: s.apps,
 	}
 	at.Repo.Spec.Forge = &v1alpha1.Forge{Lenient: s.lenient}
 	w := &work{Reviewer: s.Reviewer, repo: aRepo, at: at, pull: forge.Pull{Number: s.pulls, Fork: fork, Head: forge.Branch{Commit: commit}}}
@@ -232,5 +236,37 @@ func TestPlan(t *testing.T) {
 	stranger := s.repo.CommitOn("", "stranger", "no history", file("one", config("one")))
 	if plan := s.plan(stranger, false); plan.Fault == nil {
 		t.Errorf("without a common history: %+v", plan)
+	}
+}
+
+// The first plan after a start reads no recorded render of an app that it does not affect: what the agent knows is enough.
+func TestPlanAfterAStart(t *testing.T) {
+	s := newStudy(t)
+	base := s.repo.Commit("main", "base", file("one", config("one", "1")), file("two", config("two", "1")))
+	for _, name := range []string{"one", "two"} {
+		s.apps = append(s.apps, v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: "plumb-system", Name: name, UID: types.UID(name)}})
+	}
+	change := s.repo.CommitOn(base, "change", "change", file("one", config("one", "2")))
+	s.plan(change, false)
+	known := maps.Clone(s.outlines) // as the agent has them
+	read := map[string]int{}
+	s.hands.Recorded = func(o *v1alpha1.App) (*render.Recorded, bool) { read[o.Name]++; return nil, false }
+	s.hands.Outline = func(o *v1alpha1.App) *Outline {
+		agents := known[aRepo+" "+o.Name+" "+string(o.UID)]
+		return &agents
+	}
+	clear(s.outlines)
+	if plan := s.plan(change, false); len(plan.Apps) != 1 || plan.Unaffected != 1 || read["two"] != 0 {
+		t.Errorf("%d apps are affected, and renders were read: %v", len(plan.Apps), read)
+	}
+	clear(s.outlines)
+	s.repo.Commit("main", "elsewhere", file("three", config("three", "1")))
+	if plan := s.plan(change, false); len(plan.Apps) != 1 || read["two"] != 0 {
+		t.Errorf("at another tip %d apps are affected, and renders were read: %v", len(plan.Apps), read)
+	}
+	clear(s.outlines)
+	s.repo.Commit("main", "it changes", file("two", config("two", "2")))
+	if plan := s.plan(change, false); len(plan.Apps) != 1 || read["two"] == 0 {
+		t.Errorf("an outline that does not hold any more is taken for one that does: %+v, %v", plan.Apps, read)
 	}
 }

@@ -79,7 +79,7 @@ type Reviewer struct {
 	mu       sync.Mutex
 	book     book
 	desks    map[string]*desk
-	outlines map[string]outline // by renderKey
+	outlines map[string]Outline // by renderKey
 }
 
 // desk is what is to be done for one Repo.
@@ -115,7 +115,7 @@ func (f refusal) given(pull forge.Pull, at *Desk) bool {
 // New makes a reviewer that keeps what it said in a folder of its own, which it makes.
 func New(open Open, heard Heard, hands Hands, dir string, log *slog.Logger) (*Reviewer, error) {
 	r := &Reviewer{
-		open: open, heard: heard, hands: hands, log: log, desks: map[string]*desk{}, outlines: map[string]outline{},
+		open: open, heard: heard, hands: hands, log: log, desks: map[string]*desk{}, outlines: map[string]Outline{},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](2*time.Second, 10*time.Minute)),
 	}
 	files, err := shelf.Open(dir+"/said", 0)
@@ -187,7 +187,7 @@ func (r *Reviewer) Forget(repo string) {
 		r.plans.Remove(planFile(repo, number))
 	}
 	delete(r.desks, repo)
-	maps.DeleteFunc(r.outlines, func(key string, _ outline) bool { return strings.HasPrefix(key, repo+" ") })
+	maps.DeleteFunc(r.outlines, func(key string, _ Outline) bool { return strings.HasPrefix(key, repo+" ") })
 	r.book.forget(repo)
 }
 

@@ -20,20 +20,23 @@ import (
 // consentLimit is how many commits since the last one with nothing held are asked for consent.
 const consentLimit = 200
 
-// outline is the last render of an app, found good for a commit.
-type outline struct {
-	commit   string
-	place    fleet.App
-	recorded *render.Recorded
+// Outline is the last render of an app, found good for a commit: what it read and asked, without its objects.
+type Outline struct {
+	Commit   string
+	Place    fleet.App
+	Recorded *render.Recorded
 }
 
 // moved tells whether the render holds for another commit too: discovery says the same, and every read is answered the same.
-func (o outline) moved(ctx context.Context, app fleet.App, from *source.Mirror, to *source.Snapshot) bool {
-	if o.recorded == nil || !samePlace(o.place, app) {
+func (o Outline) moved(ctx context.Context, app fleet.App, from *source.Mirror, at string, to *source.Snapshot) bool {
+	if o.Recorded == nil || !samePlace(o.Place, app) {
 		return false
 	}
-	tree, err := from.Snapshot(ctx, o.commit)
-	return err == nil && sameReads(o.recorded, tree, to)
+	if o.Commit == at {
+		return true
+	}
+	tree, err := from.Snapshot(ctx, o.Commit)
+	return err == nil && sameReads(o.Recorded, tree, to)
 }
 
 // sameReads tells whether two trees answer alike what a render has read of its own repository.
@@ -47,11 +50,16 @@ func (p *planning) recorded(ctx context.Context, c *candidate, at *commit) (*ren
 	p.mu.Lock()
 	known := p.outlines[key]
 	p.mu.Unlock()
-	if known.commit == at.id {
-		return known.recorded, nil
+	if known.Commit == at.id {
+		return known.Recorded, nil
 	}
-	recorded := known.recorded
-	if !known.moved(ctx, *c.at[at], p.at.Mirror, at.tree) {
+	if c.object != nil && !p.pull.Fork {
+		if agents := p.hands.Outline(c.object); agents != nil {
+			known = *agents
+		}
+	}
+	recorded := known.Recorded
+	if !known.moved(ctx, *c.at[at], p.at.Mirror, at.id, at.tree) {
 		var err error
 		if recorded, _, err = p.render(ctx, c, at); err != nil || recorded == nil {
 			return nil, err
@@ -59,7 +67,7 @@ func (p *planning) recorded(ctx context.Context, c *candidate, at *commit) (*ren
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.outlines[key] = outline{at.id, *c.at[at], recorded.Outline()}
+	p.outlines[key] = Outline{at.id, *c.at[at], recorded.Outline()}
 	return recorded, nil
 }
 
