@@ -114,6 +114,17 @@ func (g *gitea) openDoor() error {
 	return nil
 }
 
+// withOwnDoor is the same Gitea behind a door that others do not use.
+func (g *gitea) withOwnDoor(t *testing.T) *gitea {
+	t.Helper()
+	own := &gitea{URL: g.URL, Token: g.Token, User: g.User, Password: g.Password}
+	if err := own.openDoor(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(own.door.Close)
+	return own
+}
+
 // ask asks the API as the operator, or as who has a name and no token.
 func (g *gitea) ask(method, path string, body any) ([]byte, error) {
 	data, err := json.Marshal(body)
@@ -358,11 +369,7 @@ func TestGiteaIsToldWhenItIsUpAgain(t *testing.T) {
 	t.Parallel()
 	g := forgeOf(t)
 	s := newForgeScenario(t, shared(t), g, "told-late")
-	own := &gitea{URL: g.URL, Token: g.Token} // a door of its own
-	if err := own.openDoor(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(own.door.Close)
+	own := g.withOwnDoor(t)
 	s.spec["forge"].(map[string]any)["url"] = own.door.URL
 	own.shut.Store(true)
 	commit := s.commitQuietly("one", files{"apps/told-late/a.yaml": configMap("settings", "a", "1")})
@@ -390,11 +397,7 @@ func TestGiteaIsToldWhenItIsUpAgain(t *testing.T) {
 func TestGiteaIsToldOnceAndNotByAReadOnlyAgent(t *testing.T) {
 	g := forgeOf(t)
 	w := lives(t)
-	own := &gitea{URL: g.URL, Token: g.Token, User: g.User, Password: g.Password}
-	if err := own.openDoor(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(own.door.Close)
+	own := g.withOwnDoor(t)
 	s := newForgeScenario(t, w, own, "told-once")
 	s.restarted("--read-only")
 	commit := s.commitQuietly("one", files{"apps/told-once/a.yaml": configMap("settings", "a", "1")})

@@ -103,7 +103,7 @@ func TestPolicyEnforcedOnDeletionsAndByHand(t *testing.T) {
 	s.commit("drop what may not", files{"apps/lawkeep/a.yaml": configMap("stays", "a", "2"), "hand/a.yaml": configMap("hand", "mode", "debug")})
 	status := s.is("lawkeep", "failed", "PolicyDenied")
 	_, message := status.ready()
-	s.says(message, "keep-marked", "ConfigMap/lawkeep/kept", "it is marked to be kept")
+	s.says(message, "apps/lawkeep/a.yaml:1", "keep-marked", "ConfigMap/kept", "it is marked to be kept")
 	s.live("ConfigMap/lawkeep/kept")
 	s.has("ConfigMap/lawkeep/stays", "data.a", "1")
 	status = s.is("lawkeep-hand", "failed", "PolicyDenied")

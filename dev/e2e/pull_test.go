@@ -113,11 +113,7 @@ func TestGiteaPullIsAsReviewedHoweverItIsMerged(t *testing.T) {
 func TestGiteaPullIsNotWhatWasReviewed(t *testing.T) {
 	t.Parallel()
 	g := forgeOf(t)
-	own := &gitea{URL: g.URL, Token: g.Token, User: g.User, Password: g.Password}
-	if err := own.openDoor(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(own.door.Close)
+	own := g.withOwnDoor(t)
 	s := newForgeScenario(t, shared(t), own, "pull-unlike")
 	first := s.commitQuietly("one", files{"apps/pull-unlike/a.yaml": configMap("settings", "a", "1"), "apps/pull-like/a.yaml": configMap("settings", "a", "1")})
 	s.makeRepo()
@@ -222,11 +218,7 @@ func TestGiteaPullFromAFork(t *testing.T) {
 func TestGiteaPullIsToldOnce(t *testing.T) {
 	g := forgeOf(t)
 	w := lives(t)
-	own := &gitea{URL: g.URL, Token: g.Token, User: g.User, Password: g.Password}
-	if err := own.openDoor(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(own.door.Close)
+	own := g.withOwnDoor(t)
 	s := newForgeScenario(t, w, own, "pull-once")
 	first := s.commitQuietly("one", files{"apps/pull-once/a.yaml": configMap("settings", "a", "1")})
 	s.makeRepo()

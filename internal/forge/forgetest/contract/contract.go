@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -142,6 +143,26 @@ func (s *Server) interrupted(w http.ResponseWriter, r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// Page is the part of a list that a request asks for: the entries From up to To. Next is the number of the page after it, 0 if there
+// is none.
+type Page struct{ Number, Size, From, To, Next int }
+
+// Page gives which part of a list of n is asked for by the parameters per_page (size if it is absent, 100 at most) and page.
+func (r Request) Page(n, size int) Page {
+	p := Page{Number: 1, Size: size}
+	if asked, err := strconv.Atoi(r.URL.Query().Get("per_page")); err == nil {
+		p.Size = min(asked, 100)
+	}
+	if asked, err := strconv.Atoi(r.URL.Query().Get("page")); err == nil {
+		p.Number = max(asked, 1)
+	}
+	p.From, p.To = min((p.Number-1)*p.Size, n), min(p.Number*p.Size, n)
+	if p.To < n {
+		p.Next = p.Number + 1
+	}
+	return p
 }
 
 // Calls gives the requests since the last call of it.

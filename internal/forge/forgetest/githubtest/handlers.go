@@ -67,21 +67,14 @@ func (h *Hub) handlers() map[string]contract.Handler {
 
 // page gives one page of a list, and the header Link as GitHub does ("Using pagination in the REST API").
 func (h *Hub) page(r contract.Request, list []object) contract.Answer {
-	size, at := 30, 1
-	if n, err := strconv.Atoi(r.URL.Query().Get("per_page")); err == nil {
-		size = min(n, 100)
-	}
-	if n, err := strconv.Atoi(r.URL.Query().Get("page")); err == nil {
-		at = max(n, 1)
-	}
-	from, to := min((at-1)*size, len(list)), min(at*size, len(list))
-	answer := ok(append([]object{}, list[from:to]...))
-	if to < len(list) {
-		next := *r.URL
-		query := next.Query()
-		query.Set("page", strconv.Itoa(at+1))
-		next.RawQuery = query.Encode()
-		answer.Header = map[string]string{"Link": fmt.Sprintf(`<%s%s>; rel="next"`, h.URL, next.String())}
+	p := r.Page(len(list), 30)
+	answer := ok(append([]object{}, list[p.From:p.To]...))
+	if p.Next > 0 {
+		link := *r.URL
+		query := link.Query()
+		query.Set("page", strconv.Itoa(p.Next))
+		link.RawQuery = query.Encode()
+		answer.Header = map[string]string{"Link": fmt.Sprintf(`<%s%s>; rel="next"`, h.URL, link.String())}
 	}
 	return answer
 }

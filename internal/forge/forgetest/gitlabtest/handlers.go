@@ -58,18 +58,11 @@ func (l *Lab) handlers() map[string]contract.Handler {
 
 // page gives one page of a list, with the headers of GitLab's pagination ("REST API", offset-based pagination).
 func page(r contract.Request, list []object) contract.Answer {
-	size, at := 20, 1
-	if n, err := strconv.Atoi(r.URL.Query().Get("per_page")); err == nil {
-		size = min(n, 100)
-	}
-	if n, err := strconv.Atoi(r.URL.Query().Get("page")); err == nil {
-		at = max(n, 1)
-	}
-	from, to := min((at-1)*size, len(list)), min(at*size, len(list))
-	answer := ok(append([]object{}, list[from:to]...))
-	answer.Header = map[string]string{"X-Page": strconv.Itoa(at), "X-Per-Page": strconv.Itoa(size), "X-Total": strconv.Itoa(len(list)), "X-Next-Page": ""}
-	if to < len(list) {
-		answer.Header["X-Next-Page"] = strconv.Itoa(at + 1)
+	p := r.Page(len(list), 20)
+	answer := ok(append([]object{}, list[p.From:p.To]...))
+	answer.Header = map[string]string{"X-Page": strconv.Itoa(p.Number), "X-Per-Page": strconv.Itoa(p.Size), "X-Total": strconv.Itoa(len(list)), "X-Next-Page": ""}
+	if p.Next > 0 {
+		answer.Header["X-Next-Page"] = strconv.Itoa(p.Next)
 	}
 	return answer
 }
