@@ -77,12 +77,8 @@ var planes = []struct {
 		{{path: "flagger/kustomize/kuma", makes: "kong-mesh-system"}},
 		{{path: "tekton-pipeline/config"}},
 		{{path: "argo-cd/manifests/cluster-install", namespace: "argocd"}},
-		{
-			// Beside it lie the same Deployments for installs of another kind.
-			{path: "sveltos/manifest", files: []string{"manifest.yaml", "drift_detection_manager_rbac.yaml", "extra-role-agentless.yaml", "service_monitor.yaml"}},
-			// One kind and name in two versions is one object: its kustomization, which lists both, is refused.
-			{path: "sveltos/config/samples", files: []string{"config_v1beta1_*.yaml"}},
-		},
+		// Beside it lie the same Deployments for installs of another kind.
+		{{path: "sveltos/manifest", files: []string{"manifest.yaml", "drift_detection_manager_rbac.yaml", "extra-role-agentless.yaml", "service_monitor.yaml"}}},
 		{
 			{path: "argocd-example-apps/pre-post-sync", order: []string{"done Job/*-before", "made Deployment/*", "made Job/*-after", "done Job/*-after"}},
 			{path: "argocd-example-apps/helm-hooks", order: []string{
@@ -134,19 +130,25 @@ const (
 	controller = "needs a running third-party controller"
 	replaced   = "needs a running third-party controller, Flux: what its objects mean is deployed, with local charts"
 	empty      = "holds no object here: what Flux installs itself from comes from the network"
+	rejected   = "is rejected by the API server: samples whose spec is still to be written"
 )
 
 // exclusion is why an application is not deployed, and what its App says then.
-type exclusion struct{ why, state, says string }
+type exclusion struct {
+	why, state, says string
+	files            []string // of which a user takes these
+}
 
 // excluded are the applications that are not deployed as they lie there. Each is tried, and must end as is said here.
 var excluded = map[string]exclusion{
-	"argocd-example-apps/blue-green":                               {controller, "rolling", "Rollout"},
-	"flux2-kustomize-helm-example/apps/staging":                    {replaced, "failed", "HelmRelease"},
-	"flux2-kustomize-helm-example/apps/production":                 {replaced, "failed", "HelmRelease"},
-	"flux2-kustomize-helm-example/infrastructure/controllers":      {replaced, "failed", "HelmRelease"},
-	"flux2-kustomize-helm-example/clusters/staging/flux-system":    {empty, "ok", "healthy"},
-	"flux2-kustomize-helm-example/clusters/production/flux-system": {empty, "ok", "healthy"},
+	"argocd-example-apps/blue-green":                               {why: controller, state: "rolling", says: "Rollout"},
+	"flux2-kustomize-helm-example/apps/staging":                    {why: replaced, state: "failed", says: "HelmRelease"},
+	"flux2-kustomize-helm-example/apps/production":                 {why: replaced, state: "failed", says: "HelmRelease"},
+	"flux2-kustomize-helm-example/infrastructure/controllers":      {why: replaced, state: "failed", says: "HelmRelease"},
+	"flux2-kustomize-helm-example/clusters/staging/flux-system":    {why: empty, state: "ok", says: "healthy"},
+	"flux2-kustomize-helm-example/clusters/production/flux-system": {why: empty, state: "ok", says: "healthy"},
+	// One kind and name in two versions is one object, so that the kustomization, which lists both, is refused before that.
+	"sveltos/config/samples": {why: rejected, state: "failed", says: "the API server rejects it", files: []string{"config_v1beta1_*.yaml"}},
 }
 
 // plain are the applications without a file that says how they render.

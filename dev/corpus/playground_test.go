@@ -107,7 +107,8 @@ func (p *playground) take(t *testing.T, repo served, turn []app) int {
 // refuses tries what is excluded, one after the other: each ends for the reason that it is excluded for.
 func (p *playground) refuses(t *testing.T, repo served) {
 	for _, path := range slices.Sorted(maps.Keys(excluded)) {
-		a, e := app{path: path}, excluded[path]
+		e := excluded[path]
+		a := app{path: path, files: e.files}
 		p.create(t, repo, a)
 		if total := p.await(t, a, e.state, e.says); e.why == empty && total != 0 {
 			t.Errorf("%s is excluded because it %s, and has %d objects", path, e.why, total)
