@@ -44,7 +44,7 @@ export function PullsPage() {
                   </To>
                 </p>
                 <p className="dim line change-meta">
-                  <Out href={p.url}>#{p.number}</Out>
+                  <Out href={p.link}>#{p.number}</Out>
                   <span className="cut">
                     {p.author} · {p.repo}
                     {p.branch ? ` → ${p.branch}` : ""}
@@ -94,8 +94,8 @@ export function PullPage() {
           </h1>
           <StatePill state={pullState(plan.status)}>{pullWord(plan.status)}</StatePill>
           <span className="grow" />
-          {(row?.url || plan.url) && (
-            <Out href={row?.url}>
+          {(row?.link || plan.url) && (
+            <Out href={row?.link}>
               <span className="line">
                 Open at the forge <Icon name="out" />
               </span>
