@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { resources } from "../api/queries.ts";
 import type { Node } from "../api/types.ts";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
@@ -103,7 +103,7 @@ function Nodes({ rows, tree, selected, onSelect, onToggle }: NodesProps) {
     getScrollElement: () => scroll.current,
     estimateSize: () => height,
     overscan: 12,
-    getItemKey: (i) => rows[i]!.node.key,
+    getItemKey: useCallback((i: number) => rows[i]!.node.key, [rows]),
   });
   const [active, setActive] = useState("");
   const [focused, setFocused] = useState(false);

@@ -46,7 +46,7 @@ export function Grid(p: Props) {
     scrollMargin: margin + headHeight,
     scrollPaddingStart: headHeight + 8,
     scrollPaddingEnd: 8,
-    getItemKey: (i) => items[i]!.key,
+    getItemKey: useCallback((i: number) => items[i]!.key, [items]), // a new one has every line measured anew
   });
   const [active, setActive] = useState<{ key: string; col: number } | undefined>();
   const [focused, setFocused] = useState(false);

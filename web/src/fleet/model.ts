@@ -188,7 +188,3 @@ export function troublesOf(targets: Target[], n: number): { shown: Target[]; mor
   bad.sort((a, b) => severity(a.state) - severity(b.state) || b.since - a.since);
   return { shown: bad.slice(0, n), more: Math.max(0, bad.length - n) };
 }
-
-/** worstOf is the state that stands for several. */
-export const worstOf = (targets: { state: State }[]): State =>
-  targets.reduce<State>((w, t) => (severity(t.state) < severity(w) ? t.state : w), "ok");

@@ -12,27 +12,46 @@ import { useTitle } from "../parts/title.ts";
 import { useAddress } from "../router.tsx";
 import { list, one, toggled } from "../search.ts";
 import { useKeys } from "../shell/keys.ts";
-import { address, count, isState, person, plural, type State, sign, states, word } from "../words.ts";
+import { address, count, isState, person, plural, type State, severity, sign, states, word } from "../words.ts";
 import { Grid } from "./grid.tsx";
-import { type Choice, columnsOf, groups, itemsOf, type Matrix, matrixOf, settle, sorts, troublesOf, worstOf } from "./model.ts";
+import { type Choice, columnsOf, groups, itemsOf, type Matrix, matrixOf, settle, sorts, troublesOf } from "./model.ts";
 import { Panel } from "./panel.tsx";
 
 /** FleetPage shows every app in every environment: what is wrong first, then all of it. */
 export function FleetPage() {
   const { ready, error } = useLive();
   const fleet = useFleet();
-  useTitle(ready ? titleOf(fleet.targets) : "");
+  useTitle(ready ? titleOf(fleet.counts, fleet.targets.length) : "");
   if (!ready) return error ? <FaultCard error={error} /> : <Waiting lines={12} what="reading the fleet" />;
   if (!fleet.targets.length) return <NoApps />;
   return <FleetView />;
 }
 
-function titleOf(targets: Target[]): string {
-  if (!targets.length) return "no apps";
-  const n: Partial<Record<State, number>> = {};
-  for (const t of targets) n[t.state] = (n[t.state] ?? 0) + 1;
-  const worst = worstOf(targets);
-  return worst === "ok" ? `${sign("ok")} all ${count(targets.length)} ok` : `${sign(worst)} ${count(n[worst] ?? 0)} ${word(worst)}`;
+function titleOf(n: Record<State, number>, all: number): string {
+  if (!all) return "no apps";
+  const worst = states.filter((s) => n[s] > 0).sort((a, b) => severity(a) - severity(b))[0] ?? "ok";
+  return worst === "ok" ? `${sign("ok")} all ${count(all)} ok` : `${sign(worst)} ${count(n[worst])} ${word(worst)}`;
+}
+
+/** usePaced follows a counter, but works out what depends on it no more often than that leaves nine tenths of the time free. */
+function usePaced(version: number, cost: React.RefObject<number>): number {
+  const [paced, setPaced] = useState(version);
+  const last = useRef(0);
+  useEffect(() => {
+    if (version === paced) return;
+    const wait = Math.min(900, last.current + 10 * cost.current - performance.now());
+    const follow = () => {
+      last.current = performance.now();
+      setPaced(version);
+    };
+    if (wait <= 4) {
+      follow();
+      return;
+    }
+    const timer = window.setTimeout(follow, wait);
+    return () => window.clearTimeout(timer);
+  }, [version, paced, cost]);
+  return paced;
 }
 
 function useChoice(): [Choice, ReturnType<typeof useAddress>[1], Record<string, string>] {
@@ -59,7 +78,9 @@ function FleetView() {
   const unfolded = search.open ?? "";
   const scroll = useRef<HTMLDivElement>(null);
   const [held, setHeld] = useState(false); // somebody points into the matrix: lines stay where they are
-  const version = useDeferredValue(fleet.version);
+  const cost = useRef(0);
+  const version = usePaced(fleet.version, cost);
+  const wanted = useDeferredValue(choice); // a keystroke is shown before what it finds
 
   const columns = useMemo(
     () => columnsOf(fleet.targets, fleet.envs, fleet.clusters, new Set(list(unfolded))),
@@ -74,9 +95,14 @@ function FleetView() {
       ),
     [columns, choice.env, choice.cluster],
   );
-  const matrix = useMemo(() => matrixOf(fleet.targets, shownColumns, choice), [fleet, version, shownColumns, choice]);
-  const settled = useSettled(matrix, choice, held);
-  const items = useMemo(() => itemsOf(settled.lines, choice.group), [settled.lines, choice.group]);
+  const matrix = useMemo(() => {
+    const begun = performance.now();
+    const m = matrixOf(fleet.targets, shownColumns, wanted);
+    cost.current = performance.now() - begun;
+    return m;
+  }, [fleet, version, fleet.structure, shownColumns, wanted]);
+  const settled = useSettled(matrix, wanted, held);
+  const items = useMemo(() => itemsOf(settled.lines, wanted.group), [settled.lines, wanted.group]);
   const namespaces = useMemo(() => new Set(fleet.targets.map((t) => t.namespace)).size > 1, [fleet, fleet.structure]);
   const selected = search.at ? fleet.get(search.at) : undefined;
   useKeys({ Escape: () => change({ at: undefined }) });

@@ -1,5 +1,5 @@
 import type { FleetSnapshot, Row } from "../api/types.ts";
-import { asState, type State } from "../words.ts";
+import { asState, type State, states } from "../words.ts";
 
 /** Target is one app in one environment on one cluster: a cell of the matrix. */
 export type Target = {
@@ -75,6 +75,9 @@ export class Fleet {
   targets: Target[] = [];
   envs: string[] = [];
   clusters: string[] = [];
+  /** how many targets are how, and how many have drifted */
+  counts: Record<State, number> = { failed: 0, drifted: 0, rolling: 0, waiting: 0, paused: 0, ok: 0, unknown: 0 };
+  drifted = 0;
   version = 0;
   structure = 0;
   private index = new Map<string, number>();
@@ -85,6 +88,9 @@ export class Fleet {
     this.envs = f.envs;
     this.clusters = f.clusters;
     this.index = new Map(this.targets.map((t, i) => [t.id, i]));
+    for (const s of states) this.counts[s] = 0;
+    this.drifted = 0;
+    for (const t of this.targets) this.count(t, 1);
     this.structure++;
     this.tell();
   }
@@ -99,6 +105,8 @@ export class Fleet {
       const next = targetOf(row);
       const i = this.index.get(next.id);
       const old = i === undefined ? undefined : this.targets[i];
+      if (old) this.count(old, -1);
+      this.count(next, 1);
       if (i === undefined || !old || old.app !== next.app || old.env !== next.env || old.cluster !== next.cluster || old.repo !== next.repo)
         this.structure++;
       if (i === undefined) {
@@ -113,6 +121,7 @@ export class Fleet {
     if (gone.length) {
       const away = new Set(gone);
       const kept = this.targets.filter((t) => !away.has(t.id));
+      for (const t of this.targets) if (away.has(t.id)) this.count(t, -1);
       if (kept.length !== this.targets.length) {
         this.targets = kept;
         this.index = new Map(kept.map((t, i) => [t.id, i]));
@@ -126,6 +135,11 @@ export class Fleet {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   };
+
+  private count(t: Target, by: number) {
+    this.counts[t.state] += by;
+    if (t.drifted > 0 || t.state === "drifted") this.drifted += by;
+  }
 
   private tell() {
     this.version++;

@@ -46,12 +46,13 @@ export function Ago({ at, suffix = " ago", className }: { at: string | number | 
   const iso = new Date(t * 1000).toISOString();
   const text = now - t < 5 ? "now" : age(now - t) + suffix;
   return (
-    <time dateTime={iso} title={new Date(t * 1000).toLocaleString()} className={`num ${className ?? ""}`}>
+    <time dateTime={iso} title={fullFormat.format(t * 1000)} className={`num ${className ?? ""}`}>
       {text}
     </time>
   );
 }
 
+const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const clockFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
@@ -68,7 +69,7 @@ export function Clock({ at }: { at: string | undefined | null }) {
   const t = secondsOf(at);
   if (!t) return <span>–</span>;
   return (
-    <time dateTime={new Date(t * 1000).toISOString()} className="num" title={new Date(t * 1000).toLocaleString()}>
+    <time dateTime={new Date(t * 1000).toISOString()} className="num" title={fullFormat.format(t * 1000)}>
       {clockText(t)}
     </time>
   );

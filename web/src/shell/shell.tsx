@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Outlet, useRouterState } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { Fault } from "../api/client.ts";
 import { me } from "../api/queries.ts";
 import type { Me } from "../api/types.ts";
@@ -143,15 +143,8 @@ function Bob() {
 
 function Nav({ path }: { path: string }) {
   const fleet = useFleet();
-  const { failed, drifted } = useMemo(() => {
-    let failed = 0;
-    let drifted = 0;
-    for (const t of fleet.targets) {
-      if (t.state === "failed") failed++;
-      if (t.drifted > 0 || t.state === "drifted") drifted++;
-    }
-    return { failed, drifted };
-  }, [fleet, fleet.version]);
+  const failed = fleet.counts.failed;
+  const drifted = fleet.drifted;
   const here = (href: string) =>
     href === "/"
       ? path === "/" || path.startsWith("/app/")
