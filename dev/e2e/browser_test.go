@@ -49,7 +49,7 @@ func newBrowser(t *testing.T, base string) *browser {
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(t.TempDir()))
 	allocated, end := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(end)
-	ctx, endTab := chromedp.NewContext(allocated)
+	ctx, endTab := chromedp.NewContext(allocated, chromedp.WithErrorf(func(string, ...any) {})) // it does not know all of what a newer browser tells
 	t.Cleanup(endTab)
 	b := &browser{t, ctx, base}
 	chromedp.ListenTarget(ctx, func(event any) {
@@ -122,7 +122,15 @@ func (b *browser) text(expression string) string {
 func (b *browser) press(keys ...string) {
 	b.Helper()
 	for _, key := range keys {
-		b.run(chromedp.KeyEvent(key))
+		k := kb.Keys[[]rune(key)[0]]
+		down := input.DispatchKeyEvent(input.KeyRawDown)
+		if k.Text != "" { // with its text in it, as a keyboard does it: a page that keeps the key keeps the letter too
+			down = input.DispatchKeyEvent(input.KeyDown).WithText(k.Text).WithUnmodifiedText(k.Unmodified)
+		}
+		up := input.DispatchKeyEvent(input.KeyUp)
+		for _, event := range []*input.DispatchKeyEventParams{down, up} {
+			b.run(event.WithKey(k.Key).WithCode(k.Code).WithWindowsVirtualKeyCode(k.Windows).WithNativeVirtualKeyCode(k.Native))
+		}
 	}
 }
 

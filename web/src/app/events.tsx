@@ -29,7 +29,7 @@ export default function Events({ id, can }: { id: string; can: Verdict | undefin
         <span className="dim">Kubernetes keeps events for an hour.</span>
       </div>
       {shown.length ? (
-        <div className="card scroll-x">
+        <section className="card scroll-x" tabIndex={0} aria-label="Events">
           <table className="table">
             <thead>
               <tr>
@@ -62,7 +62,7 @@ export default function Events({ id, can }: { id: string; can: Verdict | undefin
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       ) : (
         <Empty title={only ? "No warnings" : "No events"}>
           <p>Nothing happened to the app's objects in the last hour.</p>

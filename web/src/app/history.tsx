@@ -3,9 +3,9 @@ import { get } from "../api/client.ts";
 import type { Entry, HistoryPage, ObjectChange } from "../api/types.ts";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
 import { Glyph } from "../parts/glyph.tsx";
-import { Commit, PullLink } from "../parts/link.tsx";
+import { Commit, commitPath, PullLink, To } from "../parts/link.tsx";
 import { Ago, Clock } from "../parts/time.tsx";
-import { between, person, plural, span } from "../words.ts";
+import { between, person, plural, short, span } from "../words.ts";
 import { DriftLine } from "./cause.tsx";
 import { resultState } from "./page.tsx";
 
@@ -70,7 +70,7 @@ function EntryRow({ e, repo }: { e: Entry; repo: string }) {
       <details className="entry">
         <summary>
           <Glyph state={resultState(e.result)} />
-          <Commit id={r.commit.id} repo={repo} />
+          <code>{short(r.commit.id)}</code>
           <span className="cut grow">
             <b>{r.commit.subject || e.summary}</b>{" "}
             <span className="dim">
@@ -78,7 +78,7 @@ function EntryRow({ e, repo }: { e: Entry; repo: string }) {
               {approved.length > 0 && `, approved by ${approved.join(", ")}`}
             </span>
           </span>
-          <PullLink pull={pull} />
+          {pull && <span className="dim">#{pull.number}</span>}
           <span className="dim num entry-took">
             {e.result === "ok" ? (took === undefined ? "" : `healthy in ${span(took)}`) : r.reason || e.result}
           </span>
@@ -86,6 +86,12 @@ function EntryRow({ e, repo }: { e: Entry; repo: string }) {
         </summary>
         <div className="entry-body stack">
           {r.message && <p>{r.message}</p>}
+          <p className="line wrap">
+            <To href={commitPath(repo, r.commit.id)} className="link">
+              All of this commit
+            </To>
+            {pull && <PullLink pull={pull} />}
+          </p>
           <p className="dim">
             seen <Clock at={r.seen} /> {r.by ? `(${r.by})` : ""} · applied <Clock at={r.applied} /> · healthy <Clock at={r.healthy} />
             {r.previous && (

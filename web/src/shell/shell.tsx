@@ -100,20 +100,21 @@ function Frame({ who }: { who: Me }) {
           plumb
         </To>
         <Nav path={path} />
-        <button type="button" className="find" onClick={() => setOpen("palette")} aria-label="Search and commands (Ctrl K)">
+        <button
+          type="button"
+          className="find"
+          onClick={() => setOpen("palette")}
+          aria-keyshortcuts="Control+K Meta+K"
+          title="Search or jump to"
+        >
           <Icon name="search" />
           <span>Search or jump to</span>
           <kbd>{/mac/i.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd>
         </button>
         <PulseBadge />
-        <button
-          type="button"
-          className="who"
-          onClick={() => setOpen("person")}
-          aria-label={`${who.name}: account, theme, keys`}
-          title={who.name}
-        >
-          {initials(who.name)}
+        <button type="button" className="who" onClick={() => setOpen("person")} title={who.name}>
+          <span aria-hidden="true">{initials(who.name)}</span>
+          <span className="sr">{who.name}: account and theme</span>
         </button>
       </header>
       <Notes who={who} />
@@ -196,7 +197,7 @@ function Notes({ who }: { who: Me }) {
   const { agent } = useLive();
   const p = usePulse();
   return (
-    <div className="notes">
+    <section className="notes" aria-label="Notes on what is shown">
       {p.state === "offline" && (
         <div className="note bad" role="alert">
           <b>Not connected.</b> What you see is as of {p.heard ? clockText(p.heard) : "before"}. The page tries again by itself.
@@ -216,7 +217,7 @@ function Notes({ who }: { who: Me }) {
         </div>
       )}
       {who.weak && <div className="note warn">{who.weak}</div>}
-    </div>
+    </section>
   );
 }
 
