@@ -71,6 +71,11 @@ generate: ## Write the deep copies and the resource definitions anew
 recording: build playground ## Draw docs/images/up.svg from a real run of plumb up
 	go run ./scripts/recording -out docs/images/up.svg
 
+pictures: build playground ## Draw docs/images/page-*.png from the page in a real browser; fonts-inter makes them prettier
+	@scripts/page installed
+	@scripts/need chromium
+	PLUMB_PICTURES=$(CURDIR)/docs/images go -C dev test -count=1 -timeout 20m -run '^TestBrowser$$' ./e2e
+
 clean: ## Remove bin/; the caches outside the tree stay
 	rm -rf $(BIN)
 
@@ -159,4 +164,4 @@ need-sshd:
 need-gcc:
 	@scripts/need gcc=build-essential
 
-.PHONY: up build playground gitea image bench generate recording clean test fmt-check vet lint generated unit arch scripts race e2e corpus upstream forge page browser help need need-gcc need-sshd
+.PHONY: up build playground gitea image bench generate recording pictures clean test fmt-check vet lint generated unit arch scripts race e2e corpus upstream forge page browser help need need-gcc need-sshd

@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -192,6 +193,7 @@ func TestBrowser(t *testing.T) {
 		{"a commit has a page", aCommitPage},
 		{"the agent goes and comes back: the page says so, and catches up", theAgentComesBack},
 		{"no page breaks a rule of accessibility, in either theme or on a phone", accessible},
+		{"a person signs in with a token, and each button says why not", aPersonSignsIn},
 		{"the pictures of the README", pictures},
 	} {
 		if !t.Run(step.story, func(t *testing.T) { step.do(s.at2(t), &browser{t, b.ctx, b.base}) }) {
@@ -393,6 +395,25 @@ func accessible(s *scenario, b *browser) {
 		}
 	}
 	b.window(1440, 900, "light")
+}
+
+func aPersonSignsIn(s *scenario, b *browser) {
+	s.staff("fleet-staff", "fleet-team")
+	const wanted = "/app/plumb-system/search-staging"
+	b.run(network.ClearBrowserCookies(), chromedp.Navigate(b.base+wanted))
+	b.click(".login input")
+	b.run(input.InsertText(s.tokenOf("fleet-staff", "quiet")))
+	b.press(kb.Enter)
+	b.until(fmt.Sprintf("location.pathname === %q && document.querySelector('.cause')", wanted), "signed in one is where one wanted to go")
+	b.until(`document.querySelector("[data-action=sync]").getAttribute("aria-disabled") === "true"`, "who may only look cannot sync")
+	b.until(`document.querySelector("[data-action=sync] + .tip").textContent.includes("sync")`, "and is told which right is missing")
+	b.press("l")
+	b.says(".empty", "You may not read logs here", "pods/log")
+	b.click(".who")
+	b.says("dialog", "fleet-staff")
+	b.run(chromedp.Evaluate(`[...document.querySelectorAll("dialog button")].find(e => e.innerText === "Sign out").click()`, nil))
+	b.until(`location.pathname === "/login" && document.querySelector(".login input")`, "signed out one is at the login")
+	b.visit("/?t=" + token)
 }
 
 // pictures draws what the README shows, if a folder for it is named.

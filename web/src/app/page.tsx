@@ -162,6 +162,18 @@ function Overview({ view }: { view: AppView }) {
             </div>
           </section>
         )}
+        {view.why && view.why.length > 0 && (
+          <details className="card fold">
+            <summary>
+              <span>
+                What <code>plumb why {address(row)}</code> says
+              </span>
+            </summary>
+            <pre className="body" tabIndex={0}>
+              {view.why.join("\n")}
+            </pre>
+          </details>
+        )}
       </div>
       <div className="stack" style={{ gap: 16 }}>
         <section className="card">

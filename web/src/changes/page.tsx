@@ -185,7 +185,7 @@ export function CommitPage() {
             name="healthy everywhere"
             at={done && last ? new Date(last * 1000).toISOString() : undefined}
             by={done && last && c.seen ? `in ${span(last - secondsOf(c.seen))}` : summaryOf(c)}
-            pending={!done}
+            pending={done ? undefined : c.state === "failed" ? "failed" : "rolling"}
           />
         </ol>
       </header>
@@ -195,8 +195,7 @@ export function CommitPage() {
             <header>
               <h2>{env || "no environment"}</h2>
               <span className="dim">
-                {plural(c.targets.filter((t) => t.env === env && t.state === "ok").length, "target")} of{" "}
-                {c.targets.filter((t) => t.env === env).length} ok
+                {c.targets.filter((t) => t.env === env && t.state === "ok").length} of {c.targets.filter((t) => t.env === env).length} ok
               </span>
             </header>
             <ul className="rows">
@@ -254,9 +253,9 @@ function reviewText(p: PullLine): string {
   return p.author ? `by ${p.author}, nobody approved` : "nobody approved";
 }
 
-function Step({ name, at, by, pending }: { name: string; at?: string; by?: React.ReactNode; pending?: boolean }) {
+function Step({ name, at, by, pending }: { name: string; at?: string; by?: React.ReactNode; pending?: string }) {
   return (
-    <li className={pending ? "pending-step" : ""}>
+    <li className={pending ? `step-${pending}` : undefined}>
       <b>{name}</b>
       {at && (
         <span className="num">
