@@ -278,7 +278,7 @@ func byKeysAlone(_ *scenario, b *browser) {
 	b.press(kb.Enter)
 	b.says(".panel", "cart/dev")
 	b.press("o")
-	b.until(`location.pathname === "/app/plumb-system/cart-dev"`, "o opens its page")
+	b.until(`location.pathname === "/app/plumb-system/cart-dev" && document.querySelector(".cause")`, "o opens its page")
 	b.press("r")
 	b.says("[role=treegrid]", "Deployment", "cart")
 	b.press("h")
