@@ -264,7 +264,7 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := &logTeller{w: w}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := whileServed(r.Context())
 	defer cancel()
 	beating := make(chan struct{})
 	go func() {

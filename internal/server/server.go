@@ -139,7 +139,7 @@ func Listen(address string, exposed bool) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers requests on l until ctx ends, then lets those under way finish for up to three seconds.
+// Serve answers requests on l until ctx ends, then lets those under way finish for up to three seconds. Streams end at once.
 func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	srv := &http.Server{
 		Handler:           handler,
@@ -148,6 +148,9 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithoutCancel(ctx), servingKey{}, ctx)
+		},
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()
@@ -166,4 +169,17 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 		return fmt.Errorf("serve %s: %w", l.Addr(), serr)
 	}
 	return err
+}
+
+type servingKey struct{}
+
+// whileServed gives a context for what has no end of its own: it ends with the request, and when the server ends.
+func whileServed(ctx context.Context) (context.Context, context.CancelFunc) {
+	serving, ok := ctx.Value(servingKey{}).(context.Context)
+	ctx, end := context.WithCancel(ctx)
+	if !ok {
+		return ctx, end
+	}
+	stop := context.AfterFunc(serving, end)
+	return ctx, func() { stop(); end() }
 }

@@ -105,7 +105,9 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.open.close(person.How + " " + person.Name)
 	t := &teller{server: s, out: newEvents(w), sight: sight, from: from}
-	t.run(r.Context())
+	ctx, end := whileServed(r.Context())
+	defer end()
+	t.run(ctx)
 }
 
 // positionOf gives from where on a reader wants to know: a browser that comes back says it in a header.

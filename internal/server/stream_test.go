@@ -252,3 +252,36 @@ func (p pipe) Write(data []byte) (int, error)            { return p.Conn.Write(d
 func (p pipe) SetWriteDeadline(deadline time.Time) error { return p.Conn.SetWriteDeadline(deadline) }
 
 var _ io.Writer = pipe{}
+
+// An agent that ends does not wait for those who listen.
+func TestStreamsEndWithTheServer(t *testing.T) {
+	l, err := Listen("127.0.0.1:0", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, l, New(config(fleet()))) }()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+l.Addr().String()+apiPath+"/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = authorised()
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	stream := &streamReader{t, bufio.NewReader(r.Body)}
+	if e, err := stream.one(); err != nil || e.name != "beat" {
+		t.Fatal(e, err)
+	}
+	begun := time.Now()
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
