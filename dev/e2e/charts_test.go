@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"plumb.dev/plumb/dev/charthost"
 )
@@ -167,6 +168,27 @@ spec:
 		t.Error("a commit that does not concern the app was written down")
 	}
 	s.ok("valued", s.commit("another chart's values", files{"podinfo/values.yaml": "color: none\n"}))
+
+	// A Hold holds what comes from elsewhere too. It ends when the branch renders the same with that, and the newest values are applied.
+	const configMapOfIt = "ConfigMap/valued/valued-podinfo"
+	wanted := chartOf(h.Repository, "podinfo", "6.0.0") + "  values: [values.yaml, $config/envs/prod/podinfo.yaml]\n"
+	held := s.commit("a remark", files{"podinfo/plumb.yaml": wanted + "# as it should be\n"})
+	s.commit("the other way round", files{"podinfo/plumb.yaml": chartOf(h.Repository, "podinfo", "6.0.0") + "  values: [$config/envs/prod/podinfo.yaml, values.yaml]\n"})
+	s.has(configMapOfIt, "data.color", "none")
+	s.holdAt("valued", held, time.Now().Add(time.Hour))
+	s.heldAt("valued", held)
+	s.has(configMapOfIt, "data.color", "blue")
+	was, _ := field(s.live("App/plumb-system/valued"), "status.sources.0.revision").(string)
+	loud := values.commit("red", files{"envs/prod/podinfo.yaml": "color: red\n"})
+	s.has("Repo/plumb-system/valued-values", "status.observed.revision", loud)
+	s.edit(configMapOfIt, "kubectl", `{"data": {"color": "by hand"}}`)
+	s.has(configMapOfIt, "data.color", "blue") // healed, after the newer values were seen
+	s.has("App/plumb-system/valued", "status.sources.0.revision", was)
+	s.commit("as it was", files{"podinfo/plumb.yaml": wanted})
+	s.has(configMapOfIt, "data.color", "red")
+	s.plumbs(0, "resume", "valued")
+	values.commit("blue again", files{"envs/prod/podinfo.yaml": "color: blue\n"})
+	s.has(configMapOfIt, "data.color", "blue")
 
 	// plumb diff reads the source as the agent does; a clone of it shows what its working tree would change, before it is pushed.
 	s.says(s.diff(0, "valued"), "No changes: 1 app compared.")

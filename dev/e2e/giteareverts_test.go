@@ -151,6 +151,13 @@ func TestGiteaRevertSurvivesKills(t *testing.T) {
 	}
 }
 
+// asPeopleClone makes the clone as people have one: the password comes from a helper.
+func (s *scenario) asPeopleClone(g *gitea) {
+	s.Helper()
+	s.git("remote", "set-url", "origin", g.URL+"/acme/"+s.name+".git")
+	s.git("config", "credential.helper", "!f() { echo username="+g.User+"; echo password="+g.Password+"; }; f")
+}
+
 // plumb rollback pushes with the person's own credentials, and opens the pull request with their token; without one it says
 // where that is done.
 func TestGiteaRollback(t *testing.T) {
@@ -164,8 +171,7 @@ func TestGiteaRollback(t *testing.T) {
 	s.ok("rolledback", good)
 	bad := s.commitQuietly("bad", files{web: failing("web", "image-pull")})
 	s.is("rolledback", "failed", "HealthDegraded")
-	s.git("remote", "set-url", "origin", g.URL+"/acme/rolledback.git") // as people have it: the password comes from a helper
-	s.git("config", "credential.helper", "!f() { echo username="+g.User+"; echo password="+g.Password+"; }; f")
+	s.asPeopleClone(g)
 
 	said := s.untouched(0, "rollback", "rolledback", "--yes")
 	s.says(said.stdout, "pushed plumb/revert/rolledback-"+bad[:7], "next  open the pull request: ", "/acme/rolledback/compare/main...plumb/revert/rolledback-"+bad[:7])

@@ -267,3 +267,55 @@ func TestGiteaPullIsToldOnce(t *testing.T) {
 		t.Errorf("one pull request came, and %d statuses were written", now-was)
 	}
 }
+
+// The cluster's own admission policies judge a pull request by the dry run; a new namespace and a new kind in the same request are
+// checked against the schemas that are there.
+func TestGiteaPullIsJudgedByTheCluster(t *testing.T) {
+	t.Parallel()
+	g := forgeOf(t)
+	s := newForgeScenario(t, shared(t), g, "pull-law")
+	first := s.commitQuietly("one", files{"apps/pull-law/a.yaml": configMap("settings", "mode", "calm")})
+	s.makeRepo()
+	s.ok("pull-law", first)
+	for _, text := range []string{`
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: pull-law}
+spec:
+  matchConstraints:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: pull-law}}
+    resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}]
+  validations: [{expression: "object.data.mode != 'wild'", message: this cluster is calm}]
+`, `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: pull-law}
+spec: {policyName: pull-law, validationActions: [Deny]}
+`} {
+		s.make(text)
+	}
+	defer func() {
+		s.remove("ValidatingAdmissionPolicyBinding/pull-law")
+		s.remove("ValidatingAdmissionPolicy/pull-law")
+	}()
+	s.asPeopleClone(g)
+	wild := files{"apps/pull-law/a.yaml": configMap("settings", "mode", "wild")}
+	s.write(wild)
+	if err := eventually(limit, func() error { // the API server takes a policy up by and by
+		if r := s.commandWith(t, nil, s.repo.clone, "diff"); !strings.Contains(r.stdout, "this cluster is calm") {
+			return fmt.Errorf("plumb diff says %s%s", r.stdout, r.stderr)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.git("reset", "-q", "--hard")
+	number, head := s.opened(g, "wild", wild)
+	s.told(g, head, "plumb/plan", "failure", "pull-law")
+	s.commented(g, number, "this cluster is calm", "ConfigMap/pull-law/settings")
+
+	fresh, head := s.opened(g, "fresh", files{"apps/pull-law-new/a.yaml": documentsOf(configMap("a", "a", "1"),
+		strings.NewReplacer("gadgets", "levers", "gadget", "lever", "Gadget", "Lever").Replace(gadgets), "apiVersion: pre.example.com/v1\nkind: Lever\nmetadata: {name: l}\nspec: {size: 1}\n")})
+	s.told(g, head, "plumb/plan", "success", "1 app", "added")
+	s.commented(g, fresh, "Lever/pull-law-new/l", "the namespace does not exist yet", "the kind is not served yet")
+}

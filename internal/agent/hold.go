@@ -79,6 +79,9 @@ func (t *turn) readHold(ctx context.Context, commit string) (*offer, *fault.Faul
 	if err == nil {
 		var of *offer
 		if of, err = t.offerAt(ctx, commit); err == nil {
+			err = of.holdSources(ctx, t.app.status.Sources)
+		}
+		if err == nil {
 			of.seen, of.by, of.trace, of.marks = time.Now(), "hold", nil, false
 			return of, nil
 		}
@@ -115,7 +118,9 @@ func (t *turn) rendersSame(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	answers := t.agent.cluster.Mapper().Answers(ctx)
-	there := &turn{agent: t.agent, app: t.app, object: t.object, offer: t.head, client: t.client, log: t.log}
+	head := *t.head
+	head.sources = t.offer.sources // what came from elsewhere is held on both sides
+	there := &turn{agent: t.agent, app: t.app, object: t.object, offer: &head, client: t.client, log: t.log}
 	request := there.request(answers)
 	if t.app.recorded.Unchanged(request) {
 		return true, answers.Failure()

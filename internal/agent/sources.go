@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -118,6 +119,28 @@ func (of *offer) takeSources(a *app, o *v1alpha1.App) (ready bool) {
 		of.sources[named.Name] = s
 	}
 	return true
+}
+
+// holdSources has an offer that is held use the sources as they were applied last: what comes from elsewhere stays too while a Hold is
+// in force, also in another life of the agent. Of a source that was not applied yet there is nothing to hold.
+func (of *offer) holdSources(ctx context.Context, applied []v1alpha1.SourceStatus) error {
+	of.sources = maps.Clone(of.sources)
+	for _, was := range applied {
+		s, named := of.sources[was.Name]
+		if !named || s.mirror == nil || s.commit == was.Revision {
+			continue
+		}
+		if err := s.mirror.Fetch(ctx, source.Head{Commit: was.Revision, Kind: source.Exact}); err != nil {
+			return fault.Of(err, fault.FetchFailed)
+		}
+		snapshot, err := s.mirror.Snapshot(ctx, was.Revision)
+		if err != nil {
+			return err
+		}
+		s.commit, s.snapshot = was.Revision, snapshot
+		of.sources[was.Name] = s
+	}
+	return nil
 }
 
 // useSources gives a request the sources of an offer, by the names that values files are written with.
