@@ -38,7 +38,7 @@ func TestGiteaRevertIsAskedFor(t *testing.T) {
 		}
 	}
 	pull, _ := s.proposedRevert(g, "askedfor-a")
-	if first.URL == "" || first.URL != pull["html_url"] || again.URL != first.URL || s.openPulls(g) != 1 {
+	if !strings.HasSuffix(first.URL, fmt.Sprintf("/acme/askedfor/pulls/%v", pull["number"])) || again.URL != first.URL || s.openPulls(g) != 1 {
 		t.Errorf("the answers name %q and %q, the pull request is %v", first.URL, again.URL, pull["html_url"])
 	}
 	body := fmt.Sprint(pull["body"])

@@ -495,6 +495,10 @@ func TestPeopleSeeDrift(t *testing.T) {
 		Fields []struct {
 			Field, Kind, Git, Live, Manager, Operation string
 			Time                                       time.Time
+			File                                       struct {
+				Path string
+				Line int
+			}
 		}
 	}
 	v.read(t, "/apps/plumb-system/seen/object?kind=ConfigMap&name=settings&namespace=seen", &view)
@@ -503,6 +507,10 @@ func TestPeopleSeeDrift(t *testing.T) {
 	}
 	if len(view.Fields) != 1 || view.Fields[0].Field != "data.colour" || view.Fields[0].Manager != "kubectl-edit" || view.Fields[0].Git != "blue" || view.Fields[0].Live != "red" || view.Fields[0].Time.IsZero() {
 		t.Errorf("the fields: %+v", view.Fields)
+	}
+	manifest := strings.Split(s.git("show", commit+":apps/seen/a.yaml"), "\n")
+	if at := view.Fields[0].File; at.Path != "apps/seen/a.yaml" || at.Line < 1 || at.Line > len(manifest) || !strings.Contains(manifest[at.Line-1], "colour: ") {
+		t.Errorf("the line in Git: %+v of %q", at, manifest)
 	}
 	if status, said := v.post(t, "/apps/plumb-system/seen/restore", nil); status != http.StatusOK {
 		t.Fatal(said)
@@ -763,6 +771,12 @@ kind: ClusterRoleBinding
 metadata: {name: oidc-speaker}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: plumb-agent-people}
 subjects: [{kind: ServiceAccount, name: speaker, namespace: plumb-system}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: oidc-admins}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "oidc:admins"}]
 `)
 	if err := s.writeAccountOf("speaker", file); err != nil {
 		s.Fatal(err)
@@ -779,12 +793,15 @@ subjects: [{kind: ServiceAccount, name: speaker, namespace: plumb-system}]
 		}
 		return client.Resource(kinds["ConfigMap"]).Namespace("oidc")
 	}
-	admin := as("oidc:zoe", "system:masters")
+	admin := as("oidc:zoe", "oidc:admins")
 	if _, err := admin.Get(s.Context(), "settings", metav1.GetOptions{}); err != nil {
 		s.Errorf("it may not read in anybody's name: this shows nothing: %v", err)
 	}
 	if err := admin.Delete(s.Context(), "settings", metav1.DeleteOptions{}); !apierrors.IsForbidden(err) {
 		s.Errorf("it may delete in an administrator's name: %v", err)
+	}
+	if _, err := as("oidc:zoe", "system:masters").Get(s.Context(), "settings", metav1.GetOptions{}); !apierrors.IsForbidden(err) {
+		s.Errorf("it may be of the system's own administrators: %v", err)
 	}
 	if _, err := as("system:serviceaccount:plumb-system:plumb-deployer").Get(s.Context(), "settings", metav1.GetOptions{}); !apierrors.IsForbidden(err) {
 		s.Errorf("it may be a ServiceAccount: %v", err)

@@ -48,6 +48,8 @@ type Desired struct {
 	Objects  []object.Object   // ready to be applied, with their places in Git. Secrets are as in Git: they stay in the process
 	Rules    []health.Compiled // the app's own rules of health
 	Ignore   []v1alpha1.IgnoreRule
+	// File gives a file of the revision, as Git has it; nil where it cannot be read.
+	File func(ctx context.Context, path string) []byte
 }
 
 // Answer is what has become of a request for a revert.
@@ -223,9 +225,26 @@ func (t *tree) lookAt(ctx context.Context, g group, ids []object.ID) error {
 	if err != nil {
 		return t.refused(err, ids)
 	}
-	for _, id := range ids {
-		if !seen[id] && complete {
-			t.each([]object.ID{id}, func(n *server.Node) { n.Health = string(v1alpha1.Missing) })
+	if !complete {
+		return nil
+	}
+	return t.missing(ctx, slices.DeleteFunc(slices.Clone(ids), func(id object.ID) bool { return seen[id] }), g.version)
+}
+
+// missing notes objects that no list had. One may be there all the same, without our label: of a few it is asked by name.
+func (t *tree) missing(ctx context.Context, ids []object.ID, version string) error {
+	t.each(ids, func(n *server.Node) { n.Health = string(v1alpha1.Missing) })
+	for _, id := range ids[:min(len(ids), missingAsked)] {
+		hidden, _, err := t.person.hides(ctx, "get", id, version)
+		if err != nil || hidden != "" {
+			return err
+		}
+		live, _, err := t.person.eyes.Get(ctx, id, version)
+		switch {
+		case err == nil:
+			t.saw(live)
+		case !cluster.IsGone(err):
+			return t.refused(err, []object.ID{id})
 		}
 	}
 	return nil

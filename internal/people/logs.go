@@ -31,9 +31,13 @@ const (
 	secretsAtMost = 20       // Secrets of a pod whose values are looked for
 )
 
-// Logs reads what the containers of an app's pods say, and gives each line to emit, one at a time, until all is said, ctx ends
-// or emit fails. Values of Secrets that Git has, and of those that the pod reads and this person may read, are taken out.
-func (p *Person) Logs(ctx context.Context, app *v1alpha1.App, q server.LogQuery, emit func(server.LogLine) error) error {
+// recheckEvery is how often it is asked again whether a stream may go on.
+const recheckEvery = 30 * time.Second
+
+// logs reads what the containers of an app's pods say, and gives each line to emit, one at a time, until all is said, ctx ends,
+// emit fails, or the person may not read on. Values of Secrets that Git has, and of those that the pod reads and this person may
+// read, are taken out.
+func (p *Person) logs(ctx context.Context, app *v1alpha1.App, q server.LogQuery, still func() error, emit func(server.LogLine) error) error {
 	release, err := p.stream()
 	if err != nil {
 		return err
@@ -55,12 +59,14 @@ func (p *Person) Logs(ctx context.Context, app *v1alpha1.App, q server.LogQuery,
 		done <- readers.Wait()
 		close(lines)
 	}()
-	for line := range lines {
-		if err == nil {
-			if err = emit(line); err != nil {
-				cancel() // the readers end, and nothing more is emitted
-			}
+	err = p.pass(ctx, lines, emit, func() error {
+		if err := still(); err != nil {
+			return err
 		}
+		return p.need(ctx, rightsOf(app, said)...)
+	})
+	cancel() // the readers end
+	for range lines {
 	}
 	if err != nil {
 		return err
@@ -69,6 +75,41 @@ func (p *Person) Logs(ctx context.Context, app *v1alpha1.App, q server.LogQuery,
 		return err
 	}
 	return nil
+}
+
+// pass gives lines on, and asks again now and then whether it may.
+func (p *Person) pass(ctx context.Context, lines <-chan server.LogLine, emit func(server.LogLine) error, may func() error) error {
+	recheck := time.NewTicker(recheckEvery)
+	defer recheck.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-recheck.C:
+			if err := may(); err != nil {
+				return err
+			}
+		case line, more := <-lines:
+			if !more {
+				return nil
+			}
+			if err := emit(line); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// rightsOf are the rights that the logs of containers are read with.
+func rightsOf(app *v1alpha1.App, said []container) []Right {
+	rights := []Right{{Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "apps", Namespace: app.Namespace}}
+	for _, c := range said {
+		right := Right{Verb: "get", Resource: "pods", Subresource: "log", Namespace: c.pod.Namespace}
+		if !slices.Contains(rights, right) {
+			rights = append(rights, right)
+		}
+	}
+	return rights
 }
 
 // stream takes one of the streams that the person may have at once.

@@ -64,7 +64,7 @@ func (p *Person) Object(ctx context.Context, app *v1alpha1.App, ref server.Objec
 		v.live(live, entries)
 	}
 	if inGit && !gone {
-		v.differences(differing(want, live, entries, app, desired.Ignore))
+		v.differences(differing(want, live, entries, app, desired.Ignore), linesOf(ctx, want, desired))
 	}
 	v.healed(app)
 	return v.out, nil
@@ -163,12 +163,29 @@ func differing(want, live object.Object, entries []metav1.ManagedFieldsEntry, ap
 	})
 }
 
-// differences says which fields differ from Git, and who has written them when.
-func (v *view) differences(changes []diff.Change) {
+// linesOf gives where Git says a field of an object, for people who want to keep what is live. It knows manifests; what a
+// template or an overlay makes has no line of its own.
+func linesOf(ctx context.Context, want object.Object, desired Desired) func(field string) *server.FileLine {
+	var data []byte
+	if desired.File != nil && want.Place.File != "" && want.Place.Line > 0 {
+		data = desired.File(ctx, want.Place.File)
+	}
+	return func(field string) *server.FileLine {
+		path, err := object.ParsePath(field)
+		if err != nil || data == nil {
+			return nil
+		}
+		place := object.PlaceOf(data, want, path)
+		return &server.FileLine{Path: place.File, Line: place.Line}
+	}
+}
+
+// differences says which fields differ from Git, who has written them when, and where Git says them.
+func (v *view) differences(changes []diff.Change, lines func(field string) *server.FileLine) {
 	for _, c := range changes[:min(len(changes), fieldsAtMost)] {
 		v.out.Fields = append(v.out.Fields, server.FieldDiff{
 			Field: c.Field, Kind: c.Kind, Git: v.value(c.Git), Live: v.value(c.Live),
-			Manager: c.Manager, Operation: c.Operation, Subresource: c.Subresource, Time: c.Time,
+			Manager: c.Manager, Operation: c.Operation, Subresource: c.Subresource, Time: c.Time, File: lines(c.Field),
 		})
 	}
 }

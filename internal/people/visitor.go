@@ -1,7 +1,6 @@
 package people
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -84,46 +83,9 @@ func (v *visitor) Sees(ctx context.Context) (board.Sight, error) {
 	return sight, nil
 }
 
-// recheckEvery is how often it is asked again whether a stream may go on.
-const recheckEvery = 30 * time.Second
-
-// Logs is Person.Logs, for as long as the session lasts and the right is there.
+// Logs gives each line to emit, for as long as the session lasts and the rights are there.
 func (v *visitor) Logs(ctx context.Context, app *v1alpha1.App, q server.LogQuery, emit func(server.LogLine) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		ticker := time.NewTicker(recheckEvery)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			err := v.stillThere()
-			if err == nil {
-				err = v.need(ctx, v.saidRights(app, q)...)
-			}
-			if err != nil {
-				cancel(err)
-				return
-			}
-		}
-	}()
-	err := v.Person.Logs(ctx, app, q, emit)
-	if cause := context.Cause(ctx); cause != nil && fault.Of(cause, "").Reason != "" {
-		return cause
-	}
-	return err
-}
-
-// saidRights are the rights that a log is read with.
-func (v *visitor) saidRights(app *v1alpha1.App, q server.LogQuery) []Right {
-	namespace := cmp.Or(q.Namespace, targetOf(app))
-	return []Right{
-		{Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "apps", Namespace: app.Namespace},
-		{Verb: "get", Resource: "pods", Subresource: "log", Namespace: namespace},
-	}
+	return v.logs(ctx, app, q, v.stillThere, emit)
 }
 
 // History gives the Entries of an app, newest first, as the person may list them.
