@@ -184,6 +184,7 @@ func TestBrowser(t *testing.T) {
 	}{
 		{"the token does not stay in the address, and all is well", allIsWell},
 		{"a commit arrives without a reload", aCommitArrives},
+		{"lines stay under the pointer: what is new waits", linesStay},
 		{"a rollout fails, and its cause is named", aRolloutFails},
 		{"drift is named with who did it, and restored by a button", driftIsRestored},
 		{"filters are in the address, and an address brings them back", filtersAreLinks},
@@ -232,6 +233,25 @@ func aCommitArrives(s *scenario, b *browser) {
 	b.notLoadedAnew()
 }
 
+// namesOfLines are the apps of the matrix, from above.
+const namesOfLines = `[...document.querySelectorAll("[role=rowheader] a")].sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top).map(e => e.innerText).join()`
+
+func linesStay(s *scenario, b *browser) {
+	b.run(input.DispatchMouseEvent(input.MouseMoved, 300, 400))
+	before := b.text(namesOfLines)
+	commit := s.commit("mail: 1.1.0 in dev, and a wiki", files{
+		"apps/mail/envs/dev/mail.yaml": workload("mail", "1.1.0", ""), "apps/wiki/envs/dev/wiki.yaml": workload("wiki", "1.0.0", ""),
+	})
+	b.says(".fresh", "1 new line")
+	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/mail-dev"] .grid-rev')?.innerText === %q`, commit[:7]), "what is there is kept true")
+	if after := b.text(namesOfLines); after != before {
+		b.Errorf("the lines were %s and are %s", before, after)
+	}
+	b.click(".fresh")
+	b.until(namesOfLines+`.startsWith("mail,wiki") || `+namesOfLines+`.startsWith("wiki,mail")`, "the newest changes stand above")
+	b.notLoadedAnew()
+}
+
 func aRolloutFails(s *scenario, b *browser) {
 	commit := s.commit("search: 5.0.1 in staging", files{"apps/search/envs/staging/search.yaml": workload("search", "5.0.1", "crash-loop-137")})
 	b.says(".attention", "search/staging", "CrashLoopBackOff", "exited with 137", commit[:7])
@@ -257,13 +277,12 @@ func filtersAreLinks(_ *scenario, b *browser) {
 	b.click(`.panel [aria-label="Close"]`)
 	b.click(`.counter.s-failed`)
 	b.until(`location.search === "?state=failed"`, "the filter is in the address")
-	const apps = `[...document.querySelectorAll("[role=rowheader] a")].map(e => e.innerText).join()`
-	b.until(apps+` === "search"`, "only search is shown")
+	b.until(namesOfLines+` === "search"`, "only search is shown")
 	b.visit("/?state=failed&at=plumb-system/search-staging")
-	b.until(apps+` === "search"`, "an address brings the filter back")
+	b.until(namesOfLines+` === "search"`, "an address brings the filter back")
 	b.says(".panel", "search/staging")
 	b.visit("/?q=cart&env=dev&sort=name")
-	b.until(apps+` === "cart"`, "so it does a search")
+	b.until(namesOfLines+` === "cart"`, "so it does a search")
 	b.until(`document.querySelectorAll("[role=columnheader]").length === 3`, "and the one environment")
 	b.visit("/")
 }

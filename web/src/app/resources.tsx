@@ -23,7 +23,7 @@ export default function Resources({ id }: { id: string }) {
   const nodes = all.data?.nodes;
   const laid = useMemo(() => placed(nodes ?? [], { tree, q, closed, idle: idleShown }), [nodes, tree, q, closed, idleShown]);
   const selected = nodes?.find((n) => n.key === search.o);
-  useKeys({ Escape: () => change({ o: undefined }), t: () => change({ view: tree ? undefined : "tree" }) });
+  useKeys({ ...(search.o ? { Escape: () => change({ o: undefined }) } : {}), t: () => change({ view: tree ? undefined : "tree" }) });
   if (all.error && !nodes) return <FaultCard error={all.error} />;
   if (!nodes) return <Waiting what="reading the objects" />;
   if (!nodes.length)

@@ -105,7 +105,7 @@ function FleetView() {
   const items = useMemo(() => itemsOf(settled.lines, wanted.group), [settled.lines, wanted.group]);
   const namespaces = useMemo(() => new Set(fleet.targets.map((t) => t.namespace)).size > 1, [fleet, fleet.structure]);
   const selected = search.at ? fleet.get(search.at) : undefined;
-  useKeys({ Escape: () => change({ at: undefined }) });
+  useKeys(search.at ? { Escape: () => change({ at: undefined }) } : {});
 
   return (
     <div className={`fleet ${search.at ? "beside" : ""}`}>
