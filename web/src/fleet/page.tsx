@@ -6,10 +6,10 @@ import type { Target } from "../live/fleet.ts";
 import { Command } from "../parts/copy.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
 import { Glyph, Icon } from "../parts/glyph.tsx";
-import { Commit } from "../parts/link.tsx";
+import { appPath, Commit } from "../parts/link.tsx";
 import { Ago } from "../parts/time.tsx";
 import { useTitle } from "../parts/title.ts";
-import { useAddress } from "../router.tsx";
+import { go, useAddress } from "../router.tsx";
 import { list, one, toggled } from "../search.ts";
 import { useKeys } from "../shell/keys.ts";
 import { address, count, isState, person, plural, type State, severity, sign, states, word } from "../words.ts";
@@ -105,7 +105,7 @@ function FleetView() {
   const items = useMemo(() => itemsOf(settled.lines, wanted.group), [settled.lines, wanted.group]);
   const namespaces = useMemo(() => new Set(fleet.targets.map((t) => t.namespace)).size > 1, [fleet, fleet.structure]);
   const selected = search.at ? fleet.get(search.at) : undefined;
-  useKeys(search.at ? { Escape: () => change({ at: undefined }) } : {});
+  useKeys(search.at ? { Escape: () => change({ at: undefined }), o: () => go(appPath(search.at!)) } : {});
 
   return (
     <div className={`fleet ${search.at ? "beside" : ""}`}>
