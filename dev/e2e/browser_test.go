@@ -425,7 +425,7 @@ func aPersonSignsIn(s *scenario, b *browser) {
 	b.press(kb.Enter)
 	b.until(fmt.Sprintf("location.pathname === %q && document.querySelector('.cause')", wanted), "signed in one is where one wanted to go")
 	b.until(`document.querySelector("[data-action=sync]").getAttribute("aria-disabled") === "true"`, "who may only look cannot sync")
-	b.until(`document.querySelector("[data-action=sync] + .tip").textContent.includes("sync")`, "and is told which right is missing")
+	b.until(`document.querySelector("[data-action=sync] + .tip").textContent.includes("plumb-operator")`, "and is told which role grants it")
 	b.press("l")
 	b.says(".empty", "You may not read logs here", "pods/log")
 	b.click(".who")
