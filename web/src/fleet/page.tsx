@@ -340,7 +340,7 @@ function AllWell() {
 
 function NoApps() {
   return (
-    <Empty title="No apps yet" state="waiting">
+    <Empty title="No apps yet" state="waiting" whole>
       <p>Connect a repository: each folder apps/NAME in it is an app, each envs/NAME in that an environment.</p>
       <Command text="plumb install --repo https://git.example.com/acme/fleet.git" />
       <p>If a Repo is there already, you may not have the right to list apps in its namespace; whoever runs this cluster can grant it.</p>

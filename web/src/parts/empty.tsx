@@ -1,12 +1,22 @@
 import { Fault } from "../api/client.ts";
 import { Glyph } from "./glyph.tsx";
 
-/** Empty says why there is nothing, and what to do next. */
-export function Empty({ title, children, state = "ok" }: { title: string; children?: React.ReactNode; state?: string }) {
+/** Empty says why there is nothing, and what to do next; whole is a page that is nothing else. */
+export function Empty({
+  title,
+  children,
+  state = "ok",
+  whole,
+}: {
+  title: string;
+  children?: React.ReactNode;
+  state?: string;
+  whole?: boolean;
+}) {
   return (
     <div className="empty">
       <Glyph state={state} />
-      <h2>{title}</h2>
+      {whole ? <h1>{title}</h1> : <h2>{title}</h2>}
       {children}
     </div>
   );

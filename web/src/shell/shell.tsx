@@ -223,7 +223,7 @@ function Notes({ who }: { who: Me }) {
 
 export function NotFound() {
   return (
-    <Empty title="There is no such page" state="unknown">
+    <Empty title="There is no such page" state="unknown" whole>
       <p>
         The address may be of another version.{" "}
         <To href="/" className="link">
