@@ -148,10 +148,10 @@ func refuseFault(w http.ResponseWriter, f *fault.Fault) {
 	answer(w, statusOf(f), f)
 }
 
-// statusOf gives the status that a Fault is answered with.
 // CodeTooMany is on a Fault that asks for patience.
 const CodeTooMany = "TOO_MANY"
 
+// statusOf gives the status that a Fault is answered with.
 func statusOf(f *fault.Fault) int {
 	switch f.Reason {
 	case fault.RevisionNotFound, fault.PathNotFound:

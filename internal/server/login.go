@@ -41,14 +41,6 @@ func (e everybody) Of(r *http.Request) (Person, bool) {
 	return e.visitors.Of(r)
 }
 
-// holder gives who has the page's token.
-func (s *server) holder(ctx context.Context) Person {
-	if s.Visitors == nil {
-		return tokenPerson{}
-	}
-	return s.Visitors.Holder(ctx)
-}
-
 func (s *server) doors() Doors {
 	if s.Visitors == nil {
 		return Doors{}
