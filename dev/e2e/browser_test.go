@@ -197,14 +197,14 @@ func TestBrowser(t *testing.T) {
 		{"a person signs in with a token, and each button says why not", aPersonSignsIn},
 		{"the pictures of the README", pictures},
 	} {
-		if !t.Run(step.story, func(t *testing.T) { step.do(s.at2(t), &browser{t, b.ctx, b.base}) }) {
+		if !t.Run(step.story, func(t *testing.T) { step.do(s.step(t), &browser{t, b.ctx, b.base}) }) {
 			return
 		}
 	}
 }
 
-// at2 is the scenario for a step of it.
-func (s *scenario) at2(t *testing.T) *scenario {
+// step is the scenario as a step of the story has it.
+func (s *scenario) step(t *testing.T) *scenario {
 	step := *s
 	step.T = t
 	return &step

@@ -53,7 +53,7 @@ export function AppPage() {
           <StatePill state={row.state} />
           {row.since && (
             <span className="dim">
-              for <Ago at={row.since} suffix="" />
+              since <Clock at={row.since} />
             </span>
           )}
           <span className="grow" />
