@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -477,19 +476,4 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-}
-
-// TestSample serves the sample fleet until interrupted when SERVE names an address, to look at the page in a browser.
-func TestSample(t *testing.T) {
-	address := os.Getenv("SERVE")
-	if address == "" {
-		t.Skip("set SERVE=127.0.0.1:PORT to look at the page")
-	}
-	l, err := Listen(address, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := config(fleet())
-	c.Simulated = true
-	t.Log(Serve(t.Context(), l, New(c)))
 }
