@@ -69,7 +69,7 @@ func (s *scenario) diesAt(t *testing.T, program, point string) {
 	defer func() { s.agent.plumb = plain }()
 	s.agent.plumb = program
 	t.Setenv("PLUMB_FAILPOINT", point)
-	if err := s.agent.start(); err != nil {
+	if err := s.agent.launch(); err != nil { // it may come by that point before it says that it is the active one
 		t.Fatal(err)
 	}
 	s.dies()

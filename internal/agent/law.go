@@ -85,13 +85,14 @@ func (t *turn) forbidden() *fault.Fault {
 	return fault.New(fault.PolicyDenied, "%s", says).At(first.Place).WithNext("plumb check shows all of them in your clone; mend it, or commit an exception that ends")
 }
 
-// deletions are the objects that the commit does not have any more and that would be deleted, at once or with consent: as they were
-// rendered for what is applied, if that render is here, and else with their identity alone. A rule that asks for more then errs,
-// which denies.
+// deletions are the objects that the commit does not have any more and that would be deleted, at once or with consent, or as soon as
+// it is known that no other app wants them: as they were rendered for what is applied, if that render is here, and else with their
+// identity alone. A rule that asks for more then errs, which denies.
 func (t *turn) deletions(app policy.App) []policy.Change {
 	var gone []object.ID
 	for _, s := range t.plan.Steps {
-		if s.Action == plan.Delete || s.Action == plan.Hold {
+		switch {
+		case s.Action == plan.Delete, s.Action == plan.Hold, s.Action == plan.Wait && s.Removes() && s.To == "":
 			gone = append(gone, s.ID)
 		}
 	}
