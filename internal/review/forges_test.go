@@ -153,19 +153,7 @@ func (l *life) merge(number int, commit string) {
 
 func (l *life) until(is func() error) {
 	l.Helper()
-	deadline, tick := time.After(30*time.Second), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := is()
-		if err == nil {
-			return
-		}
-		select {
-		case <-deadline:
-			l.Fatal(err)
-		case <-tick.C:
-		}
-	}
+	await(l.T, "the life of a pull request", is)
 }
 
 func (l *life) says(commit string, state forge.State, words ...string) {

@@ -144,6 +144,11 @@ const aRepo = "plumb-system/fleet"
 // until waits for a condition.
 func (o *office) until(what string, is func() error) {
 	o.Helper()
+	await(o.T, what, is)
+}
+
+func await(t *testing.T, what string, is func() error) {
+	t.Helper()
 	deadline, tick := time.After(30*time.Second), time.NewTicker(10*time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -153,7 +158,7 @@ func (o *office) until(what string, is func() error) {
 		}
 		select {
 		case <-deadline:
-			o.Fatalf("%s: %v", what, err)
+			t.Fatalf("%s: %v", what, err)
 		case <-tick.C:
 		}
 	}
