@@ -124,21 +124,23 @@ func (ag *Agent) askPulls(ctx context.Context, e *v1alpha1.Entry) ([]v1alpha1.Pu
 	return pulls, err
 }
 
-// readRecord has the board know, once, what is recorded from former lives: who wrote which commit, and how it went.
+// readRecord has the board know, once, what is recorded from former lives: who wrote which commit, and how it went. It runs
+// beside the passes: whatever they have told meanwhile is newer, and stays.
 func (ag *Agent) readRecord(ctx context.Context) {
 	if version, err := ag.cluster.Mapper().ServerVersion(ctx); err == nil {
 		ag.served.Store(&version)
 	}
-	err := ag.ledger.EachEntry(ctx, "", "", func(e *v1alpha1.Entry) { ag.board.PutEntry(repoOfEntry(e), e) })
+	err := ag.ledger.EachEntry(ctx, "", "", func(e *v1alpha1.Entry) { ag.board.RecallEntry(repoOfEntry(e), e) })
 	if err != nil && ctx.Err() == nil {
 		ag.log.Warn("the record was not read: the page does not know who wrote older commits", "error", err)
 	}
+	defer ag.board.Recalled()
 	if ag.reviewer == nil {
 		return
 	}
 	for _, r := range ag.Repos() {
 		for _, plan := range ag.reviewer.Kept(r.Namespace + "/" + r.Name) {
-			ag.board.PutPull(plan)
+			ag.board.RecallPull(plan)
 		}
 	}
 }

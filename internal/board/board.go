@@ -32,6 +32,7 @@ type Board struct {
 	history history
 	repos   map[string]RepoRow
 	pulls   map[string]PullRow
+	heard   map[string]bool // pull requests that were told or dropped while the past was still being read
 	drifted map[string]bool // ids of rows with drift, or corrections of it
 }
 
@@ -49,7 +50,7 @@ type entry struct {
 func New(stream string) *Board {
 	b := &Board{
 		stream: stream, rows: map[string]*entry{}, orders: map[string][]*entry{}, changed: make(chan struct{}),
-		names: map[string]string{}, history: newHistory(), repos: map[string]RepoRow{}, pulls: map[string]PullRow{}, drifted: map[string]bool{},
+		names: map[string]string{}, history: newHistory(), repos: map[string]RepoRow{}, pulls: map[string]PullRow{}, heard: map[string]bool{}, drifted: map[string]bool{},
 	}
 	for _, s := range v1alpha1.States {
 		b.columns[columnState].any(string(s))

@@ -118,7 +118,12 @@ func (h *history) line(repo, id string) *ChangeLine {
 }
 
 // PutEntry takes in what an Entry says: which commit it is about, who wrote and reviewed it, and how it went.
-func (b *Board) PutEntry(repo string, e *v1alpha1.Entry) {
+func (b *Board) PutEntry(repo string, e *v1alpha1.Entry) { b.takeEntry(repo, e, false) }
+
+// RecallEntry takes in an Entry that was read from the record: it fills in what is not known, and changes nothing that is.
+func (b *Board) RecallEntry(repo string, e *v1alpha1.Entry) { b.takeEntry(repo, e, true) }
+
+func (b *Board) takeEntry(repo string, e *v1alpha1.Entry, past bool) {
 	r := e.Revision
 	if r == nil || r.Commit.ID == "" {
 		return
@@ -131,16 +136,22 @@ func (b *Board) PutEntry(repo string, e *v1alpha1.Entry) {
 	if c == nil { // only the app itself may still show it
 		old := &commit{commitKey: commitKey{repo, r.Commit.ID}, steps: map[string]step{id: {}}}
 		old.say(r.Commit, r.Pulls)
-		b.retell(old)
+		if row := b.rows[id]; !past || row != nil && row.Change == nil {
+			b.retell(old)
+		}
 		return
 	}
-	news := c.say(r.Commit, r.Pulls)
+	line, pulls := r.Commit, r.Pulls
+	if past {
+		line, pulls = c.unknownOf(line, pulls)
+	}
+	news := line.ID != "" && c.say(line, pulls)
 	if row := b.rows[id]; row != nil {
 		s := step{
 			app: row.App, env: row.Env, cluster: row.Cluster, seen: seen, applied: micro(r.Applied), healthy: micro(r.Healthy),
 			result: string(e.Result), reason: r.Reason, changed: len(r.Changes),
 		}
-		if before, known := c.steps[id]; !known || before.result == "" {
+		if before, known := c.steps[id]; !known || before.result == "" && !past {
 			s.changed = max(s.changed, before.changed)
 			news = b.history.step(c.commitKey, id, s) || news
 		}
@@ -148,6 +159,24 @@ func (b *Board) PutEntry(repo string, e *v1alpha1.Entry) {
 	if news {
 		b.retell(c)
 	}
+}
+
+// unknownOf gives what a commit does not know yet of what the record says of it: all, its pull request, or nothing.
+func (c *commit) unknownOf(line v1alpha1.CommitLine, pulls []v1alpha1.PullLine) (v1alpha1.CommitLine, []v1alpha1.PullLine) {
+	if c.pull != nil {
+		pulls = nil
+	}
+	switch {
+	case c.line.ID == "" || c.line.Subject == "":
+		return line, pulls
+	case len(pulls) > 0:
+		known := v1alpha1.CommitLine{ID: c.id, Subject: c.line.Subject, Author: c.line.Author}
+		if !c.line.Time.IsZero() {
+			known.Time = &metav1.Time{Time: c.line.Time}
+		}
+		return known, pulls
+	}
+	return v1alpha1.CommitLine{}, nil
 }
 
 // PutCommit takes in who wrote a commit, and what.

@@ -24,7 +24,12 @@ type PullRow struct {
 }
 
 // PutPull takes in the plan of an open pull request.
-func (b *Board) PutPull(plan report.PullPlan) {
+func (b *Board) PutPull(plan report.PullPlan) { b.takePull(plan, false) }
+
+// RecallPull takes in a plan that a former life of the agent has made, unless this one has already heard of the pull request.
+func (b *Board) RecallPull(plan report.PullPlan) { b.takePull(plan, true) }
+
+func (b *Board) takePull(plan report.PullPlan, past bool) {
 	row := PullRow{
 		Repo: plan.Repo, Number: plan.Number, Title: report.Clean(plan.Title), Author: report.Clean(plan.Author), Link: plan.Link,
 		Branch: plan.Branch, Head: plan.Head, Apps: len(plan.Apps), Risks: risksOf(plan),
@@ -32,7 +37,12 @@ func (b *Board) PutPull(plan report.PullPlan) {
 	row.Status, row.Line = report.PullStatus(plan)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if id := pullID(plan.Repo, plan.Number); b.pulls[id] != row {
+	id := pullID(plan.Repo, plan.Number)
+	if past && (b.heard[id] || b.heard[pullID(plan.Repo, 0)]) {
+		return
+	}
+	b.hear(id)
+	if b.pulls[id] != row {
 		b.pulls[id] = row
 		b.note(kindPull, plan.Repo)
 	}
@@ -42,6 +52,7 @@ func (b *Board) PutPull(plan report.PullPlan) {
 func (b *Board) DropPull(repo string, number int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.hear(pullID(repo, number))
 	gone := false
 	for id, row := range b.pulls {
 		if row.Repo == repo && (number == 0 || row.Number == number) {
@@ -52,6 +63,20 @@ func (b *Board) DropPull(repo string, number int) {
 	if gone {
 		b.note(kindPull, repo)
 	}
+}
+
+// hear notes that this life has heard of a pull request, until the past is recalled.
+func (b *Board) hear(id string) {
+	if b.heard != nil {
+		b.heard[id] = true
+	}
+}
+
+// Recalled ends the reading of the past: nothing more is recalled.
+func (b *Board) Recalled() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.heard = nil
 }
 
 // Pulls gives the open pull requests whose Repo's namespace a person may see, the newest of each Repo first.
