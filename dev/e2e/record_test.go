@@ -283,7 +283,9 @@ func TestRecordAfterAKill(t *testing.T) {
 	whole := 0
 	for _, r := range s.requests(t, before, func(r request) bool { return r.Object.Resource == "entries" }) {
 		if r.Verb == "list" && r.Object.Namespace == "" {
-			whole++
+			if !strings.Contains(r.RequestURI, "continue=") || strings.Contains(r.RequestURI, "continue=&") {
+				whole++ // the first page: other tests' Entries may fill more
+			}
 			continue
 		}
 		t.Errorf("a start asks: %s", r)
