@@ -23,6 +23,7 @@ type fakeAPI struct {
 	objects  map[string]map[string]any // by "apps/namespace/name"
 	watchers map[chan map[string]any]string
 	forbid   map[string]bool // resources that nobody may touch
+	behind   map[string]bool // resources whose watches tell nothing for now
 	leaseAge time.Duration   // negative: there is no Lease
 	echo     bool            // answer requests to sync and to give back as the agent does
 	requests []string
@@ -32,7 +33,7 @@ type fakeAPI struct {
 var plurals = map[string]string{"App": "apps", "Repo": "repos", "Inventory": "inventories", "Entry": "entries", "Cluster": "clusters"}
 
 func newFakeAPI() *fakeAPI {
-	return &fakeAPI{objects: map[string]map[string]any{}, watchers: map[chan map[string]any]string{}, forbid: map[string]bool{}}
+	return &fakeAPI{objects: map[string]map[string]any{}, watchers: map[chan map[string]any]string{}, forbid: map[string]bool{}, behind: map[string]bool{}}
 }
 
 // put stores the objects of YAML documents and tells the watchers.
@@ -73,7 +74,7 @@ func (f *fakeAPI) store(o map[string]any) {
 func (f *fakeAPI) tell(resource string, event map[string]any) {
 	data, _ := json.Marshal(event)
 	for watcher, of := range f.watchers {
-		if of == resource {
+		if of == resource && !f.behind[resource] {
 			var fresh map[string]any
 			_ = json.Unmarshal(data, &fresh)
 			watcher <- fresh

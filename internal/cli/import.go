@@ -236,18 +236,19 @@ func (o importing) handled(ctx context.Context, k *kube, t report.Target, is fun
 	var app v1alpha1.App
 	last := ""
 	err := within(ctx, o.timeout, func(ctx context.Context) error {
-		return k.follow(ctx, o.env, func(f report.Fleet) (bool, error) {
+		_, err := k.follow(ctx, o.env, func(f report.Fleet) ([]string, bool, error) {
 			if silent := f.Agent.Silent(f.Now); silent != "" {
-				return false, fault.New(fault.Stale, "nobody carries the request out: %s", silent).WithNext("start the agent; the request stays")
+				return nil, false, fault.New(fault.Stale, "nobody carries the request out: %s", silent).WithNext("start the agent; the request stays")
 			}
 			for _, now := range f.Apps {
 				if now.Namespace == t.App.Namespace && now.Name == t.App.Name {
 					app, last = now, now.Status.Summary
-					return is(now.Status.Handled), nil
+					return nil, is(now.Status.Handled), nil
 				}
 			}
-			return false, fault.New(fault.PathNotFound, "the App %s/%s is gone", t.App.Namespace, t.App.Name)
+			return nil, false, fault.New(fault.PathNotFound, "the App %s/%s is gone", t.App.Namespace, t.App.Name)
 		})
+		return err
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return app, pending(fault.New(fault.Stale, "it is not done after %s: %s", o.timeout, last).WithNext("plumb why %s; the request stays", t.Address()))

@@ -143,17 +143,17 @@ func newKube(config *rest.Config, selected, own string) (*kube, error) {
 
 // fleet takes one look: Repos, Apps and the agent's Lease. Whoever may not list all namespaces sees those of one.
 func (k *kube) fleet(ctx context.Context, now func() time.Time) (report.Fleet, error) {
-	var apps v1alpha1.AppList
-	err := k.plumb.Get().Namespace(k.selected).Resource("apps").Do(ctx).Into(&apps)
+	var repos v1alpha1.RepoList
+	err := k.plumb.Get().Namespace(k.selected).Resource("repos").Do(ctx).Into(&repos)
 	if apierrors.IsForbidden(err) && k.selected == "" {
 		k.selected = k.own
-		err = k.plumb.Get().Namespace(k.selected).Resource("apps").Do(ctx).Into(&apps)
+		err = k.plumb.Get().Namespace(k.selected).Resource("repos").Do(ctx).Into(&repos)
 	}
 	if err != nil {
 		return report.Fleet{}, kubeError(err)
 	}
-	var repos v1alpha1.RepoList
-	if err := k.plumb.Get().Namespace(k.selected).Resource("repos").Do(ctx).Into(&repos); err != nil {
+	var apps v1alpha1.AppList
+	if err := k.plumb.Get().Namespace(k.selected).Resource("apps").Do(ctx).Into(&apps); err != nil {
 		return report.Fleet{}, kubeError(err)
 	}
 	return report.Fleet{Apps: apps.Items, Repos: repos.Items, Agent: k.agent(ctx), Now: now()}, nil

@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 //	put FILE          store the objects of a file
 //	lease AGE|none    how old the agent's Lease is
 //	forbid RESOURCE   apps, repos or leases; apps/all refuses only the list of all namespaces
+//	behind RESOURCE   the watches of a resource tell nothing any more
 //	echo-sync         answer sync requests as the agent does
 //	object KEY        print an object, for example apps/plumb-system/web-dev
 //	requests          print the requests so far
@@ -57,7 +58,7 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"put": cmdPut, "lease": cmdLease, "forbid": cmdForbid, "echo-sync": cmdEcho, "object": cmdObject,
+			"put": cmdPut, "lease": cmdLease, "forbid": cmdForbid, "behind": cmdBehind, "echo-sync": cmdEcho, "object": cmdObject,
 			"requests": cmdRequests, "ancestor": cmdAncestor, "exit": cmdExit,
 			"start": cmdStart, "until": cmdUntil, "end": cmdEnd, "ended": cmdEnded,
 			"serve-charts": cmdServeCharts, "publish": cmdPublish, "expand": cmdExpand, "keep": cmdKeep,
@@ -114,6 +115,13 @@ func cmdForbid(ts *testscript.TestScript, _ bool, args []string) {
 	for _, resource := range args {
 		api.forbid[resource] = true
 	}
+}
+
+func cmdBehind(ts *testscript.TestScript, _ bool, args []string) {
+	api := apiOf(ts)
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	api.behind[args[0]] = true
 }
 
 func cmdEcho(ts *testscript.TestScript, _ bool, _ []string) {

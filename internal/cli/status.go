@@ -75,7 +75,8 @@ func runStatus(ctx context.Context, env Env, out screen, o statusOptions, name s
 		return err
 	}
 	if o.watch {
-		return k.follow(ctx, env, watchStatus(env, out, o, name))
+		_, err := k.follow(ctx, env, watchStatus(env, out, o, name))
+		return err
 	}
 	f, err := k.fleet(ctx, env.Now)
 	if err != nil {
@@ -149,18 +150,18 @@ func (s screen) names(targets []report.Target) {
 }
 
 // watchStatus repaints on a terminal; elsewhere it tells each change once, as a line or as JSON.
-func watchStatus(env Env, out screen, o statusOptions, name string) func(report.Fleet) (bool, error) {
+func watchStatus(env Env, out screen, o statusOptions, name string) seeing {
 	log := changeLog{out: out, json: o.format == "json", last: map[string]string{}}
-	return func(f report.Fleet) (bool, error) {
+	return func(f report.Fleet) ([]string, bool, error) {
 		f, err := only(f, name)
 		if err != nil {
-			return false, err
+			return nil, false, err
 		}
 		if !out.tty || o.format != "table" && o.format != "wide" {
-			return false, log.tell(f)
+			return nil, false, log.tell(f)
 		}
 		out.repaint(env, out.style.Status(f, o.all || name != ""))
-		return false, nil
+		return nil, false, nil
 	}
 }
 

@@ -68,12 +68,15 @@ func runSync(ctx context.Context, env Env, out screen, o syncOptions, name strin
 		return err
 	}
 	fmt.Fprintln(env.Stderr, "asked for a pass:", s.whom())
-	err = within(ctx, o.timeout, func(ctx context.Context) error {
-		return k.follow(ctx, env, func(f report.Fleet) (bool, error) { return s.see(f, o.watch) })
+	var answer []string
+	err = within(ctx, o.timeout, func(ctx context.Context) (err error) {
+		answer, err = k.follow(ctx, env, func(f report.Fleet) ([]string, bool, error) { return s.see(f, o.watch) })
+		return err
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return pending(fault.New(fault.Stale, "the pass is not over after %s", o.timeout).WithNext("plumb status -w shows how it goes on; the request stays"))
 	}
+	out.lines(answer)
 	return err
 }
 
@@ -119,26 +122,26 @@ func (s *syncing) whom() string {
 }
 
 // see looks at the fleet once: is everything echoed, and with --watch, has everything settled?
-func (s *syncing) see(f report.Fleet, watch bool) (bool, error) {
+func (s *syncing) see(f report.Fleet, watch bool) (answer []string, done bool, err error) {
 	if silent := f.Agent.Silent(f.Now); silent != "" {
-		return false, fault.New(fault.Stale, "nobody carries the request out: %s", silent).WithNext("start the agent; the request stays")
+		return nil, false, fault.New(fault.Stale, "nobody carries the request out: %s", silent).WithNext("start the agent; the request stays")
 	}
 	targets := slices.DeleteFunc(f.Targets(), func(t report.Target) bool { return !s.concerns(t.App, f.Repos) })
 	if !s.echoed(f) {
-		return false, nil
+		return nil, false, nil
 	}
 	if !watch {
-		s.log.out.lines([]string{s.log.out.style.Counts(targets)})
-		return true, nil
+		return []string{s.log.out.style.Counts(targets)}, true, nil
 	}
 	f.Apps = nil
 	for _, t := range targets {
 		f.Apps = append(f.Apps, t.App)
 	}
 	if err := s.log.tell(f); err != nil {
-		return false, err
+		return nil, false, err
 	}
-	return settled(targets, f.Repos, s.repos)
+	done, err = settled(targets, f.Repos, s.repos)
+	return nil, done, err
 }
 
 func (s *syncing) concerns(a v1alpha1.App, repos []v1alpha1.Repo) bool {

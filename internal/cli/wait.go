@@ -205,30 +205,33 @@ func (w *waiting) run(ctx context.Context, k *kube, limit time.Duration) error {
 	if w.name != "" {
 		see = w.seeApp
 	}
-	err := within(ctx, limit, func(ctx context.Context) error {
-		return k.follow(ctx, w.env, func(f report.Fleet) (bool, error) {
+	var answer []string
+	err := within(ctx, limit, func(ctx context.Context) (err error) {
+		answer, err = k.follow(ctx, w.env, func(f report.Fleet) ([]string, bool, error) {
 			if silent := f.Agent.Silent(f.Now); silent != "" {
-				return false, fault.New(fault.Stale, "nobody knows: %s", silent).WithNext("see that the agent runs; plumb status shows what it said last")
+				return nil, false, fault.New(fault.Stale, "nobody knows: %s", silent).WithNext("see that the agent runs; plumb status shows what it said last")
 			}
 			return see(ctx, f)
 		})
+		return err
 	})
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return pending(fault.New(fault.HealthTimeout, "not yet after %s: %s", limit, w.told).WithNext("plumb status shows where it stands; --timeout waits longer"))
 	}
+	w.out.lines(answer)
 	return err
 }
 
 // seeCommit decides by resources.md §1: the commit was decided for every app, and every app that it changed is ok.
-func (w *waiting) seeCommit(ctx context.Context, f report.Fleet) (bool, error) {
+func (w *waiting) seeCommit(ctx context.Context, f report.Fleet) ([]string, bool, error) {
 	i := slices.IndexFunc(f.Repos, func(r v1alpha1.Repo) bool { return r.Namespace+"/"+r.Name == w.repo })
 	if i < 0 {
-		return false, fault.New(fault.PathNotFound, "the Repo %s is gone", w.repo).WithNext("plumb status shows what there is")
+		return nil, false, fault.New(fault.PathNotFound, "the Repo %s is gone", w.repo).WithNext("plumb status shows what there is")
 	}
 	repo := f.Repos[i]
 	decided, err := w.covers(ctx, repo, repo.Status.Revision)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	var changed, notYet []string
 	for _, t := range f.Targets() {
@@ -237,12 +240,12 @@ func (w *waiting) seeCommit(ctx context.Context, f report.Fleet) (bool, error) {
 		}
 		touched, err := w.touched(ctx, repo, t)
 		if err != nil && t.State != v1alpha1.StateOK { // an app that is ok would only be named in the answer
-			return false, err
+			return nil, false, err
 		}
 		switch {
 		case !touched:
 		case t.State == v1alpha1.StateFailed:
-			return false, failedApp(t)
+			return nil, false, failedApp(t)
 		case t.State != v1alpha1.StateOK:
 			notYet = append(notYet, notYetText(t))
 		default:
@@ -251,15 +254,13 @@ func (w *waiting) seeCommit(ctx context.Context, f report.Fleet) (bool, error) {
 	}
 	switch {
 	case !decided:
-		return false, w.progress(f, fmt.Sprintf("%.7s is not decided yet: %s", w.commit, report.Style{}.Head(repo, f.Now)))
+		return nil, false, w.progress(f, fmt.Sprintf("%.7s is not decided yet: %s", w.commit, report.Style{}.Head(repo, f.Now)))
 	case len(notYet) > 0:
-		return false, w.progress(f, strings.Join(notYet, ", "))
+		return nil, false, w.progress(f, strings.Join(notYet, ", "))
 	case len(changed) == 0:
-		w.out.lines([]string{fmt.Sprintf("%.7s is delivered: it changed no app", w.commit)})
-	default:
-		w.out.lines([]string{fmt.Sprintf("%.7s is healthy: %s", w.commit, strings.Join(changed, ", "))})
+		return []string{fmt.Sprintf("%.7s is delivered: it changed no app", w.commit)}, true, nil
 	}
-	return true, nil
+	return []string{fmt.Sprintf("%.7s is healthy: %s", w.commit, strings.Join(changed, ", "))}, true, nil
 }
 
 // notYetText says how a target is that is not ok; of one that waits, for what.
@@ -310,20 +311,20 @@ func (w *waiting) keptAway(ctx context.Context, repo v1alpha1.Repo, held *v1alph
 }
 
 // seeApp waits for ok, and for the commit to be decided if one was named.
-func (w *waiting) seeApp(ctx context.Context, f report.Fleet) (bool, error) {
+func (w *waiting) seeApp(ctx context.Context, f report.Fleet) ([]string, bool, error) {
 	targets, err := selectTargets(f.Targets(), w.name)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	var notYet, done []string
 	for _, t := range targets {
 		there, err := w.atCommit(ctx, f, t)
 		if err != nil {
-			return false, err
+			return nil, false, err
 		}
 		switch {
 		case t.State == v1alpha1.StateFailed:
-			return false, failedApp(t)
+			return nil, false, failedApp(t)
 		case t.State != v1alpha1.StateOK:
 			notYet = append(notYet, notYetText(t))
 		case !there:
@@ -333,10 +334,9 @@ func (w *waiting) seeApp(ctx context.Context, f report.Fleet) (bool, error) {
 		}
 	}
 	if len(notYet) > 0 {
-		return false, w.progress(f, strings.Join(notYet, ", "))
+		return nil, false, w.progress(f, strings.Join(notYet, ", "))
 	}
-	w.out.lines(done)
-	return true, nil
+	return done, true, nil
 }
 
 // atCommit tells whether the commit of --for healthy@REV was decided for an app: an unrelated commit leaves the app at an

@@ -30,13 +30,17 @@ type change struct {
 	stream string
 }
 
-// follow looks at the fleet again and again, whenever something in it changed, until see returns done or an error, or ctx
-// ends. A connection that is lost is told once by lost and made again: the Lease, which cannot be read meanwhile, makes
-// the states unknown in time.
-func (k *kube) follow(ctx context.Context, env Env, see func(report.Fleet) (done bool, err error)) error {
+// seeing judges a fleet: whether what is waited for is there, and the lines that then answer the person.
+type seeing func(report.Fleet) (answer []string, done bool, err error)
+
+// follow looks at the fleet again and again, whenever something in it changed, until see is done or has an error, and gives
+// the answer; or until ctx ends. The Repos and the apps come by two watches, of which one may be behind the other; so what see
+// makes of them only counts when it makes the same of one look. A connection that is lost is told once and made again: the
+// Lease, which cannot be read meanwhile, makes the states unknown in time.
+func (k *kube) follow(ctx context.Context, env Env, see seeing) ([]string, error) {
 	first, err := k.fleet(ctx, env.Now) // errors of the first look are the verb's: forbidden, not installed, unreachable
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -56,7 +60,7 @@ type view struct {
 	told  map[string]bool // streams whose loss was told
 }
 
-func (v *view) run(ctx context.Context, k *kube, env Env, changes <-chan change, see func(report.Fleet) (bool, error)) error {
+func (v *view) run(ctx context.Context, k *kube, env Env, changes <-chan change, see seeing) ([]string, error) {
 	lease := time.NewTicker(leasePause)
 	defer lease.Stop()
 	settle := time.NewTimer(0) // changes of one pass come together: they are shown together
@@ -64,7 +68,7 @@ func (v *view) run(ctx context.Context, k *kube, env Env, changes <-chan change,
 	for {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		case c := <-changes:
 			v.apply(c, env)
 			settle.Reset(settleWindow)
@@ -72,11 +76,24 @@ func (v *view) run(ctx context.Context, k *kube, env Env, changes <-chan change,
 			v.hear(ctx, k)
 			settle.Reset(0)
 		case <-settle.C:
-			if done, err := see(v.fleet(env.Now())); done || err != nil {
-				return err
+			if answer, done, err := k.surely(ctx, env, v, see); done || err != nil {
+				return answer, err
 			}
 		}
 	}
+}
+
+// surely judges what the watches have told, and again, before that counts, what one look shows. Where no look is to be had,
+// only an error counts: the watches go on, and may bring what is waited for.
+func (k *kube) surely(ctx context.Context, env Env, v *view, see seeing) (answer []string, done bool, err error) {
+	if _, done, err = see(v.fleet(env.Now())); !done && err == nil {
+		return nil, false, nil
+	}
+	f, failed := k.fleet(ctx, env.Now)
+	if failed != nil {
+		return nil, false, err
+	}
+	return see(f)
 }
 
 // hear reads the Lease. While it cannot be read the last time stands, and grows old.
