@@ -33,7 +33,8 @@ func TestCommands(t *testing.T) {
 	s.plumbs(2, "status", "--no-such-flag")
 
 	s.scale("Deployment/cmd/web", "kubectl", 2)
-	s.is("cmd", "drifted", "Drifted")
+	drifted := s.is("cmd", "drifted", "Drifted")
+	s.says(drifted.Summary, "Deployment/cmd/web differs from Git and is not corrected: spec.replicas 1 in Git, 2 live, by kubectl")
 	s.plumbs(1, "status", "cmd", "--exit-code")
 	s.says(s.plumbs(0, "why", "cmd").stdout, "spec.replicas", "kubectl")
 	s.plumbs(0, "sync", "cmd", "--timeout", "2m")

@@ -15,6 +15,7 @@ import (
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/redact"
+	"plumb.dev/plumb/internal/report"
 )
 
 // driftKept is how many corrections and differences an App's status shows.
@@ -153,8 +154,13 @@ func (t *turn) evidence() {
 		t.healing(s.ID, rows, now)
 	}
 	for _, s := range t.hidden {
-		if _, looked := t.exams[s.ID]; looked {
-			t.app.addDrift(t.app.since(t.rows(s, now)))
+		if _, looked := t.exams[s.ID]; !looked {
+			continue
+		}
+		rows := t.rows(s, now)
+		t.app.addDrift(t.app.since(rows))
+		if t.onlyShows() && rows[0].Field != "" {
+			t.app.shown[s.ID] = report.DriftOf(rows)
 		}
 	}
 }

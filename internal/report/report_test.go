@@ -361,3 +361,24 @@ func TestAnAppThatCannotGo(t *testing.T) {
 		t.Errorf("it says %q", texts)
 	}
 }
+
+func TestDriftOf(t *testing.T) {
+	replicas := v1alpha1.Drift{Object: "Deployment/shop/ui", Field: "spec.replicas", Kind: "changed", Git: "3", Live: "9", Manager: "kubectl"}
+	taken := v1alpha1.Drift{Object: "Deployment/shop/ui", Field: "metadata.labels.team", Kind: "removed"}
+	cases := []struct {
+		reason string
+		rows   []v1alpha1.Drift
+		want   string
+	}{
+		{"both values and who wrote", []v1alpha1.Drift{replicas}, "spec.replicas 3 in Git, 9 live, by kubectl"},
+		{"the first field speaks for one more", []v1alpha1.Drift{replicas, taken}, "spec.replicas 3 in Git, 9 live, by kubectl, and 1 more field"},
+		{"and for several", []v1alpha1.Drift{taken, replicas, replicas}, "metadata.labels.team removed, and 2 more fields"},
+		{"an object that is gone has no field", []v1alpha1.Drift{{Object: "Deployment/shop/ui", Kind: "missing"}}, "Deployment/shop/ui deleted"},
+		{"nothing differs", nil, ""},
+	}
+	for _, c := range cases {
+		if got := DriftOf(c.rows); got != c.want {
+			t.Errorf("%s: %q, want %q", c.reason, got, c.want)
+		}
+	}
+}

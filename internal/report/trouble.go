@@ -161,6 +161,30 @@ func blockingText(b *v1alpha1.Blocking) string {
 
 // driftText gives "spec.replicas 3 in Git, 9 live, by kubectl (Deployment/shop/ui)".
 func driftText(d v1alpha1.Drift) string {
+	text := driftedField(d)
+	if d.Field != "" {
+		text += " (" + d.Object + ")"
+	}
+	return Clean(text)
+}
+
+// DriftOf says in one line how an object differs from Git: "spec.replicas 3 in Git, 9 live, by kubectl, and 2 more fields". The rows are
+// about that object; "" without any.
+func DriftOf(rows []v1alpha1.Drift) string {
+	if len(rows) == 0 {
+		return ""
+	}
+	text := driftedField(rows[0])
+	switch more := len(rows) - 1; {
+	case more == 1:
+		text += ", and 1 more field"
+	case more > 1:
+		text += fmt.Sprintf(", and %d more fields", more)
+	}
+	return Clean(text)
+}
+
+func driftedField(d v1alpha1.Drift) string {
 	text := cmp.Or(d.Field, d.Object)
 	switch d.Kind {
 	case "missing":
@@ -179,10 +203,7 @@ func driftText(d v1alpha1.Drift) string {
 	if d.Manager != "" {
 		text += ", by " + d.Manager
 	}
-	if d.Field != "" {
-		text += " (" + d.Object + ")"
-	}
-	return Clean(text)
+	return text
 }
 
 // pause gives the pause or Hold that is in force.
