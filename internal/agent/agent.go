@@ -5,12 +5,11 @@
 // and it keeps nothing that cannot be rebuilt from Git and the cluster: killed at any instruction, it starts again and
 // converges. Two active agents are harmless.
 //
-// Start at Run; repository.go turns commits into offers, pass.go takes one app through the stages.
+// Start at Run; repos.go turns commits into offers, pass.go takes one app through the stages.
 package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -42,6 +41,7 @@ import (
 	"plumb.dev/plumb/internal/people"
 	"plumb.dev/plumb/internal/recorder"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/repos"
 	"plumb.dev/plumb/internal/review"
 	"plumb.dev/plumb/internal/traces"
 )
@@ -105,21 +105,22 @@ type Agent struct {
 	end        context.CancelFunc // ends life
 	uid        string             // of the namespace kube-system: which cluster this is
 
-	mu           sync.Mutex // guards the maps, not what they point to
-	apps         map[types.NamespacedName]*app
-	repos        map[types.NamespacedName]*repo
-	repositories map[repositoryKey]*repository
-	supplies     map[supplyKey]*supply
-	clusters     map[string]*v1alpha1.Cluster
-	inventories  map[types.NamespacedName][]v1alpha1.Inventory // of the first list, until an app takes its own
-	owners       map[object.ID]types.NamespacedName            // which app an object's news go to
-	waiting      map[types.NamespacedName]*app                 // apps whose last plan waits for something that may come
-	words        int                                           // how often those were told to look again
-	namespaces   map[string]time.Time                          // namespaces that were seen not to be terminating
-	accounts     map[string]time.Time                          // ServiceAccounts that were seen
-	beatAt       time.Time                                     // when the Lease was last renewed
-	lost         chan struct{}                                 // closed when another agent has the Lease
-	ready        bool
+	repositories *repos.Repositories // that Repos, and Apps by hand, are read from
+
+	mu          sync.Mutex // guards the maps, not what they point to
+	apps        map[types.NamespacedName]*app
+	repos       map[types.NamespacedName]*repo
+	supplies    map[supplyKey]*supply
+	clusters    map[string]*v1alpha1.Cluster
+	inventories map[types.NamespacedName][]v1alpha1.Inventory // of the first list, until an app takes its own
+	owners      map[object.ID]types.NamespacedName            // which app an object's news go to
+	waiting     map[types.NamespacedName]*app                 // apps whose last plan waits for something that may come
+	words       int                                           // how often those were told to look again
+	namespaces  map[string]time.Time                          // namespaces that were seen not to be terminating
+	accounts    map[string]time.Time                          // ServiceAccounts that were seen
+	beatAt      time.Time                                     // when the Lease was last renewed
+	lost        chan struct{}                                 // closed when another agent has the Lease
+	ready       bool
 
 	pulse atomic.Int64 // when the heart has beaten last, in nanoseconds of Unix time
 }
@@ -132,6 +133,9 @@ func Run(ctx context.Context, options Options) (*Agent, error) {
 		return nil, err
 	}
 	ag.life, ag.end = context.WithCancel(ctx)
+	ag.repositories = repos.New(ag.life, repos.Options{
+		Folder: filepath.Join(options.CacheDir, "git"), AllowLocal: options.AllowLocal, Secret: ag.secret, Took: ag.metrics.took, Traces: options.Traces, Log: ag.log,
+	})
 	err = ag.stand(ag.life)
 	if err == nil {
 		err = ag.begin(ag.life)
@@ -156,25 +160,24 @@ func newAgent(options Options) (*Agent, error) {
 	}
 	a := &Agent{
 		options: options, log: options.Log,
-		slots:        make(chan struct{}, options.Slots),
-		single:       make(chan struct{}, 2), // one that is served, and one that is on its way
-		queue:        workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
-		claims:       newClaims(),
-		board:        board.New(newLife()),
-		proposals:    newProposals(),
-		answers:      newAnswers(),
-		order:        newOrder(),
-		namespaces:   map[string]time.Time{},
-		accounts:     map[string]time.Time{},
-		lost:         make(chan struct{}),
-		apps:         map[types.NamespacedName]*app{},
-		repos:        map[types.NamespacedName]*repo{},
-		repositories: map[repositoryKey]*repository{},
-		supplies:     map[supplyKey]*supply{},
-		clusters:     map[string]*v1alpha1.Cluster{},
-		inventories:  map[types.NamespacedName][]v1alpha1.Inventory{},
-		owners:       map[object.ID]types.NamespacedName{},
-		waiting:      map[types.NamespacedName]*app{},
+		slots:       make(chan struct{}, options.Slots),
+		single:      make(chan struct{}, 2), // one that is served, and one that is on its way
+		queue:       workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
+		claims:      newClaims(),
+		board:       board.New(newLife()),
+		proposals:   newProposals(),
+		answers:     newAnswers(),
+		order:       newOrder(),
+		namespaces:  map[string]time.Time{},
+		accounts:    map[string]time.Time{},
+		lost:        make(chan struct{}),
+		apps:        map[types.NamespacedName]*app{},
+		repos:       map[types.NamespacedName]*repo{},
+		supplies:    map[supplyKey]*supply{},
+		clusters:    map[string]*v1alpha1.Cluster{},
+		inventories: map[types.NamespacedName][]v1alpha1.Inventory{},
+		owners:      map[object.ID]types.NamespacedName{},
+		waiting:     map[types.NamespacedName]*app{},
 	}
 	a.metrics = newMetrics(options.Version, func() int { return a.renderer.Started() })
 	a.precedence = newPrecedence(options.Workers, a.queue.Len)
@@ -273,7 +276,10 @@ func (ag *Agent) begin(ctx context.Context) error {
 	}
 	ag.workers.Go(func() { ag.proposeAll(ctx) })
 	ag.workers.Go(func() { ag.readRecord(ctx) })
-	ag.startRepositories()
+	ag.repositories.Start()
+	ag.mu.Lock()
+	ag.ready = true
+	ag.mu.Unlock()
 	ag.log.Info("the agent runs", "version", ag.options.Version, "cluster", ag.uid, "sandbox", ag.sandbox, "readonly", ag.options.ReadOnly)
 	return nil
 }
@@ -323,14 +329,8 @@ func (ag *Agent) Close() error {
 	ag.workers.Wait()
 	ag.release()
 	defer ag.unlock()
-	ag.mu.Lock()
-	defer ag.mu.Unlock()
-	var errs []error
-	for _, r := range ag.repositories {
-		errs = append(errs, r.close())
-	}
-	ag.renderer.Close()
-	return errors.Join(errs...)
+	defer ag.renderer.Close()
+	return ag.repositories.Close()
 }
 
 func (ag *Agent) work(ctx context.Context) {

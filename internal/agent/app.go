@@ -16,6 +16,7 @@ import (
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/repos"
 	"plumb.dev/plumb/internal/review"
 	"plumb.dev/plumb/internal/source"
 	"plumb.dev/plumb/internal/traces"
@@ -45,6 +46,14 @@ type offer struct {
 	sources  map[string]sourced // spec.sources of an App by hand
 	lacks    bool               // fault says that something from elsewhere cannot be had
 	warnings []string           // about what comes from elsewhere
+}
+
+// offerOf is a commit as it was found, before anything was made of it.
+func offerOf(found repos.Commit) offer {
+	return offer{
+		commit: found.ID, ref: found.Ref, snapshot: found.Snapshot, mirror: found.Mirror, seen: found.Seen, by: found.By, marks: found.Marks,
+		stale: found.Stale, trace: found.Trace,
+	}
 }
 
 // letGo ends the hold of an App by hand on the trace of its commit; for the apps of a Repo, that holds it.

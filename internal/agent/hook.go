@@ -4,14 +4,13 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"plumb.dev/plumb/api/v1alpha1"
-	"plumb.dev/plumb/internal/source"
+	"plumb.dev/plumb/internal/repos"
 	"plumb.dev/plumb/internal/source/trigger"
 	"plumb.dev/plumb/internal/source/webhook"
 )
@@ -69,7 +68,7 @@ func (ag *Agent) hook(ctx context.Context, key types.NamespacedName, header http
 	for _, concerned := range ag.concerned(o, r, delivery.Addresses) {
 		ag.lookAtPulls(concerned.key) // a push may be to the head of one
 	}
-	if asked := ag.nudgeAll(repositoriesOf(ag.concerned(o, r, delivery.Addresses)), delivery.Ref); !asked {
+	if asked := nudgeAll(repositoriesOf(ag.concerned(o, r, delivery.Addresses)), delivery.Ref); !asked {
 		return http.StatusOK, delivery.Ref + " is not tracked"
 	}
 	return http.StatusAccepted, "looking"
@@ -127,9 +126,9 @@ func (ag *Agent) concerned(o *v1alpha1.Repo, own *repo, addresses []string) []*r
 }
 
 // repositoriesOf gives the repositories of Repos, each once.
-func repositoriesOf(repos []*repo) []*repository {
-	var out []*repository
-	for _, r := range repos {
+func repositoriesOf(concerned []*repo) []*repos.Repository {
+	var out []*repos.Repository
+	for _, r := range concerned {
 		if _, repository := r.bound(); repository != nil && !slices.Contains(out, repository) {
 			out = append(out, repository)
 		}
@@ -138,26 +137,14 @@ func repositoriesOf(repos []*repo) []*repository {
 }
 
 // nudgeAll asks for a pass of those repositories of which somebody tracks a ref; "" is any. It tells whether there is one.
-func (ag *Agent) nudgeAll(repositories []*repository, ref string) (asked bool) {
+func nudgeAll(repositories []*repos.Repository, ref string) (asked bool) {
 	for _, r := range repositories {
-		if r.tracks(ref) {
-			r.nudge(trigger.Webhook)
+		if r.Tracks(ref) {
+			r.Nudge(trigger.Webhook)
 			asked = true
 		}
 	}
 	return asked
-}
-
-// tracks tells whether a ref may be what some user of the repository follows. While a revision cannot be read every ref may.
-func (r *repository) tracks(ref string) bool {
-	if !strings.HasPrefix(ref, "refs/") {
-		return true
-	}
-	return slices.ContainsFunc(r.users(), func(u user) bool {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return !r.stale[u.revision].IsZero() || source.Follows(u.revision, r.heads[u.revision].Ref, ref)
-	})
 }
 
 // hookSecret reads the secret of a webhook, not again within hookSecretFor.

@@ -52,7 +52,7 @@ func TestLogFieldsAreDocumented(t *testing.T) {
 func loggedFields(t *testing.T) []string {
 	t.Helper()
 	var files []string
-	for _, folder := range []string{".", "../herald", "../review", "../people"} {
+	for _, folder := range []string{".", "../herald", "../review", "../people", "../repos"} {
 		found, err := filepath.Glob(folder + "/*.go")
 		if err != nil {
 			t.Fatal(err)

@@ -14,11 +14,12 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/report"
+	"plumb.dev/plumb/internal/repos"
 )
 
 // The stages of the line as metrics and traces call them.
 const (
-	stageFetch    = "fetch"
+	stageFetch    = repos.StageFetch
 	stageDiscover = "discover"
 	stageRender   = "render"
 	stageLook     = "look"
@@ -177,7 +178,7 @@ func (ag *Agent) collected() prometheus.Gatherer {
 
 func (ag *Agent) measure(now time.Time) {
 	ag.mu.Lock()
-	apps, repos := slices.Collect(maps.Values(ag.apps)), slices.Collect(maps.Values(ag.repos))
+	apps, known := slices.Collect(maps.Values(ag.apps)), slices.Collect(maps.Values(ag.repos))
 	renewed := ag.beatAt
 	ag.mu.Unlock()
 	m := ag.metrics
@@ -200,7 +201,7 @@ func (ag *Agent) measure(now time.Time) {
 		m.renewed.Set(float64(renewed.UnixMilli()) / 1000)
 	}
 	m.stale.Reset() // a Repo that was deleted is not stale for ever
-	for _, r := range repos {
+	for _, r := range known {
 		m.stale.WithLabelValues(r.key.String()).Set(r.staleFor(now).Seconds())
 	}
 }

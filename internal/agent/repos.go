@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
+	"plumb.dev/plumb/internal/repos"
 	"plumb.dev/plumb/internal/source/trigger"
 	"plumb.dev/plumb/internal/traces"
 )
@@ -29,7 +29,7 @@ type repo struct {
 
 	mu         sync.Mutex
 	object     *v1alpha1.Repo
-	repository *repository
+	repository *repos.Repository
 	result     *fleet.Result
 	offers     map[types.NamespacedName]*offer
 	pending    map[types.NamespacedName]bool // apps that have not decided on the observed commit
@@ -55,23 +55,10 @@ func (r *repo) holdTrace(next *traces.Commit) {
 	r.trace = next
 }
 
-func (r *repo) revision() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.object.Spec.Revision
-}
-
-func (r *repo) bound() (*v1alpha1.Repo, *repository) {
+func (r *repo) bound() (*v1alpha1.Repo, *repos.Repository) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.object, r.repository
-}
-
-// roots lists the first fixed parts of the patterns: the folders whose files a discovery reads.
-func (r *repo) roots() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return fleet.Roots(r.object.Spec.Apps)
 }
 
 func (ag *Agent) putRepo(o *v1alpha1.Repo) {
@@ -103,13 +90,13 @@ func (ag *Agent) putRepo(o *v1alpha1.Repo) {
 	if before != nil && before.Generation == o.Generation && !(asked && news) {
 		return
 	}
-	at := repositoryKey{namespace: o.Namespace, url: o.Spec.URL, secret: o.Spec.Secret}
-	next := ag.track(at, user{revision: o.Spec.Revision, repo: r}, pollOf(o), causeOf(asked))
+	at := repos.Address{Namespace: o.Namespace, URL: o.Spec.URL, Secret: o.Spec.Secret}
+	next := ag.repositories.Track(at, reader{ag, r}, pollOf(o), causeOf(asked))
 	r.mu.Lock()
 	r.repository = next
 	r.mu.Unlock()
 	if old != nil && old != next {
-		ag.untrack(old, user{repo: r})
+		ag.repositories.Untrack(old, reader{ag, r})
 	}
 	ag.rebind(o)
 }
@@ -148,7 +135,7 @@ func (ag *Agent) dropRepo(o *v1alpha1.Repo) {
 	}
 	r.mu.Unlock()
 	if repository != nil {
-		ag.untrack(repository, user{repo: r})
+		ag.repositories.Untrack(repository, reader{ag, r})
 	}
 	if fewer := ag.claims.unfound(key, nil); ag.claims.expect(key, nil, "") || fewer {
 		ag.wakeWaiting(key)
@@ -208,7 +195,7 @@ func (ag *Agent) rediscover() {
 // relook has a Repo discovered anew.
 func (ag *Agent) relook(r *repo) {
 	if o, repository := r.bound(); repository != nil {
-		ag.track(repository.key, user{revision: o.Spec.Revision, repo: r}, pollOf(o), trigger.Poll)
+		ag.repositories.Track(repository.Address(), reader{ag, r}, pollOf(o), trigger.Poll)
 	}
 }
 
@@ -488,19 +475,19 @@ func (ag *Agent) bind(a *app, o *v1alpha1.App) {
 			ag.propose(a, of)
 		}
 		if _, repository := r.bound(); repository != nil && asksForSync(o) {
-			repository.nudge(trigger.Sync)
+			repository.Nudge(trigger.Sync)
 		}
 		return
 	}
-	key, poll := ag.repositoryOf(o)
-	ag.unbindExcept(a.key, ag.seatsOf(a, o))
+	at, poll := ag.repositoryOf(o)
+	ag.unbindExcept(a.key, ag.seatsOf(o))
 	ag.bindSources(a, o)
-	if !strings.Contains(key.url, ":") { // an address has one, the name of a Repo has none
+	if !at.Known() {
 		a.unoffered(fault.New(fault.PathNotFound, "there is no Repo %s in namespace %s", o.Spec.Repo, o.Namespace).
 			WithNext("create it, or write the address of a repository"))
 		return // the Repo may come a moment after the App that names it: then it is bound again
 	}
-	ag.track(key, user{revision: ag.revisionOf(a, ""), app: a}, poll, causeOf(asksForSync(o)))
+	ag.repositories.Track(at, seat{ag, a, ""}, poll, causeOf(asksForSync(o)))
 }
 
 // asksForSync tells whether somebody asked for a sync that was not carried out.
@@ -510,17 +497,17 @@ func asksForSync(o *v1alpha1.App) bool {
 }
 
 // repositoryOf gives the repository of an App made by hand: that of the Repo it names, or its own.
-func (ag *Agent) repositoryOf(o *v1alpha1.App) (repositoryKey, time.Duration) {
+func (ag *Agent) repositoryOf(o *v1alpha1.App) (repos.Address, time.Duration) {
 	return ag.repositoryAt(o.Namespace, o.Spec.Repo, o.Spec.Secret)
 }
 
 // repositoryAt gives the repository of a Repo by its name, or by an address.
-func (ag *Agent) repositoryAt(namespace, repo, secret string) (repositoryKey, time.Duration) {
+func (ag *Agent) repositoryAt(namespace, repo, secret string) (repos.Address, time.Duration) {
 	if r := ag.repoOf(namespace, repo); r != nil {
 		named, _ := r.bound()
-		return repositoryKey{namespace: namespace, url: named.Spec.URL, secret: named.Spec.Secret}, pollOf(named)
+		return repos.Address{Namespace: namespace, URL: named.Spec.URL, Secret: named.Spec.Secret}, pollOf(named)
 	}
-	return repositoryKey{namespace: namespace, url: repo, secret: secret}, time.Minute
+	return repos.Address{Namespace: namespace, URL: repo, Secret: secret}, time.Minute
 }
 
 func (ag *Agent) repoOf(namespace, name string) *repo {
@@ -547,7 +534,8 @@ func (ag *Agent) revisionOf(a *app, source string) string {
 		return revision
 	}
 	if r := ag.repoOf(o.Namespace, repo); r != nil {
-		return r.revision()
+		named, _ := r.bound()
+		return named.Spec.Revision
 	}
 	return ""
 }
@@ -555,17 +543,11 @@ func (ag *Agent) revisionOf(a *app, source string) string {
 func (ag *Agent) unbind(key types.NamespacedName) { ag.unbindExcept(key, nil) }
 
 // unbindExcept has an App leave the repositories that it does not use any more.
-func (ag *Agent) unbindExcept(key types.NamespacedName, keep map[seat]repositoryKey) {
-	ag.mu.Lock()
-	all := slices.Collect(maps.Values(ag.repositories))
-	ag.mu.Unlock()
-	for _, r := range all {
-		for at, a := range r.seats(key) {
-			if keep[at] != r.key {
-				ag.untrack(r, user{app: a, source: at.source})
-			}
-		}
-	}
+func (ag *Agent) unbindExcept(key types.NamespacedName, keep map[string]repos.Address) {
+	ag.repositories.Leave(func(u repos.User, at repos.Address) bool {
+		s, ok := u.(seat)
+		return ok && s.app.key == key && keep[s.source] != at
+	})
 }
 
 // place offers a commit to an App made by hand. An error says that it has to be done again.
@@ -591,29 +573,6 @@ func (ag *Agent) place(a *app, found offer) error {
 	return unlawful
 }
 
-// sourceFailed notes that a user's revision cannot be read. The last good state stays.
-func (ag *Agent) sourceFailed(u user, f *fault.Fault, since time.Time) {
-	if u.source != "" {
-		ag.sourceLost(u, f, since)
-		return
-	}
-	ag.syncReady(u)
-	if u.repo != nil {
-		u.repo.mu.Lock()
-		stale := metav1.NewTime(since.Truncate(time.Second))
-		u.repo.status.StaleSince = &stale
-		u.repo.unread = f
-		u.repo.mu.Unlock()
-		ag.repoChanged(u.repo)
-		ag.tellUnoffered(u.repo, f)
-		return
-	}
-	u.app.mu.Lock()
-	u.app.sourceFault = f
-	u.app.mu.Unlock()
-	ag.queue.Add(u.app.key)
-}
-
 // tellUnoffered tells the apps of a Repo that were never offered a commit why: then they say so, and count with what they
 // have.
 func (ag *Agent) tellUnoffered(r *repo, f *fault.Fault) {
@@ -623,62 +582,6 @@ func (ag *Agent) tellUnoffered(r *repo, f *fault.Fault) {
 		a := ag.apps[key]
 		ag.mu.Unlock()
 		if a != nil && a.unoffered(f) {
-			ag.queue.Add(key)
-		}
-	}
-}
-
-// sourceFresh notes that a user's revision could be read.
-func (ag *Agent) sourceFresh(u user, by string) {
-	if u.source != "" {
-		ag.sourceLost(u, nil, time.Time{})
-		return
-	}
-	if by == string(trigger.Sync) {
-		ag.syncReady(u)
-	}
-	if u.repo == nil {
-		u.app.mu.Lock()
-		changed := u.app.sourceFault != nil
-		u.app.sourceFault = nil
-		u.app.mu.Unlock()
-		if changed || by == "sync" {
-			ag.queue.Add(u.app.key)
-		}
-		return
-	}
-	r := u.repo
-	r.mu.Lock()
-	wasStale := r.status.StaleSince != nil
-	r.status.StaleSince, r.unread = nil, nil
-	token := r.object.Annotations[v1alpha1.AnnotationSync]
-	asked := r.status.Handled.Sync != token
-	r.status.Handled.Sync = token
-	r.mu.Unlock()
-	if wasStale || asked {
-		ag.repoChanged(r)
-	}
-}
-
-// syncReady lets the apps of a user carry out the sync that a person asked for: their repository was asked after it.
-func (ag *Agent) syncReady(u user) {
-	if u.app != nil {
-		ag.nudgeSupplies(u.app.key)
-		u.app.readySync()
-		ag.queue.Add(u.app.key)
-		return
-	}
-	o, _ := u.repo.bound()
-	for key, known := range ag.appsOf(o) {
-		if !asksForSync(known) {
-			continue
-		}
-		ag.mu.Lock()
-		a := ag.apps[key]
-		ag.mu.Unlock()
-		if a != nil {
-			ag.nudgeSupplies(key)
-			a.readySync()
 			ag.queue.Add(key)
 		}
 	}

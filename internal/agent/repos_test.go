@@ -83,33 +83,6 @@ func TestNothingIsDecidedBeforeAnybodyWasAsked(t *testing.T) {
 	}
 }
 
-func TestShownURL(t *testing.T) {
-	for address, want := range map[string]string{
-		"https://git.example.com/acme/fleet.git":                     "https://git.example.com/acme/fleet.git",
-		"https://lena:hunter2@git.example.com/acme/fleet.git":        "https://git.example.com/acme/fleet.git",
-		"https://git.example.com/acme/fleet.git?token=hunter2":       "https://git.example.com/acme/fleet.git",
-		"https://git.example.com/acme/fleet.git#hunter2":             "https://git.example.com/acme/fleet.git",
-		"https://lena:hun@ter2@git.example.com/acme/fleet.git?x=y#z": "https://git.example.com/acme/fleet.git",
-		"git@git.example.com:acme/fleet.git":                         "git.example.com:acme/fleet.git",
-		"file:///srv/fleet":                                          "file:///srv/fleet",
-	} {
-		if got := shownURL(address); got != want {
-			t.Errorf("%s is shown as %s", address, got)
-		}
-	}
-}
-
-func TestByRevision(t *testing.T) {
-	a, b, c := user{revision: "", repo: &repo{}}, user{revision: "", app: &app{}}, user{revision: "v1", app: &app{}}
-	parts := byRevision([]user{a, b, c})
-	if len(parts) != 2 || len(parts[0]) != 2 || parts[1][0] != c {
-		t.Errorf("parted into %v", parts)
-	}
-	if len(byRevision(nil)) != 0 {
-		t.Error("nobody is parted into something")
-	}
-}
-
 func TestWhoMadeAnApp(t *testing.T) {
 	yes := true
 	owner := func(kind, name string) []metav1.OwnerReference {

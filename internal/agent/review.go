@@ -72,9 +72,7 @@ func (ag *Agent) deskOf(ctx context.Context, name string) (*review.Desk, error) 
 	if repository == nil || seen == nil || !discovered || !strings.HasPrefix(seen.Ref, "refs/heads/") {
 		return nil, nil
 	}
-	repository.mu.Lock()
-	mirror := repository.mirror
-	repository.mu.Unlock()
+	mirror := repository.Mirror()
 	if mirror == nil {
 		return nil, nil
 	}

@@ -2,12 +2,15 @@ package agent
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 )
 
@@ -68,4 +71,27 @@ func (t *turn) secretsNote() string {
 		return ""
 	}
 	return fmt.Sprintf("its Secrets are looked at every %s and with each plan, not watched: the agent may not list them", t.agent.options.SecretsEvery)
+}
+
+// secret reads the values of a Secret that a Repo or App names, under the agent's own identity.
+func (ag *Agent) secret(ctx context.Context, namespace, name string) (map[string]string, error) {
+	o, err := ag.cluster.Own().Get(ctx, object.ID{Kind: "Secret", Namespace: namespace, Name: name}, "v1")
+	if cluster.IsGone(err) {
+		return nil, fault.New(fault.CredentialsRefused, "Secret %s/%s does not exist", namespace, name).
+			WithNext("create it, or correct its name in the Repo")
+	}
+	if err != nil {
+		return nil, fault.New(fault.FetchFailed, "Secret %s/%s cannot be read: %w", namespace, name, err)
+	}
+	data, _ := o.Fields["data"].(map[string]any)
+	values := make(map[string]string, len(data))
+	for key, value := range data {
+		encoded, _ := value.(string)
+		decoded, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			return nil, fmt.Errorf("the Secret %s/%s has a key %s that is not base64", namespace, name, key)
+		}
+		values[key] = strings.TrimRight(string(decoded), "\n")
+	}
+	return values, nil
 }

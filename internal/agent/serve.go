@@ -115,9 +115,7 @@ func (ag *Agent) ancestor(ctx context.Context, name, ancestor, commit string) (b
 	if repository == nil {
 		return false, fault.New(fault.Unreachable, "Repo %s/%s was not read yet", namespace, name)
 	}
-	repository.mu.Lock()
-	mirror := repository.mirror
-	repository.mu.Unlock()
+	mirror := repository.Mirror()
 	if mirror == nil {
 		return false, fault.New(fault.Unreachable, "Repo %s/%s was not read yet", namespace, name)
 	}

@@ -4,18 +4,18 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/repos"
 	"plumb.dev/plumb/internal/source"
 )
 
 // sourced is one of spec.sources as it was read last. It is a value: what is new takes the place of what was.
 type sourced struct {
-	key      repositoryKey
+	key      repos.Address
 	revision string
 	commit   string // "" until it was read
 	snapshot *source.Snapshot
@@ -41,11 +41,11 @@ func (a *app) setSource(name string, s sourced) {
 }
 
 // seatsOf gives the repositories that an App by hand uses, and as what.
-func (ag *Agent) seatsOf(a *app, o *v1alpha1.App) map[seat]repositoryKey {
+func (ag *Agent) seatsOf(o *v1alpha1.App) map[string]repos.Address {
 	own, _ := ag.repositoryOf(o)
-	seats := map[seat]repositoryKey{{a.key, ""}: own}
+	seats := map[string]repos.Address{"": own}
 	for _, s := range o.Spec.Sources {
-		seats[seat{a.key, s.Name}], _ = ag.repositoryAt(o.Namespace, s.Repo, s.Secret)
+		seats[s.Name], _ = ag.repositoryAt(o.Namespace, s.Repo, s.Secret)
 	}
 	return seats
 }
@@ -63,14 +63,14 @@ func (ag *Agent) bindSources(a *app, o *v1alpha1.App) {
 		if known.key != key || known.revision != revision {
 			known = sourced{key: key, revision: revision}
 		}
-		if !strings.Contains(key.url, ":") {
+		if !key.Known() {
 			known.fault = fault.New(fault.PathNotFound, "the source %s names Repo %s, which is not in namespace %s", s.Name, s.Repo, o.Namespace).
 				WithNext("create it, or write the address of a repository")
 			a.setSource(s.Name, known)
 			continue // the Repo may come a moment later: then the App is bound again
 		}
 		a.setSource(s.Name, known)
-		ag.track(key, user{revision: revision, app: a, source: s.Name}, poll, causeOf(asksForSync(o)))
+		ag.repositories.Track(key, seat{ag, a, s.Name}, poll, causeOf(asksForSync(o)))
 	}
 	if len(before)+len(o.Spec.Sources) > 0 {
 		ag.gather(a)
@@ -78,13 +78,13 @@ func (ag *Agent) bindSources(a *app, o *v1alpha1.App) {
 }
 
 // bring takes in the commit of a source.
-func (ag *Agent) bring(u user, found offer) {
+func (ag *Agent) bring(u seat, found repos.Commit) {
 	s := u.app.sourced(u.source)
-	if s.key.url == "" || s.revision != u.revision {
+	if s.key.URL == "" || s.revision != found.Revision {
 		return // it is no source any more, or at another revision
 	}
-	s.commit, s.snapshot, s.mirror = found.commit, found.snapshot, found.mirror
-	if !found.stale {
+	s.commit, s.snapshot, s.mirror = found.ID, found.Snapshot, found.Mirror
+	if !found.Stale {
 		s.fault, s.since = nil, time.Time{}
 	}
 	u.app.setSource(u.source, s)
@@ -92,9 +92,9 @@ func (ag *Agent) bring(u user, found offer) {
 }
 
 // sourceLost notes why a source cannot be read, or, without a fault, that it can.
-func (ag *Agent) sourceLost(u user, f *fault.Fault, since time.Time) {
+func (ag *Agent) sourceLost(u seat, f *fault.Fault, since time.Time) {
 	s := u.app.sourced(u.source)
-	if s.key.url == "" || s.fault == nil && f == nil {
+	if s.key.URL == "" || s.fault == nil && f == nil {
 		return
 	}
 	s.fault, s.since = f, since

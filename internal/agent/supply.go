@@ -13,6 +13,7 @@ import (
 	"plumb.dev/plumb/internal/chart"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
+	"plumb.dev/plumb/internal/repos"
 	"plumb.dev/plumb/internal/source/trigger"
 )
 
@@ -136,7 +137,7 @@ func (s *supply) pass(ctx context.Context) error {
 
 // tell has the apps take up what is news to them.
 func (s *supply) tell(before, after supplied, users []types.NamespacedName) {
-	log := s.agent.log.With("chart", s.key.ref.String(), "repository", shownURL(s.key.ref.Repo))
+	log := s.agent.log.With("chart", s.key.ref.String(), "repository", repos.ShownURL(s.key.ref.Repo))
 	moved := before.found == nil && after.found != nil || before.found != nil && before.found.Digest != after.found.Digest
 	failed := (before.fault == nil) != (after.fault == nil) || before.fault != nil && before.fault.Message != after.fault.Message
 	if !moved && !failed {
