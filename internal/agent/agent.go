@@ -78,7 +78,7 @@ type Agent struct {
 	facts      *cluster.Facts
 	renderer   *render.Renderer
 	cache      *render.Cache
-	charts     *chart.Store
+	store      *chart.Store
 	sandbox    render.Sandbox
 	tested     atomic.Bool // sandbox is known
 	slots      chan struct{}
@@ -106,11 +106,11 @@ type Agent struct {
 	uid        string             // of the namespace kube-system: which cluster this is
 
 	repositories *repos.Repositories // that Repos, and Apps by hand, are read from
+	charts       *repos.Charts       // that apps need from elsewhere
 
 	mu          sync.Mutex // guards the maps, not what they point to
 	apps        map[types.NamespacedName]*app
 	repos       map[types.NamespacedName]*repo
-	supplies    map[supplyKey]*supply
 	clusters    map[string]*v1alpha1.Cluster
 	inventories map[types.NamespacedName][]v1alpha1.Inventory // of the first list, until an app takes its own
 	owners      map[object.ID]types.NamespacedName            // which app an object's news go to
@@ -136,6 +136,7 @@ func Run(ctx context.Context, options Options) (*Agent, error) {
 	ag.repositories = repos.New(ag.life, repos.Options{
 		Folder: filepath.Join(options.CacheDir, "git"), AllowLocal: options.AllowLocal, Secret: ag.secret, Took: ag.metrics.took, Traces: options.Traces, Log: ag.log,
 	})
+	ag.charts = repos.NewCharts(ag.life, repos.ChartOptions{Store: ag.store, Secret: ag.secret, Changed: ag.regather, Log: ag.log})
 	err = ag.stand(ag.life)
 	if err == nil {
 		err = ag.begin(ag.life)
@@ -173,7 +174,6 @@ func newAgent(options Options) (*Agent, error) {
 		lost:        make(chan struct{}),
 		apps:        map[types.NamespacedName]*app{},
 		repos:       map[types.NamespacedName]*repo{},
-		supplies:    map[supplyKey]*supply{},
 		clusters:    map[string]*v1alpha1.Cluster{},
 		inventories: map[types.NamespacedName][]v1alpha1.Inventory{},
 		owners:      map[object.ID]types.NamespacedName{},
@@ -232,7 +232,7 @@ func (ag *Agent) connect() (err error) {
 	}); err != nil {
 		return err
 	}
-	if ag.charts, err = chart.Open(filepath.Join(options.CacheDir, "charts"), chart.Options{}); err != nil {
+	if ag.store, err = chart.Open(filepath.Join(options.CacheDir, "charts"), chart.Options{}); err != nil {
 		return err
 	}
 	return nil

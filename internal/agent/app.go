@@ -359,7 +359,7 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 	a.mu.Unlock()
 	ag.unshow(a)
 	ag.unbind(key)
-	ag.supply(key, nil)
+	ag.charts.Use(key, nil)
 	ag.wakeWaiting(key)
 	if ag.order.drop(key) {
 		ag.reordered(key.Namespace)
@@ -375,6 +375,13 @@ func (ag *Agent) dropApp(o *v1alpha1.App) {
 		ag.log.Info("an App was deleted; its objects stay", "app", key.String())
 	}
 	ag.missed(key, makerOf(o))
+}
+
+// appOf gives an App under care; nil if there is none of that name.
+func (ag *Agent) appOf(key types.NamespacedName) *app {
+	ag.mu.Lock()
+	defer ag.mu.Unlock()
+	return ag.apps[key]
 }
 
 // missed has an App made anew that somebody deleted while Git has it.

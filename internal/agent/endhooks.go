@@ -5,11 +5,11 @@ import (
 	"slices"
 
 	"plumb.dev/plumb/api/v1alpha1"
-	"plumb.dev/plumb/internal/chart"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
+	"plumb.dev/plumb/internal/repos"
 )
 
 // ends are the hooks around the end of an app, as they were rendered from the revision that was applied last.
@@ -135,16 +135,13 @@ func (t *turn) fetchNeeds(ctx context.Context, needs []need) error {
 		if n.folder != "" {
 			continue
 		}
-		key := supplyKey{namespace: t.object.Namespace, ref: n.ref, access: accessText(access), poll: poll}
-		if found, ok := t.agent.charts.Known(scopeOf(key), n.ref); ok {
+		key := repos.KeyOf(t.object.Namespace, n.ref, access, poll)
+		if found, ok := t.agent.charts.Have(key); ok {
 			n.found = found
 			continue
 		}
-		credentials, err := t.agent.accessOf(ctx, key)
-		if err != nil {
-			return err
-		}
-		if n.found, err = t.agent.charts.Fetch(ctx, chart.Want{Ref: n.ref, Scope: scopeOf(key), Access: credentials}); err != nil {
+		var err error
+		if n.found, err = t.agent.charts.Ask(ctx, key); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/repos"
 )
 
 // need is one chart from elsewhere that the render of an offer needs.
@@ -31,6 +32,13 @@ func (ag *Agent) propose(a *app, of *offer) {
 	a.proposed = of
 	a.mu.Unlock()
 	ag.gather(a)
+}
+
+// regather completes the commit of an app anew: something is known that was not.
+func (ag *Agent) regather(key types.NamespacedName) {
+	if a := ag.appOf(key); a != nil {
+		ag.gather(a)
+	}
 }
 
 // gather completes the commit that an app was proposed last with what is known of everything else, and offers it if that is news.
@@ -59,13 +67,13 @@ func (ag *Agent) gather(a *app) {
 func (ag *Agent) complete(a *app, o *v1alpha1.App, of *offer) (*offer, bool) {
 	needs, err := a.needs(of)
 	access, poll := ag.accessFor(o)
-	keys := make([]supplyKey, 0, len(needs))
+	keys := make([]repos.ChartKey, 0, len(needs))
 	for _, n := range needs {
 		if n.folder == "" {
-			keys = append(keys, supplyKey{namespace: o.Namespace, ref: n.ref, access: accessText(access), poll: poll})
+			keys = append(keys, repos.KeyOf(o.Namespace, n.ref, access, poll))
 		}
 	}
-	known := ag.supply(a.key, keys)
+	known := ag.charts.Use(a.key, keys)
 	alone := makerOf(o) != "" || len(o.Spec.Sources) == 0
 	if len(needs) == 0 && err == nil && alone {
 		return of, true
@@ -84,7 +92,7 @@ func (ag *Agent) complete(a *app, o *v1alpha1.App, of *offer) (*offer, bool) {
 		}
 		s := known[keys[next]]
 		next++
-		if !s.settled() {
+		if !s.Settled() {
 			return nil, false
 		}
 		out.take(i, s)
@@ -93,18 +101,18 @@ func (ag *Agent) complete(a *app, o *v1alpha1.App, of *offer) (*offer, bool) {
 }
 
 // take puts a chart into its place, or says why it is not there. What was fetched before is served while nobody answers.
-func (of *offer) take(i int, s supplied) {
+func (of *offer) take(i int, s repos.Supplied) {
 	n := &of.needs[i]
-	n.found = s.found
+	n.found = s.Found
 	switch {
-	case s.fault == nil:
-	case s.found == nil && of.fault == nil:
-		of.fault, of.lacks = s.fault, true
-		if s.fault.Place.File == "" {
-			of.fault = s.fault.At(n.place)
+	case s.Fault == nil:
+	case s.Found == nil && of.fault == nil:
+		of.fault, of.lacks = s.Fault, true
+		if s.Fault.Place.File == "" {
+			of.fault = s.Fault.At(n.place)
 		}
-	case s.found != nil:
-		of.warnings = append(of.warnings, fmt.Sprintf("whether %s is still %s is not known since %s: %s", n.ref, s.found.Version, s.since.UTC().Format(time.RFC3339), s.fault.Message))
+	case s.Found != nil:
+		of.warnings = append(of.warnings, fmt.Sprintf("whether %s is still %s is not known since %s: %s", n.ref, s.Found.Version, s.Since.UTC().Format(time.RFC3339), s.Fault.Message))
 	}
 }
 
@@ -182,4 +190,29 @@ func (of *offer) charts() []v1alpha1.ChartStatus {
 		}
 	}
 	return list
+}
+
+// accessFor gives who may be asked for the charts of an app: what its Repo lists, or, for an App by hand, what it lists itself.
+func (ag *Agent) accessFor(o *v1alpha1.App) ([]v1alpha1.ChartAccess, time.Duration) {
+	if makerOf(o) == "" && len(o.Spec.Charts) > 0 {
+		_, poll := ag.repositoryOf(o)
+		return o.Spec.Charts, poll
+	}
+	ag.mu.Lock()
+	r := ag.repos[types.NamespacedName{Namespace: o.Namespace, Name: o.Spec.Repo}]
+	ag.mu.Unlock()
+	if r == nil {
+		return nil, time.Minute
+	}
+	named, _ := r.bound()
+	return named.Spec.Charts, pollOf(named)
+}
+
+// chartRef gives the chart that settings name.
+func chartRef(app fleet.App) (chart.Ref, bool) {
+	if app.Settings.Helm == nil || app.Settings.Helm.Chart == nil {
+		return chart.Ref{}, false
+	}
+	c := app.Settings.Helm.Chart
+	return chart.Ref{Repo: c.Repo, Name: c.Name, Version: c.Version, Digest: c.Digest}, true
 }

@@ -94,7 +94,7 @@ func (ag *Agent) syncReady(r *repo) {
 
 // letSync lets an app carry out the sync that a person asked for.
 func (ag *Agent) letSync(a *app) {
-	ag.nudgeSupplies(a.key)
+	ag.charts.Nudge(a.key)
 	a.readySync()
 	ag.queue.Add(a.key)
 }

@@ -14,6 +14,7 @@ import (
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/forge"
 	"plumb.dev/plumb/internal/render"
+	"plumb.dev/plumb/internal/repos"
 	"plumb.dev/plumb/internal/review"
 )
 
@@ -155,16 +156,12 @@ func (ag *Agent) supplyPull(ctx context.Context, want review.Supply, request *re
 }
 
 func (ag *Agent) chartOfPull(ctx context.Context, want review.Supply, ref chart.Ref) (*chart.Chart, error) {
-	key := supplyKey{namespace: want.Namespace, ref: ref, access: accessText(want.Access)}
-	if found, ok := ag.charts.Known(scopeOf(key), ref); ok {
+	key := repos.KeyOf(want.Namespace, ref, want.Access, 0)
+	if found, ok := ag.charts.Have(key); ok {
 		return found, nil
 	}
 	if !want.Fetch {
 		return nil, fault.New(fault.Unsupported, "the chart %s is not here, and nobody is asked for what a fork names", ref)
 	}
-	access, err := ag.accessOf(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return ag.charts.Fetch(ctx, chart.Want{Ref: ref, Scope: scopeOf(key), Access: access})
+	return ag.charts.Ask(ctx, key)
 }

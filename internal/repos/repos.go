@@ -1,11 +1,11 @@
-// Package repos follows Git repositories for those who track a revision of one: it asks when it is time, fetches, and gives each
-// new commit to everybody who tracks it.
+// Package repos follows what apps are made of: Git repositories, for those who track a revision of one, and charts from elsewhere,
+// for the apps that need them. It asks when it is time, fetches, and gives what is new to everybody who uses it.
 //
 // All who read one address with one credential share one copy and one question. What cannot be read is asked again, and those who
-// track it are told since when; what they were given before stays readable to them. It never decides what a commit means, never
-// writes to the cluster, and reads of it nothing but the Secret that an address names, through the hand that it is given.
+// use it are told since when; what they were given before stays readable to them. It never decides what a commit means, never
+// writes to the cluster, and reads of it nothing but the Secrets that addresses name, through the hand that it is given.
 //
-// Start at Repositories.Track; repository.go is one pass.
+// Start at Repositories.Track, and at Charts.Use; repository.go is one pass over a repository.
 package repos
 
 import (
