@@ -32,7 +32,7 @@ type (
 	NewsEvent struct {
 		Seq uint64 `json:"seq"`
 	}
-	// BeatEvent comes every ten seconds, and when the agent falls silent or is heard again.
+	// BeatEvent comes every ten seconds, and says whether the agent is still heard.
 	BeatEvent struct {
 		At    time.Time   `json:"at"`
 		Agent board.Agent `json:"agent"`
@@ -128,7 +128,6 @@ type teller struct {
 	out    *events
 	sight  board.Sight
 	from   board.Position
-	silent string
 }
 
 func (t *teller) run(ctx context.Context) {
@@ -145,18 +144,11 @@ func (t *teller) run(ctx context.Context) {
 	for {
 		now, news := b.Now()
 		if now != t.from {
-			if t.tell() != nil {
-				return
-			}
-			if !pause(ctx, coalesce) {
-				return
-			}
-			continue
+			news = ready
 		}
-		select {
+		select { // where much happens all the time, beats and rights have their turn too
 		case <-ctx.Done():
 			return
-		case <-news:
 		case <-beat.C:
 			if t.beat() != nil {
 				return
@@ -165,9 +157,20 @@ func (t *teller) run(ctx context.Context) {
 			if !t.recheck(ctx) {
 				return
 			}
+		case <-news:
+			if t.tell() != nil || !pause(ctx, coalesce) {
+				return
+			}
 		}
 	}
 }
+
+// ready is for what need not be waited for.
+var ready = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // pause waits; false if the reader has gone.
 func pause(ctx context.Context, d time.Duration) bool {
@@ -183,8 +186,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 func (t *teller) beat() error {
 	agent := t.server.agent()
-	t.silent = agent.Silent
-	return t.out.send("beat", "", BeatEvent{t.server.Now().UTC(), agent})
+	id := ""
+	if now, _ := t.server.Board.Now(); now.Stream == t.from.Stream {
+		id = t.from.String() // what was of no concern to this reader is behind them too
+	}
+	return t.out.send("beat", id, BeatEvent{t.server.Now().UTC(), agent})
 }
 
 // recheck asks again what the person may see. Who sees other things than before begins anew.
@@ -212,22 +218,29 @@ func (t *teller) tell() error {
 	if d.Reset || len(d.Rows) > maxAtOnce {
 		return t.reset()
 	}
-	id := d.At.String()
+	var told []func(id string) error
+	add := func(name string, data any) {
+		told = append(told, func(id string) error { return t.out.send(name, id, data) })
+	}
 	if len(d.Rows)+len(d.Gone) > 0 {
-		if err := t.out.send("apps", id, AppsEvent{d.At.Seq, orNone(d.Rows), orNone(d.Gone)}); err != nil {
-			return err
-		}
+		add("apps", AppsEvent{d.At.Seq, orNone(d.Rows), orNone(d.Gone)})
 	}
 	if len(d.Repos)+len(d.NoRepos) > 0 {
-		if err := t.out.send("repos", id, ReposEvent{d.At.Seq, orNone(d.Repos), orNone(d.NoRepos)}); err != nil {
-			return err
-		}
+		add("repos", ReposEvent{d.At.Seq, orNone(d.Repos), orNone(d.NoRepos)})
 	}
-	for name, is := range map[string]bool{"changes": d.Changes, "pulls": d.Pulls} {
-		if is {
-			if err := t.out.send(name, id, NewsEvent{d.At.Seq}); err != nil {
-				return err
-			}
+	if d.Changes {
+		add("changes", NewsEvent{d.At.Seq})
+	}
+	if d.Pulls {
+		add("pulls", NewsEvent{d.At.Seq})
+	}
+	for i, send := range told {
+		id := "" // whose stream breaks off between them gets them all again
+		if i == len(told)-1 {
+			id = d.At.String()
+		}
+		if err := send(id); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -277,7 +290,7 @@ func streamOperation() *operation {
 			{Name: "Last-Event-ID", In: "header", Description: "The id of the last event that came: a browser sends it by itself", Schema: &huma.Schema{Type: huma.TypeString}},
 		}
 		about.Responses = map[string]*huma.Response{"200": {
-			Description: "Each event has the name of its kind, and the position behind it as its id. After reset everything is to be read anew.",
+			Description: "Each event has the name of its kind; an id is a position up to which everything is told. After reset everything is to be read anew.",
 			Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: eventSchema(api.OpenAPI().Components.Schemas)}},
 		}}
 		api.OpenAPI().AddOperation(&about)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/board"
+	"plumb.dev/plumb/internal/report"
 )
 
 // event is one that was read.
@@ -283,5 +285,78 @@ func TestStreamsEndWithTheServer(t *testing.T) {
 	}
 	if took := time.Since(begun); took > 2*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+// Where something changes all the time that a reader does not see, the stream still beats, and what they may see is still asked
+// again: a right that was taken away ends there too.
+func TestStreamOfABusyFleetBeatsAndLooksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := config(fleet())
+		c.Board = board.New("life") // made in the bubble
+		s := newServer(c)
+		here, there := net.Pipe()
+		sight := board.Sight{Namespaces: map[string]bool{"a": true}}
+		ctx, end := context.WithTimeout(context.WithValue(t.Context(), personKey{}, somebody{sight: &sight}), 5*time.Minute)
+		defer context.AfterFunc(ctx, func() { _ = there.Close() })()
+		ended, idle := make(chan struct{}), make(chan struct{})
+		go func() {
+			s.stream(pipe{httptest.NewRecorder(), here}, httptest.NewRequestWithContext(ctx, "GET", "/stream", nil))
+			close(ended)
+		}()
+		go func() {
+			defer close(idle)
+			for i := 0; pause(ctx, coalesce/2); i++ {
+				a := app("cart", "dev", v1alpha1.States[i%2])
+				c.Board.Put(&a)
+			}
+		}()
+		stream := &streamReader{t, bufio.NewReader(there)}
+		begun := time.Now()
+		for range 3 {
+			if e, err := stream.one(); err != nil || e.name != "beat" {
+				t.Fatal(e, err)
+			}
+		}
+		if took := time.Since(begun); took > 2*beatEvery+2*time.Second {
+			t.Errorf("three beats took %s", took)
+		}
+		sight = board.Sight{}
+		if e := stream.next(); e.name != "reset" {
+			t.Errorf("who sees nothing any more is told %+v", e)
+		}
+		if took := time.Since(begun); took > recheckEvery+2*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		end()
+		<-ended
+		<-idle
+	})
+}
+
+// What is told in several events has its place in the last of them: a reader whose stream broke off between two gets all again.
+func TestAPlaceIsReachedWhenAllIsTold(t *testing.T) {
+	c := config(fleet())
+	before, _ := c.Board.Now()
+	a := app("cart", "dev", v1alpha1.StateFailed)
+	a.Status.History[0].Result = "failed"
+	c.Board.Put(&a)
+	c.Board.DropRepo("plumb-system", "fleet")
+	c.Board.PutPull(report.PullPlan{Repo: "plumb-system/fleet", Number: 7})
+	after, _ := c.Board.Now()
+	stream := listen(t, c)("?since="+before.String(), nil)
+	var names []string
+	for {
+		e := stream.next()
+		names = append(names, e.name)
+		if e.id == after.String() {
+			break
+		}
+		if e.id != "" {
+			t.Errorf("%s says that all up to %s is told", e.name, e.id)
+		}
+	}
+	if want := []string{"apps", "repos", "changes", "pulls"}; !slices.Equal(names, want) {
+		t.Errorf("told are %v, want %v", names, want)
 	}
 }

@@ -3604,7 +3604,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Each event has the name of its kind, and the position behind it as its id. After reset everything is to be read anew. */
+            /** @description Each event has the name of its kind; an id is a position up to which everything is told. After reset everything is to be read anew. */
             200: {
                 headers: {
                     [name: string]: unknown;
