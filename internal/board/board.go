@@ -12,6 +12,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -158,7 +159,7 @@ func (b *Board) Siblings(sight Sight, namespace, app string) []Row {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	rows := b.orders[ByName]
-	i, _ := slices.BinarySearchFunc(rows, &place{app: app}, func(e *entry, p *place) int { return byName(&e.place, p) })
+	i, _ := slices.BinarySearchFunc(rows, app, func(e *entry, app string) int { return strings.Compare(e.App, app) })
 	out := []Row{}
 	for ; i < len(rows) && rows[i].App == app; i++ {
 		if rows[i].Namespace == namespace && sight.Sees(namespace) {

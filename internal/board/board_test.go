@@ -151,7 +151,9 @@ func TestRowOfAnApp(t *testing.T) {
 	if _, ok := b.Row(Sight{Namespaces: map[string]bool{"b": true}}, "a/cart-prod"); ok {
 		t.Error("it is seen by whoever may not")
 	}
-	if got := names(b.Siblings(all, "a", "cart")); got != "cart/dev cart/staging cart/prod" {
+	b.Put(target("a", "cart", v1alpha1.StateOK, 6))
+	b.Put(target("a", "car", v1alpha1.StateOK, 6))
+	if got := names(b.Siblings(all, "a", "cart")); got != "cart cart/dev cart/staging cart/prod" {
 		t.Errorf("siblings %q", got)
 	}
 	byHand := target("a", "tool/", v1alpha1.StateOK, 1)

@@ -96,7 +96,7 @@ func (b *Board) Changes(sight Sight, q ChangeQuery) (ChangePage, error) {
 	page := ChangePage{Items: []Change{}}
 	var last *commit
 	for _, commit := range b.history.sorted() {
-		change, ok := b.change(sight, commit, maxTargets)
+		change, ok := b.change(sight, commit)
 		if !ok || !c.take(&change, commit) {
 			continue
 		}
@@ -104,6 +104,7 @@ func (b *Board) Changes(sight Sight, q ChangeQuery) (ChangePage, error) {
 		switch {
 		case after != nil && !after.before(commit):
 		case len(page.Items) < limit:
+			change.Targets = change.Targets[:min(len(change.Targets), maxTargets)]
 			page.Items, last = append(page.Items, change), commit
 		case page.Next == "":
 			page.Next = changeCursor{last.seen, last.id, last.repo}.String()
@@ -119,18 +120,28 @@ func (b *Board) Change(sight Sight, repo, id string) (Change, bool) {
 	defer b.mu.RUnlock()
 	var found *commit
 	for key, c := range b.history.commits {
-		if strings.HasPrefix(key.id, id) && (repo == "" || key.repo == repo) && (found == nil || c.seen > found.seen) {
+		if strings.HasPrefix(key.id, id) && (repo == "" || key.repo == repo) && (found == nil || c.seen > found.seen) && c.seenBy(sight) {
 			found = c
 		}
 	}
 	if found == nil {
 		return Change{}, false
 	}
-	return b.change(sight, found, 0)
+	return b.change(sight, found)
 }
 
-// change tells of a commit what a person may see, the first targets of many; false if that is nothing.
-func (b *Board) change(sight Sight, c *commit, most int) (Change, bool) {
+// seenBy tells whether a person may see an app that the commit changed.
+func (c *commit) seenBy(sight Sight) bool {
+	for id := range c.steps {
+		if sight.Sees(namespaceOf(id)) {
+			return true
+		}
+	}
+	return false
+}
+
+// change tells of a commit what a person may see; false if that is nothing.
+func (b *Board) change(sight Sight, c *commit) (Change, bool) {
 	out := Change{ID: c.id, Repo: c.repo, Subject: c.line.Subject, Author: c.line.Author, Seen: moment(c.seen), Targets: []ChangeTarget{}}
 	if !c.line.Time.IsZero() {
 		at := c.line.Time
@@ -155,9 +166,6 @@ func (b *Board) change(sight Sight, c *commit, most int) (Change, bool) {
 	slices.SortFunc(out.Targets, func(x, y ChangeTarget) int {
 		return byName(&place{app: x.App, envRank: report.EnvironmentRank(x.Env), env: x.Env, cluster: x.Cluster, name: x.ID}, &place{app: y.App, envRank: report.EnvironmentRank(y.Env), env: y.Env, cluster: y.Cluster, name: y.ID})
 	})
-	if most > 0 && len(out.Targets) > most {
-		out.Targets = out.Targets[:most]
-	}
 	out.State, out.Counts = resultOrder[min(worst, len(resultOrder)-1)], facet(counts)
 	return out, true
 }

@@ -73,6 +73,43 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// A commit that changed more apps than are told of it is still found by each of them, and counted in each of its environments.
+func TestAWideChangeIsFoundByEachOfItsApps(t *testing.T) {
+	b := New("life")
+	for i := range maxTargets + 20 {
+		env := "prod"
+		if i == maxTargets+10 {
+			env = "qa"
+		}
+		b.Put(went("a", fmt.Sprintf("app-%03d/%s", i, env), v1alpha1.StateOK, v1alpha1.HistoryRow{Revision: "c1", Seen: at2(-20), Applied: at2(-19), Result: "ok"}))
+	}
+	for reason, q := range map[string]ChangeQuery{
+		"by a name": {App: []string{"app-115"}}, "by an App object": {App: []string{"a/app-115-prod"}}, "by a word": {Text: "app-115"}, "by an environment": {Env: []string{"qa"}},
+	} {
+		page, err := b.Changes(all, q)
+		if err != nil || len(page.Items) != 1 || len(page.Items[0].Targets) != maxTargets || counts(page.Facets.Env) != "prod:1 qa:1" {
+			t.Errorf("%s: %d, environments %s, %v", reason, len(page.Items), counts(page.Facets.Env), err)
+		}
+	}
+}
+
+// One commit may be of several Repos, where they follow one repository: a person finds it where they see an app of it.
+func TestACommitOfSeveralReposIsFoundWhereItIsSeen(t *testing.T) {
+	b := New("life")
+	for i, namespace := range []string{"a", "b", "c"} { // b is neither the first nor the last
+		b.Put(went(namespace, "cart/dev", v1alpha1.StateOK, v1alpha1.HistoryRow{Revision: "c1c1c1c", Seen: at2([]int{-10, -30, -20}[i]), Result: "ok"}))
+	}
+	for _, namespace := range []string{"a", "b", "c"} {
+		c, ok := b.Change(Sight{Namespaces: map[string]bool{namespace: true}}, "", "c1c1c1c")
+		if !ok || c.Repo != namespace+"/fleet" || len(c.Targets) != 1 {
+			t.Errorf("in %s it is %+v, %v", namespace, c, ok)
+		}
+	}
+	if c, ok := b.Change(Sight{Namespaces: map[string]bool{"d": true}}, "", "c1c1c1c"); ok {
+		t.Errorf("who sees none of them is told %+v", c)
+	}
+}
+
 func TestOneChange(t *testing.T) {
 	b := history3()
 	c, ok := b.Change(all, "a/fleet", "c2")
