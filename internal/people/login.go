@@ -113,13 +113,14 @@ func sendTo(w http.ResponseWriter, r *http.Request, path string) {
 	http.Redirect(w, r, path, http.StatusSeeOther)
 }
 
-// isSecure tells whether the browser came by TLS: to this process, or to the address of the page.
+// isSecure tells whether the browser came by TLS: to this process, or to the proxy that the address of the page is of. Not every
+// proxy passes on the host that it was asked for; a port-forward is known by its loopback address.
 func (p *People) isSecure(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
 	page, err := url.Parse(p.options.PageURL)
-	return err == nil && page.Scheme == "https" && strings.EqualFold(page.Host, r.Host)
+	return err == nil && page.Scheme == "https" && !onLoopback((&url.URL{Host: r.Host}).Hostname())
 }
 
 // ownPath gives a path of ours to go on at after a login: what is no plain path is not followed.

@@ -95,8 +95,11 @@ func newProvider(o Options) (*provider, error) {
 
 // loopback tells whether an address is of this machine, where TLS adds nothing.
 func loopback(u *url.URL) bool {
-	host := u.Hostname()
-	return u.Scheme == "http" && (host == "127.0.0.1" || host == "::1" || host == "localhost")
+	return u.Scheme == "http" && onLoopback(u.Hostname())
+}
+
+func onLoopback(host string) bool {
+	return host == "127.0.0.1" || host == "::1" || host == "localhost"
 }
 
 func secretOf(file string) (string, error) {
@@ -225,11 +228,20 @@ func (p *provider) identityOf(claims map[string]any) (identity, error) {
 		return identity{}, refusedLogin("the ID token names too many groups")
 	}
 	for _, word := range append([]string{who.name}, who.groups...) {
-		if reserved(word) || len(word) > 2*maxNameSize || strings.ContainsFunc(word, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if reserved(word) {
 			return identity{}, refusedLogin("the ID token names a user or a group of the system")
+		}
+		if !passes(word) {
+			return identity{}, refusedLogin("the ID token names a user or a group that cannot be passed on as it is")
 		}
 	}
 	return who, nil
+}
+
+// passes tells whether a name gets to the API server as it is. It goes in a header, which loses the spaces around it: "lena " would
+// be lena there.
+func passes(name string) bool {
+	return len(name) <= 2*maxNameSize && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 // textsOf gives a claim that is a text or a list of texts.

@@ -172,6 +172,9 @@ func (o onlyAs) RoundTrip(req *http.Request) (*http.Response, error) {
 	if reserved(o.name) || slices.ContainsFunc(o.groups, reserved) {
 		return nil, errors.New("refused to speak for a name or a group of the system")
 	}
+	if !passes(o.name) || slices.ContainsFunc(o.groups, func(group string) bool { return !passes(group) }) {
+		return nil, errors.New("refused to speak for a name or a group that would be another one behind the wire")
+	}
 	if got := req.Header.Values("Impersonate-User"); len(got) != 1 || got[0] != o.name {
 		return nil, fmt.Errorf("refused to send a request as %q on the connection of %q", got, o.name)
 	}

@@ -231,6 +231,9 @@ func TestCookie(t *testing.T) {
 		secure             bool
 	}{
 		{"behind a proxy with TLS", "https://plumb.example", "plumb.example", true},
+		{"behind one that does not pass on the host it was asked for", "https://plumb.example", "plumb-agent.plumb-system.svc:7420", true},
+		{"through a port-forward on another loopback name", "https://plumb.example", "localhost:7420", false},
+		{"through a port-forward by IPv6", "https://plumb.example", "[::1]:7420", false},
 		{"through a port-forward, though there is such a proxy", "https://plumb.example", "127.0.0.1:7420", false},
 		{"in a playground", "", "127.0.0.1:7420", false},
 	} {
@@ -305,6 +308,8 @@ func TestNoRequestLeavesAsTheAgent(t *testing.T) {
 		{"with two names", "oidc:lena", nil, http.Header{"Impersonate-User": {"oidc:lena", "admin"}}, false},
 		{"with one group more", "oidc:lena", nil, http.Header{"Impersonate-User": {"oidc:lena"}, "Impersonate-Group": {"oidc:admins"}}, false},
 		{"as nobody", "", nil, http.Header{"Impersonate-User": {""}}, false},
+		{"as a name that loses its spaces on the wire", "oidc:lena ", nil, http.Header{"Impersonate-User": {"oidc:lena "}}, false},
+		{"in a group that does", "oidc:lena", []string{"oidc:shop "}, http.Header{"Impersonate-User": {"oidc:lena"}, "Impersonate-Group": {"oidc:shop "}}, false},
 		{"as the system", "system:admin", nil, http.Header{"Impersonate-User": {"system:admin"}}, false},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
