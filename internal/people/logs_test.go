@@ -54,7 +54,12 @@ spec:
 func TestWhichEventsAreOfAnApp(t *testing.T) {
 	app := &v1alpha1.App{}
 	app.Namespace, app.Name = "plumb-system", "shop"
-	e := eventful{app: app, names: map[object.ID]bool{{Kind: "Deployment", Namespace: "shop", Name: "web"}: true, {Kind: "CronJob", Namespace: "shop", Name: "night-ly"}: true}}
+	long := strings.Repeat("long-", 10) + "name" // 54 letters: with a hash it is cut
+	e := eventful{app: app, names: map[object.ID]bool{}}
+	for kind, name := range map[string]string{"Deployment": "web", "CronJob": "night-ly", "StatefulSet": "db", "DaemonSet": "node", "Job": "migrate"} {
+		e.names[object.ID{Kind: kind, Namespace: "shop", Name: name}] = true
+	}
+	e.names[object.ID{Kind: "Deployment", Namespace: "shop", Name: long}] = true
 	for _, tt := range []struct {
 		reason string
 		id     object.ID
@@ -63,10 +68,20 @@ func TestWhichEventsAreOfAnApp(t *testing.T) {
 		{"the App itself", object.ID{Kind: "App", Namespace: "plumb-system", Name: "shop"}, true},
 		{"another App", object.ID{Kind: "App", Namespace: "plumb-system", Name: "shop-2"}, false},
 		{"an object of it", object.ID{Kind: "Deployment", Namespace: "shop", Name: "web"}, true},
-		{"a pod of its Deployment", object.ID{Kind: "Pod", Namespace: "shop", Name: "web-7d9f-x2x9q"}, true},
-		{"the Job of its CronJob", object.ID{Kind: "Job", Namespace: "shop", Name: "night-ly-29341"}, true},
-		{"a pod of somebody else", object.ID{Kind: "Pod", Namespace: "shop", Name: "webby-7d9f-x2x9q"}, false},
-		{"a pod of the same name elsewhere", object.ID{Kind: "Pod", Namespace: "pay", Name: "web-7d9f-x2x9q"}, false},
+		{"a ReplicaSet of its Deployment", object.ID{Kind: "ReplicaSet", Namespace: "shop", Name: "web-7d9f6b5c8d"}, true},
+		{"a pod of its Deployment", object.ID{Kind: "Pod", Namespace: "shop", Name: "web-7d9f6b5c8d-x2x9q"}, true},
+		{"a pod of its StatefulSet", object.ID{Kind: "Pod", Namespace: "shop", Name: "db-0"}, true},
+		{"a pod of its DaemonSet", object.ID{Kind: "Pod", Namespace: "shop", Name: "node-x2x9q"}, true},
+		{"a pod of its Job", object.ID{Kind: "Pod", Namespace: "shop", Name: "migrate-x2x9q"}, true},
+		{"the Job of its CronJob", object.ID{Kind: "Job", Namespace: "shop", Name: "night-ly-29341441"}, true},
+		{"a pod of that Job", object.ID{Kind: "Pod", Namespace: "shop", Name: "night-ly-29341441-x2x9q"}, true},
+		{"a pod whose name was cut", object.ID{Kind: "Pod", Namespace: "shop", Name: long + "-7d9" + "x2x9q"}, true},
+		{"a pod of somebody else, whose name was cut too", object.ID{Kind: "Pod", Namespace: "shop", Name: "other-" + long[6:] + "-7d9" + "x2x9q"}, false},
+		{"a pod of somebody else", object.ID{Kind: "Pod", Namespace: "shop", Name: "webby-7d9f6b5c8d-x2x9q"}, false},
+		{"a pod of another Deployment whose name begins with its own", object.ID{Kind: "Pod", Namespace: "shop", Name: "web-admin-7d9f6b5c8d-x2x9q"}, false},
+		{"a pod of another StatefulSet whose name does", object.ID{Kind: "Pod", Namespace: "shop", Name: "web-db-0"}, false},
+		{"the Job of another CronJob whose name does", object.ID{Kind: "Job", Namespace: "shop", Name: "night-ly-report-29341441"}, false},
+		{"a pod of the same name elsewhere", object.ID{Kind: "Pod", Namespace: "pay", Name: "web-7d9f6b5c8d-x2x9q"}, false},
 		{"a ConfigMap whose name begins alike", object.ID{Kind: "ConfigMap", Namespace: "shop", Name: "web-settings"}, false},
 	} {
 		if got := e.concerns(tt.id); got != tt.want {

@@ -3,6 +3,7 @@ package people
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -291,30 +292,61 @@ func (e *eventful) take(o object.Object) {
 	e.found = append(e.found, event)
 }
 
-// concerns tells whether an event is about the App, an object of it, or one that a workload of it has made: those bear the
-// workload's name and more.
+// concerns tells whether an event is about the App, an object of it, or one that a workload of it has made: controllers name
+// those after the workload, with what generated names have behind it.
 func (e *eventful) concerns(id object.ID) bool {
 	if id.Kind == "App" && id.Namespace == e.app.Namespace && id.Name == e.app.Name || e.names[id] {
 		return true
 	}
-	if id.Kind != "Pod" && id.Kind != "ReplicaSet" && id.Kind != "Job" {
-		return false
+	for _, made := range madeBy[id.Kind] {
+		part := made.name.FindStringSubmatch(id.Name)
+		if part != nil && e.names[object.ID{Kind: made.by, Namespace: id.Namespace, Name: part[1]}] {
+			return true
+		}
 	}
-	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet", "Rollout"} {
-		name := id.Name
-		for {
-			cutAt := strings.LastIndexByte(name, '-')
-			if cutAt <= 0 {
-				break
-			}
-			name = name[:cutAt]
-			if e.names[object.ID{Kind: kind, Namespace: id.Namespace, Name: name}] {
+	return len(id.Name) == longest && madeBy[id.Kind] != nil && e.begun(id)
+}
+
+// longest is how long a generated name is of which the beginning was cut, so that the end has room.
+const longest, generated = 63, 5
+
+// begun tells whether a name that was cut begins as that of a workload.
+func (e *eventful) begun(id object.ID) bool {
+	for _, made := range madeBy[id.Kind] {
+		for name := range e.names {
+			if name.Kind == made.by && name.Namespace == id.Namespace && strings.HasPrefix(name.Name+"-", id.Name[:min(len(name.Name)+1, longest-generated)]) {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+// madeBy has for the kinds that workloads make how their names come from that of the workload. A name that merely begins alike is
+// another's: web-admin-0 is of web-admin, not of web.
+var madeBy = map[string][]struct {
+	by   string
+	name *regexp.Regexp
+}{
+	"ReplicaSet": {{"Deployment", ofTemplate}, {"Rollout", ofTemplate}},
+	"Job":        {{"CronJob", ofTime}},
+	"Pod": {
+		{"Deployment", ofTemplateAndRandom}, {"Rollout", ofTemplateAndRandom}, {"CronJob", ofTimeAndRandom}, {"StatefulSet", ofOrdinal},
+		{"ReplicaSet", ofRandom}, {"DaemonSet", ofRandom}, {"Job", ofRandom},
+	},
+}
+
+// What stands behind a name. Random letters are those that make no words, and the hash of a template is a number of 32 bits whose
+// digits are written as ten of them (apimachinery's rand.SafeEncodeString); two in ten thousand have fewer than seven. A CronJob's
+// Job has the minute of its time.
+var (
+	ofRandom            = regexp.MustCompile(`^(.+)-[b-df-hj-np-tv-xz2456789]{5}$`)
+	ofTemplate          = regexp.MustCompile(`^(.+)-[4-9bcdf]{7,10}$`)
+	ofTemplateAndRandom = regexp.MustCompile(`^(.+)-[4-9bcdf]{7,10}-[b-df-hj-np-tv-xz2456789]{5}$`)
+	ofOrdinal           = regexp.MustCompile(`^(.+)-[0-9]+$`)
+	ofTime              = regexp.MustCompile(`^(.+)-[0-9]{8}$`)
+	ofTimeAndRandom     = regexp.MustCompile(`^(.+)-[0-9]{8}-[b-df-hj-np-tv-xz2456789]{5}$`)
+)
 
 // eventTime gives when an event happened last.
 func eventTime(o object.Object) time.Time {
