@@ -227,7 +227,7 @@ func (ag *Agent) connect() (err error) {
 		return err
 	}
 	if ag.people, err = people.Open(people.Options{
-		Config: options.Config, Cluster: ag.cluster, Agent: known{ag}, Namespaces: ag.appNamespaces,
+		Config: options.Config, Cluster: ag.cluster, Agent: known{ag}, Namespaces: ag.ownNamespaces,
 		Version: options.Version, PageURL: options.PageURL, OIDC: options.OIDC, Log: ag.log,
 	}); err != nil {
 		return err

@@ -103,12 +103,15 @@ func (k known) appOf(namespace, name string) *app {
 	return k.apps[types.NamespacedName{Namespace: namespace, Name: name}]
 }
 
-// appNamespaces gives the namespaces that hold an App.
-func (ag *Agent) appNamespaces() []string {
+// ownNamespaces gives those that hold an App or a Repo: one that cannot be read has made no App yet.
+func (ag *Agent) ownNamespaces() []string {
 	ag.mu.Lock()
 	defer ag.mu.Unlock()
 	found := map[string]bool{}
 	for key := range ag.apps {
+		found[key.Namespace] = true
+	}
+	for key := range ag.repos {
 		found[key.Namespace] = true
 	}
 	return slices.Sorted(maps.Keys(found))

@@ -32,7 +32,7 @@ type Options struct {
 	Config  *rest.Config     // where the API server is, and the agent's own login at it; required
 	Cluster *cluster.Cluster // the agent's connection: which kinds there are is asked once, for everybody; required
 	Agent   Agent            // what the agent knows of an app; required
-	// Namespaces gives those that hold an App: who may not list Apps everywhere is asked about each.
+	// Namespaces gives those that hold an App or a Repo: who may not list Apps everywhere is asked about each.
 	Namespaces func() []string
 	Version    string
 	PageURL    string // where people reach the page; needed for OIDC
