@@ -292,7 +292,7 @@ func (s *server) figures(ctx context.Context, q *figuresQuery) (board.Figures, e
 	return s.Board.Figures(sight, board.FiguresQuery{Days: q.Days, App: q.App, Env: q.Env}, s.Now()), nil
 }
 
-// ClusterList is all clusters.
+// ClusterList is the agent's own cluster, those of the Apps that a person sees, and for who sees all Apps also those without any.
 type ClusterList struct {
 	Items []ClusterRow `json:"items"`
 }
@@ -328,15 +328,18 @@ func (s *server) listClusters(ctx context.Context, _ *nothing) (ClusterList, err
 	if err != nil {
 		return ClusterList{}, err
 	}
+	counts := s.Board.Counts(sight, s.agent().Silent != "")
 	known := map[string]v1alpha1.Cluster{"local": {}}
 	names := []string{"local"}
 	for _, c := range s.clusters() {
+		if _, theirs := counts[c.Name]; !sight.All && !theirs && c.Name != "local" {
+			continue
+		}
 		if _, there := known[c.Name]; !there {
 			names = append(names, c.Name)
 		}
 		known[c.Name] = c
 	}
-	counts := s.Board.Counts(sight, s.agent().Silent != "")
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		if _, there := known[name]; !there {
 			names = append(names, name)

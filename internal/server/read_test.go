@@ -265,6 +265,7 @@ func TestAPersonSeesTheirNamespaces(t *testing.T) {
 		}
 		return []v1alpha1.Entry{{Revision: &v1alpha1.RevisionEntry{Previous: "before " + commit, Changes: []v1alpha1.ObjectChange{{Object: "ConfigMap/shop/x", Change: "changed"}}}}}, nil
 	}
+	c.Clusters = func() []v1alpha1.Cluster { return []v1alpha1.Cluster{{ObjectMeta: metav1.ObjectMeta{Name: "eu-1"}}} }
 	person := narrow{}
 	c.People = narrowly{person: &person}
 	handler := New(c)
@@ -279,6 +280,7 @@ func TestAPersonSeesTheirNamespaces(t *testing.T) {
 		{"drift", "/drift", "groups", `[]`},
 		{"Repos", "/repos", "items", `[]`},
 		{"clusters count what they see", "/clusters", "items 0 apps", `[{"count":1,"value":"ok"}]`},
+		{"of another cluster, where they have no app, they hear nothing", "/clusters", "items 1", `nothing`},
 		{"figures", "/figures", "deploys", `1`},
 		{"without the right to read Entries it is said", "/changes/9f31c2a", "notTold", `"list entries in shop is missing"`},
 	} {
