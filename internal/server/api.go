@@ -61,9 +61,13 @@ func (s *server) ancestor(w http.ResponseWriter, r *http.Request) {
 // hook hands a delivery on. Every delivery that is not accepted looks the same to its sender, whether the signature is
 // wrong or the Repo does not exist.
 func (s *server) hook(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxHookBody))
+	body, release, err := s.hookBody(http.MaxBytesReader(w, r.Body, maxHookBody))
+	defer release()
 	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.Is(err, errNoRoom):
+		refuseForNow(w, http.StatusServiceUnavailable)
+		return
 	case errors.As(err, &tooLarge):
 		refuse(w, http.StatusRequestEntityTooLarge, "the body is larger than 5 MiB", "deliver push events only")
 		return
@@ -81,11 +85,36 @@ func (s *server) hook(w http.ResponseWriter, r *http.Request) {
 	case http.StatusBadRequest:
 		refuse(w, status, word, "deliver push events as the forge sends them")
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "10")
-		refuse(w, status, "the delivery cannot be taken now", "deliver again in ten seconds; the poll goes on")
+		refuseForNow(w, status)
 	default:
 		refuse(w, http.StatusUnauthorized, "the delivery is not signed by a Repo of that name", "sign the body with the Repo's webhook secret, as its webhook.kind says")
 	}
+}
+
+func refuseForNow(w http.ResponseWriter, status int) {
+	w.Header().Set("Retry-After", "10")
+	refuse(w, status, "the delivery cannot be taken now", "deliver again in ten seconds; the poll goes on")
+}
+
+// errNoRoom is of a body that is large while too many others are.
+var errNoRoom = errors.New("too many large bodies at once")
+
+// hookBody reads a delivery. Anybody may send one, so that few large ones are held at once; those of usual size always have room.
+// release is called when the body is needed no more.
+func (s *server) hookBody(from io.Reader) (body []byte, release func(), err error) {
+	release = func() {}
+	body, err = io.ReadAll(io.LimitReader(from, usualHookBody))
+	if err != nil || len(body) < usualHookBody {
+		return body, release, err
+	}
+	select {
+	case s.large <- struct{}{}:
+		release = func() { <-s.large }
+	default:
+		return nil, release, errNoRoom
+	}
+	rest, err := io.ReadAll(from)
+	return append(body, rest...), release, err
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {

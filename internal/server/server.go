@@ -100,15 +100,16 @@ func newServer(c Config) *server {
 	if err != nil {
 		panic("server: the folder of the page: " + err.Error())
 	}
-	return &server{Config: c, web: readWeb(files), origins: http.NewCrossOriginProtection()}
+	return &server{Config: c, web: readWeb(files), origins: http.NewCrossOriginProtection(), large: make(chan struct{}, largeHookBodies)}
 }
 
-// server answers requests. Of its own it holds the files of the page, and how many streams are open.
+// server answers requests. Of its own it holds the files of the page, and counts what is bounded: streams, large bodies.
 type server struct {
 	Config
 	web     web
 	openapi []byte
 	open    streams
+	large   chan struct{} // bodies of hooks that are larger than usual
 	origins *http.CrossOriginProtection
 }
 
@@ -120,6 +121,9 @@ const (
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 16 << 10
 	maxHookBody   = 5 << 20 // resources.md §9
+
+	usualHookBody   = 64 << 10
+	largeHookBodies = 16 // at once
 )
 
 // Listen opens an address. One beyond the loopback interface is refused unless it is exposed on purpose: in a cluster probes,

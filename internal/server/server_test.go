@@ -384,6 +384,47 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// Whoever sends large bodies to the hooks, slowly and many at once, takes little memory, and keeps no delivery of usual size out.
+func TestLargeHooksAreFewAtOnce(t *testing.T) {
+	handler := New(config(fleet()))
+	signed := http.Header{"X-Plumb-Signature-256": {"good"}}
+	large := strings.Repeat("x", usualHookBody)
+	var slow []*io.PipeWriter
+	ended := make(chan int)
+	for range largeHookBodies {
+		from, to := io.Pipe()
+		slow = append(slow, to)
+		go func() {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/hooks/plumb-system/fleet", from))
+			ended <- w.Code
+		}()
+		for _, part := range []string{large, "x"} { // the second is taken when there is room for a large one
+			if _, err := io.WriteString(to, part); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got := do(t, handler, call{"POST", "/hooks/plumb-system/fleet", large, signed})
+	if got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {
+		t.Errorf("one more large body: %d", got.StatusCode)
+	}
+	if got := do(t, handler, call{"POST", "/hooks/plumb-system/fleet", "{}", signed}); got.StatusCode != http.StatusAccepted {
+		t.Errorf("a usual one meanwhile: %d", got.StatusCode)
+	}
+	for _, to := range slow {
+		_ = to.Close()
+	}
+	for range largeHookBodies {
+		if status := <-ended; status != http.StatusUnauthorized {
+			t.Errorf("a slow one that is not signed: %d", status)
+		}
+	}
+	if got := do(t, handler, call{"POST", "/hooks/plumb-system/fleet", large, signed}); got.StatusCode != http.StatusAccepted {
+		t.Errorf("when they are gone: %d", got.StatusCode)
+	}
+}
+
 func TestAncestor(t *testing.T) {
 	handler := New(config(fleet()))
 	cases := map[string]struct {
