@@ -92,8 +92,12 @@ func (t *turn) failedLog(ctx context.Context, id object.ID) []string {
 		t.log.Debug("the log of a hook cannot be read", "object", pod.ID().String(), "error", err)
 		return nil
 	}
+	hide := redact.NewFilter(secrets...).Text
+	if len(text) >= logBytes { // it was cut
+		hide = redact.NewFilter(secrets...).Beginning
+	}
 	var lines []string
-	for line := range strings.Lines(redact.Text(text, secrets...)) {
+	for line := range strings.Lines(hide(text)) {
 		runes := []rune(strings.TrimRight(line, "\r\n"))
 		if len(runes) > logLineLength {
 			runes = append(runes[:logLineLength-1], '…')

@@ -27,7 +27,7 @@ const (
 	podsAtMost    = 10
 	linesAtMost   = 5000
 	lineShown     = 8 << 10  // bytes of one line
-	lineRead      = 16 << 10 // bytes of it that are looked through: a value that begins in what is shown is seen whole
+	lineRead      = 16 << 10 // bytes of it that are looked through; at their end, what may be the beginning of a value is hidden
 	secretsAtMost = 20       // Secrets of a pod whose values are looked for
 )
 
@@ -279,9 +279,9 @@ func (p *Person) follow(ctx context.Context, c container, q server.LogQuery, lin
 	defer context.AfterFunc(ctx, func() { _ = from.Close() })()
 	reader := bufio.NewReaderSize(from, lineRead)
 	for {
-		raw, err := readLine(reader)
+		raw, whole, err := readLine(reader)
 		if raw != "" {
-			if serr := send(ctx, lines, c.line(raw)); serr != nil {
+			if serr := send(ctx, lines, c.line(raw, whole)); serr != nil {
 				return serr
 			}
 		}
@@ -305,25 +305,29 @@ func send(ctx context.Context, lines chan<- server.LogLine, line server.LogLine)
 	}
 }
 
-// readLine reads a line; of one that is too long the beginning.
-func readLine(r *bufio.Reader) (string, error) {
+// readLine reads a line; of one that is too long, or that breaks off, the beginning: then it is not whole.
+func readLine(r *bufio.Reader) (line string, whole bool, err error) {
 	raw, err := r.ReadSlice('\n')
-	line := string(raw)
+	line, whole = string(raw), err == nil
 	for errors.Is(err, bufio.ErrBufferFull) {
 		_, err = r.ReadSlice('\n')
 	}
-	return strings.TrimRight(line, "\r\n"), err
+	return strings.TrimRight(line, "\r\n"), whole, err
 }
 
 // line takes the time from the front of what the API server gives, and the values of Secrets out of the rest.
-func (c container) line(raw string) server.LogLine {
+func (c container) line(raw string, whole bool) server.LogLine {
 	line := server.LogLine{Pod: c.pod.Name, Container: c.name, Text: raw}
 	if stamp, rest, ok := strings.Cut(raw, " "); ok {
 		if at, err := time.Parse(time.RFC3339Nano, stamp); err == nil {
 			line.Time, line.Text = at, rest
 		}
 	}
-	line.Text = c.hide.Text(line.Text)
+	if whole {
+		line.Text = c.hide.Text(line.Text)
+	} else {
+		line.Text = c.hide.Beginning(line.Text)
+	}
 	if len(line.Text) > lineShown {
 		line.Text = line.Text[:lineShown] + "…"
 	}

@@ -14,19 +14,23 @@ import (
 
 func TestLogLine(t *testing.T) {
 	secret := strings.Repeat("s3cr3t", 100)
-	c := container{pod: object.ID{Kind: "Pod", Name: "web-1"}, name: "web", hide: redact.NewFilter(redact.Hide(secret))}
+	huge := strings.Repeat("h0g3", lineRead)
+	c := container{pod: object.ID{Kind: "Pod", Name: "web-1"}, name: "web", hide: redact.NewFilter(redact.Hide(secret), redact.Hide(huge))}
 	at := time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
 	for _, tt := range []struct{ reason, said, want string }{
 		{"the time stands before the text", "2026-11-27T08:00:00Z ready\n", "ready"},
 		{"a value of a Secret", "2026-11-27T08:00:00Z it is " + secret + ".\n", "it is ‹redacted›."},
 		{"a long line is cut", "2026-11-27T08:00:00Z " + strings.Repeat("x", 2*lineRead) + "\n", strings.Repeat("x", lineShown) + "…"},
 		{"a value that begins where a line is cut", "2026-11-27T08:00:00Z " + strings.Repeat("x", lineShown-10) + secret + strings.Repeat("x", 2*lineRead), strings.Repeat("x", lineShown-10) + "‹redac"},
+		{"a value that is longer than what is looked through", "2026-11-27T08:00:00Z it is " + huge + "\n", "it is ‹redacted›"},
+		{"such a value begins where a line is cut", "2026-11-27T08:00:00Z " + strings.Repeat("x", lineShown-10) + huge + "\n", strings.Repeat("x", lineShown-10) + "‹redac"},
+		{"the stream breaks off in a value", "2026-11-27T08:00:00Z it is " + secret[:50], "it is ‹redacted›"},
 		{"what is no text", "2026-11-27T08:00:00Z a\xffb\r\n", "a�b"},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			raw, _ := readLine(bufio.NewReaderSize(strings.NewReader(tt.said), lineRead))
-			got := c.line(raw)
-			if !strings.HasPrefix(got.Text, tt.want) || strings.Contains(got.Text, "s3cr3t") || !got.Time.Equal(at) || got.Pod != "web-1" || got.Container != "web" {
+			raw, whole, _ := readLine(bufio.NewReaderSize(strings.NewReader(tt.said), lineRead))
+			got := c.line(raw, whole)
+			if !strings.HasPrefix(got.Text, tt.want) || strings.Contains(got.Text, "s3cr3t") || strings.Contains(got.Text, "h0") || !got.Time.Equal(at) || got.Pod != "web-1" || got.Container != "web" {
 				t.Errorf("%.80q … %d bytes at %s", got.Text, len(got.Text), got.Time)
 			}
 		})

@@ -5,7 +5,8 @@
 // It never decides who may see an object, never keeps a value longer than its caller does, and does not find a secret
 // that it was not told of: a password in a ConfigMap is text like any other.
 //
-// Start at Object (what is shown of an object), Needles and Text (messages of others that may quote a value), and Secret
+// Start at Object (what is shown of an object), Needles and Text (messages of others that may quote a value; Filter.Beginning for
+// those that were cut), and Secret
 // (a value that must not print itself).
 package redact
 
@@ -175,6 +176,32 @@ func (f Filter) Text(s string) string {
 		}
 	}
 	return Marker
+}
+
+// Beginning is Text for the beginning of something longer: what may be the beginning of a value is hidden at its end too, since
+// the rest of it was not seen.
+func (f Filter) Beginning(s string) string {
+	end := len(s)
+	for _, form := range f.forms {
+		for n := min(len(form), len(s)); len(s)-n < end; n-- {
+			if strings.HasSuffix(s, form[:n]) {
+				end = len(s) - n
+			}
+		}
+	}
+	for moved := true; moved; { // a value may reach into what is hidden
+		moved = false
+		for _, form := range f.forms {
+			from := max(0, end-len(form)+1)
+			if i := strings.Index(s[from:min(len(s), end+len(form)-1)], form); i >= 0 && from+i < end {
+				end, moved = from+i, true
+			}
+		}
+	}
+	if end == len(s) {
+		return f.Text(s)
+	}
+	return f.Text(f.Text(s[:end]) + Marker)
 }
 
 // maxRounds is how often Text goes over a text; one made to need more is hidden whole.

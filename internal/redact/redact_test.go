@@ -176,6 +176,48 @@ func TestTextNeverHoldsAValue(t *testing.T) {
 	})
 }
 
+// However much of a value stands at the end of what was read, none of it is shown; nor is any of a value that stands before it.
+func TestABeginningShowsNoBeginning(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		letters := rapid.StringOfN(rapid.RuneFrom([]rune("abc")), 0, 40, -1) // few, so that values overlap
+		value := rapid.StringOfN(rapid.RuneFrom([]rune("abcXYZ")), MinNeedle, 60, -1).Draw(t, "value")
+		other := rapid.StringOfN(rapid.RuneFrom([]rune("abcXYZ")), MinNeedle, 12, -1).Draw(t, "other")
+		before := letters.Draw(t, "before") + rapid.SampledFrom([]string{"", other, other + "."}).Draw(t, "beside")
+		forms := formsOf(value)
+		form := rapid.SampledFrom(forms).Draw(t, "form")
+		cut := rapid.IntRange(1, len(form)).Draw(t, "cut")
+		got := NewFilter(Hide(value), Hide(other)).Beginning(before + form[:cut])
+		shown := strings.TrimSuffix(got, Marker)
+		if shown == got {
+			t.Fatalf("%q: nothing is hidden at the end of %q", got, before+form[:cut])
+		}
+		if len(strings.ReplaceAll(shown, Marker, "")) > len(before) {
+			t.Fatalf("%q shows some of %q, cut to %q", got, value, form[:cut])
+		}
+		if strings.Contains(shown, value) || strings.Contains(shown, other) {
+			t.Fatalf("%q holds a value", got)
+		}
+	})
+}
+
+func TestBeginning(t *testing.T) {
+	for _, tt := range []struct{ reason, in, want string }{
+		{"it ends with something else", "the end", "the end"},
+		{"the first byte of a value may be the beginning of it", "it is h", "it is ‹redacted›"},
+		{"half of a value", "it is hunter2-hun", "it is ‹redacted›"},
+		{"a whole value", "it is hunter2-hunter2", "it is ‹redacted›"},
+		{"a value before, and the beginning of one", "hunter2-hunter2 is hunter", "‹redacted› is ‹redacted›"},
+		{"a value that ends where another begins", "it is a-password-hunt", "it is ‹redacted›"},
+		{"a value that reaches into the beginning of another", "it is overlap-hun", "it is ‹redacted›"},
+		{"of several beginnings the longest", "it is hunter2-h", "it is ‹redacted›"},
+	} {
+		f := NewFilter(Hide("hunter2-hunter2"), Hide("a-password-"), Hide("overlap-h"))
+		if got := strings.ReplaceAll(f.Beginning(tt.in), Marker+Marker, Marker); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.reason, got, tt.want)
+		}
+	}
+}
+
 type failer interface{ Fatalf(string, ...any) }
 
 func checkText(t failer, value, a, b, c string) {
