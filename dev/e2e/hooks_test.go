@@ -93,6 +93,11 @@ func TestHooksBetweenApps(t *testing.T) {
 
 	s.commit("two, whose last hook fails", fleet("2", "fail-1"))
 	s.is("shore-db", "failed", "HookFailed")
+	var told struct {
+		Can map[string]struct{ Does string }
+	}
+	s.answered("/apps/plumb-system/shore-db", &told)
+	s.says(told.Can["retry"].Does, "runs hook Job/shore-db/migrated again")
 	s.says(s.is("shore-web", "waiting", "WaitingForApp").Summary, "shore-db")
 	s.same(ran)
 	s.has("ConfigMap/shore-web/settings", "data.a", "1")

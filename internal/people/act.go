@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -85,6 +86,9 @@ func (p *Person) Can(ctx context.Context, app *v1alpha1.App) map[string]server.C
 				one = server.Can{Why: why}
 			}
 		}
+		if action == server.DoRetry && p.senseless(action, app) == "" {
+			one.Does = retried(app)
+		}
 		can[action] = one
 	}
 	return can
@@ -111,6 +115,19 @@ func (p *Person) senseless(action string, app *v1alpha1.App) string {
 		}
 	}
 	return ""
+}
+
+// retried says what a retry does: a pass runs every hook of the revision again that has failed, and none that has succeeded.
+func retried(app *v1alpha1.App) string {
+	text := "runs the failed hook again"
+	if b := app.Status.Blocking; b != nil {
+		id := object.ID{Kind: b.Kind, Namespace: b.Namespace, Name: b.Name}
+		text = "runs hook " + id.String() + " again if it has come to its end, and whatever other hook has failed"
+	}
+	if target := app.Status.Target; target != "" {
+		text += fmt.Sprintf(", at %.7s", target)
+	}
+	return text + "; hooks that succeeded do not run twice"
 }
 
 func readyReason(app *v1alpha1.App) fault.Reason {
@@ -149,7 +166,7 @@ func (p *Person) askForPass(ctx context.Context, app *v1alpha1.App, action strin
 	said := map[string]string{
 		server.DoSync:    "asked for a pass",
 		server.DoRestore: "asked for a pass that puts right what differs from Git",
-		server.DoRetry:   "asked for a pass that runs the failed hook again",
+		server.DoRetry:   "asked for a pass that " + retried(app),
 	}
 	return server.Asked{Accepted: true, Text: said[action]}, nil
 }

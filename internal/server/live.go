@@ -121,8 +121,9 @@ type LogLine struct {
 
 // Can is whether a person may do something now; if not, why, and who could change that.
 type Can struct {
-	OK  bool   `json:"ok"`
-	Why string `json:"why,omitempty"`
+	OK   bool   `json:"ok"`
+	Why  string `json:"why,omitempty"`
+	Does string `json:"does,omitempty" doc:"What it does, where that depends on how the app is: a retry names the hook"`
 }
 
 // Asked says that a request is written to the App; the agent carries it out.

@@ -67,7 +67,7 @@ func (s *server) routes() []route {
 		{"POST", apiPath + "/apps/{namespace}/{name}/restore", need{access: seesApp, right: onApp("sync")}, nil, op("restore", "Ask for a pass that puts right what differs from Git", act[nothingMore](s, DoRestore))},
 		{"POST", apiPath + "/apps/{namespace}/{name}/pause", need{access: seesApp, right: onApp("pause")}, nil, op("pause", "Stop applying and healing, with a reason", act[pauseMore](s, DoPause))},
 		{"POST", apiPath + "/apps/{namespace}/{name}/resume", need{access: seesApp, right: onApp("pause")}, nil, op("resume", "End a pause", act[nothingMore](s, DoResume))},
-		{"POST", apiPath + "/apps/{namespace}/{name}/retry", need{access: seesApp, right: onApp("sync")}, nil, op("retry", "Run a hook again that has failed", act[nothingMore](s, DoRetry))},
+		{"POST", apiPath + "/apps/{namespace}/{name}/retry", need{access: seesApp, right: onApp("sync")}, nil, op("retry", "Run the hooks again that have failed; can.retry.does names them", act[nothingMore](s, DoRetry))},
 		{"POST", apiPath + "/apps/{namespace}/{name}/revert", need{access: seesApp, right: onApp("revert")}, nil, op("revert", "Open the pull request that takes the newest change back", act[revertMore](s, DoRevert))},
 		{"GET", apiPath + "/changes", need{access: member}, nil, op("changes", "Commits, and what became of each", s.listChanges)},
 		{"GET", apiPath + "/changes/{commit}", need{access: member}, nil, op("change", "One commit, and what it changed in each app", s.oneChange)},

@@ -179,7 +179,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run a hook again that has failed */
+        /** Run the hooks again that have failed; can.retry.does names them */
         post: operations["retry"];
         delete?: never;
         options?: never;
@@ -569,6 +569,8 @@ export interface components {
             namespace?: string;
         };
         Can: {
+            /** @description What it does, where that depends on how the app is: a retry names the hook */
+            does?: string;
             ok: boolean;
             why?: string;
         };

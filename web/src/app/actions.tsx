@@ -26,7 +26,7 @@ export function useAct(id: string) {
   });
 }
 
-type Spec = { action: Action; text: string; icon: IconName; when: (r: Row) => boolean; first?: (r: Row) => boolean };
+type Spec = { action: Action; text: string | ((r: Row) => string); icon: IconName; when: (r: Row) => boolean; first?: (r: Row) => boolean };
 
 const specs: Spec[] = [
   { action: "resume", text: "Resume", icon: "play", when: (r) => !!r.pause, first: () => true },
@@ -39,9 +39,9 @@ const specs: Spec[] = [
   },
   {
     action: "retry",
-    text: "Retry hook",
+    text: (r) => (r.blocking ? `Retry hook ${r.blocking.name}` : "Retry hook"),
     icon: "sync",
-    when: (r) => /hook/i.test(r.reason ?? "") || (r.state === "failed" && r.blocking?.kind === "Job"),
+    when: (r) => r.reason === "HookFailed",
   },
   { action: "sync", text: "Sync now", icon: "sync", when: () => true },
   { action: "pause", text: "Pause…", icon: "pause", when: (r) => !r.pause },
@@ -59,7 +59,7 @@ export function Actions({ row, can }: { row: Row; can: Can | undefined }) {
       {shown.map((s) => {
         const verdict = can?.[s.action];
         return (
-          <Tipped key={s.action} tip={verdict?.ok ? undefined : verdict?.why || "you may not do this"}>
+          <Tipped key={s.action} tip={verdict?.ok ? verdict.does : verdict?.why || "you may not do this"}>
             {(described) => (
               <button
                 type="button"
@@ -74,7 +74,7 @@ export function Actions({ row, can }: { row: Row; can: Can | undefined }) {
                 }}
               >
                 <Icon name={s.icon} />
-                {s.text}
+                {typeof s.text === "string" ? s.text : s.text(row)}
               </button>
             )}
           </Tipped>
