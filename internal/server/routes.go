@@ -111,7 +111,7 @@ func (s *server) handler(table []route) http.Handler {
 		mux.Handle(r.method+" "+r.pattern, s.guard(*r))
 	}
 	s.openapi = api.text()
-	return headers(mux)
+	return headers(s.web.orLost(mux))
 }
 
 // headers sets what every answer bears, errors included.

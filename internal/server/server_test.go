@@ -284,6 +284,7 @@ func TestFilesOfThePage(t *testing.T) {
 	s := newServer(config(fleet()))
 	s.web = built
 	handler := s.handler(s.routes())
+	person := http.Header{"Accept": {"text/html,application/xhtml+xml,*/*;q=0.8"}}
 	gzip := http.Header{"Accept-Encoding": {"gzip, br"}}
 	for _, row := range []struct {
 		path   string
@@ -298,9 +299,13 @@ func TestFilesOfThePage(t *testing.T) {
 		{"/assets/.hidden", nil, 404, ""},
 		{"/assets/nothing.js", nil, 404, ""},
 		{"/index.html", nil, 404, ""},
+		{"/apps/of/before", nil, 404, "not found"},
+		{"/apps/of/before", person, 404, "<!doctype html>"},
+		{"/before", person, 404, "<!doctype html>"},
+		{"/api/v1alpha1/nothing", person, 404, "not found"},
 	} {
 		got := do(t, handler, call{method: "GET", path: row.path, header: row.header})
-		if text := body(t, got); got.StatusCode != row.status || row.status == 200 && text != row.body {
+		if text := body(t, got); got.StatusCode != row.status || row.status == 200 && text != row.body || !strings.Contains(text, row.body) {
 			t.Errorf("%s: %d %q", row.path, got.StatusCode, text)
 		}
 		if cached := strings.Contains(got.Header.Get("Cache-Control"), "immutable"); cached != (row.status == 200) {

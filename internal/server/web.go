@@ -64,32 +64,64 @@ func (p web) asset(w http.ResponseWriter, r *http.Request) {
 func (p web) file(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	if name == "index.html" || name == "unbuilt.html" {
-		http.NotFound(w, r)
+		p.lost(w, r)
 		return
 	}
 	p.serve(w, r, name, "no-cache")
 }
 
+// orLost has a person whose address no route is for meet the page.
+func (p web) orLost(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern == "" && p.wanted(r) {
+			p.lost(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// wanted tells whether a person's browser asks, for something to look at.
+func (p web) wanted(r *http.Request) bool {
+	return p.built() && r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// lost answers where there is nothing. A person gets the page, which says so and shows the way on; a program gets an error.
+func (p web) lost(w http.ResponseWriter, r *http.Request) {
+	if p.wanted(r) {
+		p.write(w, r, p.files["index.html"], http.StatusNotFound)
+		return
+	}
+	refuse(w, http.StatusNotFound, "there is nothing at this address", "the page is at /")
+}
+
 func (p web) serve(w http.ResponseWriter, r *http.Request, name, cache string) {
 	a, ok := p.files[name]
 	if !ok {
-		refuse(w, http.StatusNotFound, "there is nothing at this address", "the page is at /")
+		p.lost(w, r)
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", a.kind)
 	h.Set("Cache-Control", cache)
 	h.Set("ETag", a.tag)
-	h.Add("Vary", "Accept-Encoding")
 	if r.Header.Get("If-None-Match") == a.tag {
+		h.Add("Vary", "Accept-Encoding")
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
+	p.write(w, r, a, http.StatusOK)
+}
+
+func (p web) write(w http.ResponseWriter, r *http.Request, a asset, status int) {
+	h := w.Header()
+	h.Set("Content-Type", a.kind)
+	h.Add("Vary", "Accept-Encoding")
 	data := a.plain
 	if a.gzipped != nil && takesGzip(r) {
 		h.Set("Content-Encoding", "gzip")
 		data = a.gzipped
 	}
+	w.WriteHeader(status)
 	_, _ = w.Write(data) // the reader is gone if this fails
 }
 

@@ -50,7 +50,9 @@ export function DriftPage() {
               <span>
                 {plural(g.fields, "field")} in {plural(g.apps, "app")}
               </span>
-              <span className={g.open ? "s-drifted" : "dim"}>{g.open ? `${g.open} differ now` : "all undone"}</span>
+              <span className={g.open ? "s-drifted" : "dim"}>
+                {g.open ? `${g.open} ${g.open === 1 ? "differs" : "differ"} now` : "all undone"}
+              </span>
               {g.fields >= 20 && <span className="dim">a controller? an ignore rule in plumb.yaml gives it the field</span>}
             </summary>
             <div className="body rows">

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { ceilNice, linePath } from "./scale.ts";
+import { ceilNice, countTicks, linePath } from "./scale.ts";
 
 const width = 520;
 const height = 140;
@@ -11,13 +11,14 @@ type Frame = {
   label: string;
   days: string[];
   max: number;
+  ticks: number[];
   format: (n: number) => string;
   children: (x: (i: number) => number, y: (v: number) => number, step: number) => React.ReactNode;
   told: (i: number) => string;
 };
 
 /** Frame draws the axes, says what it shows in words, and tells the values of the day that is pointed at. The table below says all. */
-function Frame({ label, days, max, format, children, told }: Frame) {
+function Frame({ label, days, max, ticks, format, children, told }: Frame) {
   const [at, setAt] = useState(-1);
   const step = (width - left) / Math.max(1, days.length);
   const x = (i: number) => left + step * i + step / 2;
@@ -35,7 +36,7 @@ function Frame({ label, days, max, format, children, told }: Frame) {
         }}
         onPointerLeave={() => setAt(-1)}
       >
-        {[0, max / 2, max].map((v) => (
+        {ticks.map((v) => (
           <g key={v}>
             <line x1={left} x2={width} y1={y(v)} y2={y(v)} className="chart-rule" />
             <text x={left - 6} y={y(v) + 4} textAnchor="end">
@@ -74,7 +75,7 @@ export function Lines({ label, days, series, format }: { label: string; days: st
       .map((s) => `${s.name} ${format(s.values[i]!)}`)
       .join(", ");
   return (
-    <Frame label={label} days={days} max={max} format={format} told={told}>
+    <Frame label={label} days={days} max={max} ticks={[0, max / 2, max]} format={format} told={told}>
       {(x, y) =>
         series.map((s) => (
           <g key={s.name} className={`s-${s.tone}`}>
@@ -106,7 +107,7 @@ export function Bars({
     return [names[0] && ok ? `${ok} ${names[0]}` : "", part[i] ? `${part[i]} ${names[1]}` : ""].filter(Boolean).join(", ");
   };
   return (
-    <Frame label={label} days={days} max={max} format={(n) => String(Math.round(n))} told={told}>
+    <Frame label={label} days={days} max={max} ticks={countTicks(max)} format={String} told={told}>
       {(x, y, step) =>
         days.map((d, i) => (
           <g key={d}>

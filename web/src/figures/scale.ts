@@ -5,6 +5,11 @@ export function ceilNice(n: number): number {
   return 10 * ten;
 }
 
+/** countTicks gives the numbers at an axis of things that are counted: there is no half of one. */
+export function countTicks(max: number): number[] {
+  return max % 2 === 0 ? [0, max / 2, max] : [0, max];
+}
+
 /** linePath draws a line through what is known; where a value is missing the line is broken. */
 export function linePath(values: (number | undefined)[], x: (i: number) => number, y: (v: number) => number): string {
   let path = "";
