@@ -5,7 +5,7 @@
 // and it keeps nothing that cannot be rebuilt from Git and the cluster: killed at any instruction, it starts again and
 // converges. Two active agents are harmless.
 //
-// Start at Run; repos.go turns commits into offers, pass.go takes one app through the stages.
+// Start at Run; discover.go turns commits into offers, pass.go takes one app through the stages.
 package agent
 
 import (

@@ -392,12 +392,8 @@ func (ag *Agent) missed(key types.NamespacedName, maker string) {
 	if r == nil {
 		return
 	}
-	ag.decided(r.key, key)
-	o, _ := r.bound()
-	r.mu.Lock()
-	of := r.offers[key]
-	r.mu.Unlock()
-	if of != nil && !of.removed && o.DeletionTimestamp == nil {
+	r.Decided(key)
+	if of := r.offerTo(key); of != nil && !of.removed && r.Object().DeletionTimestamp == nil {
 		ag.relook(r)
 	}
 }

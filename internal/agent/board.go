@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -46,26 +45,6 @@ func (a *app) known() (v1alpha1.App, bool) {
 		o.Status = *a.judged
 	}
 	return o, true
-}
-
-// showRepo puts how a Repo is now onto the board.
-func (ag *Agent) showRepo(r *repo) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.object == nil || r.gone {
-		return
-	}
-	o := *r.object
-	o.Status = *r.status.DeepCopy()
-	ag.board.PutRepo(&o, r.delivered)
-}
-
-// deliveredTo notes that a genuine delivery came.
-func (ag *Agent) deliveredTo(r *repo) {
-	r.mu.Lock()
-	r.delivered = time.Now()
-	r.mu.Unlock()
-	ag.showRepo(r)
 }
 
 // madeBy names the Repo that made an app, as the board does; "" for an App by hand.

@@ -116,7 +116,7 @@ func (t *turn) placeAt(of *offer) error {
 		of.placement = placed.App
 		return orNil(placed.Fault)
 	}
-	o, _ := r.bound()
+	o := r.Object()
 	result := fleet.Discover(fleet.Input{Tree: of.snapshot, Apps: o.Spec.Apps, Clusters: t.agent.clusterList(), Repo: o.Name, Namespace: o.Namespace})
 	for _, placed := range result.Apps {
 		if placed.Name == t.object.Name {

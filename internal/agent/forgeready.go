@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -26,40 +24,10 @@ func (ag *Agent) heardOfForge(repo, of string, bad *fault.Fault) {
 	if r == nil {
 		return
 	}
-	r.mu.Lock()
-	if r.forge == nil {
-		r.forge = map[string]*fault.Fault{}
-	}
-	r.forge[of] = bad
-	r.mu.Unlock()
-	ag.repoChanged(r)
+	r.HeardOfForge(of, bad)
 }
 
 func (ag *Agent) heardOfPulls(repo string, bad *fault.Fault) { ag.heardOfForge(repo, ofPulls, bad) }
-
-// describeForge writes the condition of the forge: whether it takes all that it is told. r.mu is held.
-func (r *repo) describeForge() {
-	s := &r.status
-	if r.object.Spec.Forge == nil {
-		apimeta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionForgeReady)
-		r.forge = nil
-		return
-	}
-	if len(r.forge) == 0 {
-		return // nothing was told since the start: what the life before knew stays
-	}
-	ready := metav1.Condition{
-		Type: v1alpha1.ConditionForgeReady, Status: metav1.ConditionTrue, Reason: string(fault.Healthy), ObservedGeneration: r.object.Generation,
-		Message: "the forge takes what it is told",
-	}
-	for _, of := range slices.Sorted(maps.Keys(r.forge)) {
-		if bad := r.forge[of]; bad != nil {
-			ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, string(bad.Reason), of+": "+bad.Error()
-			break
-		}
-	}
-	apimeta.SetStatusCondition(&s.Conditions, ready)
-}
 
 // shared is the fault of a Repo whose statuses would take the place of those of another one, which was there first.
 func (ag *Agent) shared(o *v1alpha1.Repo) error {
@@ -67,8 +35,8 @@ func (ag *Agent) shared(o *v1alpha1.Repo) error {
 	repos := slices.Collect(maps.Values(ag.repos))
 	ag.mu.Unlock()
 	for _, r := range repos {
-		if other, _ := r.bound(); other.UID != o.UID && sharesStatuses(o, other) && isBefore(other, o) {
-			return fault.New(fault.ForgeFailed, "Repo %s tells the same branch under the same names, %s/…, and was there first: the two would overwrite each other", r.key, contextOf(o)).
+		if other := r.Object(); other.UID != o.UID && sharesStatuses(o, other) && isBefore(other, o) {
+			return fault.New(fault.ForgeFailed, "Repo %s tells the same branch under the same names, %s/…, and was there first: the two would overwrite each other", r.Key, contextOf(o)).
 				WithCode(forge.CodeShared).WithNext("set spec.forge.context of one of them")
 		}
 	}

@@ -4,13 +4,13 @@ import (
 	"testing"
 	"time"
 
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/forge"
+	"plumb.dev/plumb/internal/repos"
 )
 
 // Two Repos that would write the same statuses: the one that was there first does, and the other says so.
@@ -42,7 +42,7 @@ func TestOnlyOneRepoTellsABranch(t *testing.T) {
 		ag := &Agent{repos: map[types.NamespacedName]*repo{}}
 		for _, o := range []*v1alpha1.Repo{first, second} {
 			key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
-			ag.repos[key] = &repo{key: key, object: o}
+			ag.repos[key] = &repo{Repo: repos.NewRepo(t.Context(), o, repos.Clerk{})}
 		}
 		if first.Spec.Forge != nil {
 			if err := ag.shared(first); (err != nil) != row.first {
@@ -53,39 +53,5 @@ func TestOnlyOneRepoTellsABranch(t *testing.T) {
 		if (err != nil) != row.second || err != nil && fault.Of(err, fault.Unsupported).Code != forge.CodeShared {
 			t.Errorf("%s: the second: %v", row.reason, err)
 		}
-	}
-}
-
-// The condition says what is wrong with the forge, the same whoever heard it first, and that nothing is.
-func TestForgeReady(t *testing.T) {
-	r := &repo{object: &v1alpha1.Repo{Spec: v1alpha1.RepoSpec{Forge: &v1alpha1.Forge{Kind: "github"}}}}
-	says := func() string {
-		r.describeForge()
-		c := apimeta.FindStatusCondition(r.status.Conditions, v1alpha1.ConditionForgeReady)
-		if c == nil {
-			return ""
-		}
-		return string(c.Status) + " " + c.Reason + " " + c.Message
-	}
-	refused := fault.New(fault.CredentialsRefused, "it may not").WithCode(forge.CodeRight)
-	for _, step := range []struct {
-		reason string
-		heard  map[string]*fault.Fault
-		want   string
-	}{
-		{"nothing was told yet", nil, ""},
-		{"statuses are taken", map[string]*fault.Fault{"statuses": nil}, "True Healthy the forge takes what it is told"},
-		{"one of two is refused", map[string]*fault.Fault{"statuses": nil, ofPulls: refused}, "False CredentialsRefused pull requests: it may not [FORGE_RIGHT]"},
-		{"both are taken again", map[string]*fault.Fault{"statuses": nil, ofPulls: nil}, "True Healthy the forge takes what it is told"},
-		{"a new life does not know yet", nil, "True Healthy the forge takes what it is told"},
-	} {
-		r.forge = step.heard
-		if got := says(); got != step.want {
-			t.Errorf("%s: %q, want %q", step.reason, got, step.want)
-		}
-	}
-	r.object.Spec.Forge = nil
-	if got := says(); got != "" {
-		t.Errorf("without a forge: %q", got)
 	}
 }

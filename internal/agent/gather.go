@@ -204,7 +204,7 @@ func (ag *Agent) accessFor(o *v1alpha1.App) ([]v1alpha1.ChartAccess, time.Durati
 	if r == nil {
 		return nil, time.Minute
 	}
-	named, _ := r.bound()
+	named := r.Object()
 	return named.Spec.Charts, pollOf(named)
 }
 

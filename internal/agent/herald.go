@@ -76,8 +76,7 @@ func (ag *Agent) repoObject(key types.NamespacedName) *v1alpha1.Repo {
 	if r == nil {
 		return nil
 	}
-	o, _ := r.bound()
-	return o
+	return r.Object()
 }
 
 // placeOf gives the herald the forge of a Repo; nil if it names none.

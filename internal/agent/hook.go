@@ -41,8 +41,8 @@ func (ag *Agent) hook(ctx context.Context, key types.NamespacedName, header http
 	if r == nil {
 		return http.StatusUnauthorized, ""
 	}
-	o, repository := r.bound()
-	if o.Spec.Webhook == nil || repository == nil {
+	o := r.Object()
+	if o.Spec.Webhook == nil || r.Repository() == nil {
 		return http.StatusUnauthorized, ""
 	}
 	kind := kindOfHook(o)
@@ -53,7 +53,7 @@ func (ag *Agent) hook(ctx context.Context, key types.NamespacedName, header http
 	if err != nil || !webhook.Verify(kind, secret, header, body, time.Now()) {
 		return http.StatusUnauthorized, ""
 	}
-	ag.deliveredTo(r)
+	r.Delivered(time.Now())
 	delivery, err := webhook.Read(kind, header, body)
 	switch {
 	case err != nil:
@@ -66,7 +66,7 @@ func (ag *Agent) hook(ctx context.Context, key types.NamespacedName, header http
 		return http.StatusOK, "delivered before"
 	}
 	for _, concerned := range ag.concerned(o, r, delivery.Addresses) {
-		ag.lookAtPulls(concerned.key) // a push may be to the head of one
+		ag.lookAtPulls(concerned.Key) // a push may be to the head of one
 	}
 	if asked := nudgeAll(repositoriesOf(ag.concerned(o, r, delivery.Addresses)), delivery.Ref); !asked {
 		return http.StatusOK, delivery.Ref + " is not tracked"
@@ -80,13 +80,13 @@ func kindOfHook(o *v1alpha1.Repo) webhook.Kind {
 
 // hookPull takes in that something happened to a pull request.
 func (ag *Agent) hookPull(o *v1alpha1.Repo, own *repo, delivery webhook.Delivery) (status int, word string) {
-	if ag.hooks.seen.Again(own.key.String(), delivery.Marks, time.Now()) {
+	if ag.hooks.seen.Again(own.Key.String(), delivery.Marks, time.Now()) {
 		return http.StatusOK, "delivered before"
 	}
 	asked := false
 	for _, r := range ag.concerned(o, own, delivery.Addresses) {
-		if ag.hasForge(r.key) {
-			ag.reviewer.Hint(r.key.String(), delivery.Pull)
+		if ag.hasForge(r.Key) {
+			ag.reviewer.Hint(r.Key.String(), delivery.Pull)
 			asked = true
 		}
 	}
@@ -110,8 +110,8 @@ func (ag *Agent) concerned(o *v1alpha1.Repo, own *repo, addresses []string) []*r
 	ag.mu.Unlock()
 	var chosen []*repo
 	for _, r := range alike {
-		other, repository := r.bound()
-		if repository == nil || other.Spec.Webhook == nil || other.Spec.Webhook.Secret != o.Spec.Webhook.Secret || kindOfHook(other) != kindOfHook(o) {
+		other := r.Object()
+		if r.Repository() == nil || other.Spec.Webhook == nil || other.Spec.Webhook.Secret != o.Spec.Webhook.Secret || kindOfHook(other) != kindOfHook(o) {
 			continue
 		}
 		isIt := func(address string) bool { return webhook.Same(address, other.Spec.URL) }
@@ -129,7 +129,7 @@ func (ag *Agent) concerned(o *v1alpha1.Repo, own *repo, addresses []string) []*r
 func repositoriesOf(concerned []*repo) []*repos.Repository {
 	var out []*repos.Repository
 	for _, r := range concerned {
-		if _, repository := r.bound(); repository != nil && !slices.Contains(out, repository) {
+		if repository := r.Repository(); repository != nil && !slices.Contains(out, repository) {
 			out = append(out, repository)
 		}
 	}

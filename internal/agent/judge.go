@@ -516,7 +516,7 @@ func (ag *Agent) touched(key types.NamespacedName) {
 	r := ag.repos[key]
 	ag.mu.Unlock()
 	if r != nil {
-		ag.repoChanged(r)
+		r.Changed()
 	}
 }
 

@@ -202,18 +202,8 @@ func (ag *Agent) measure(now time.Time) {
 	}
 	m.stale.Reset() // a Repo that was deleted is not stale for ever
 	for _, r := range known {
-		m.stale.WithLabelValues(r.key.String()).Set(r.staleFor(now).Seconds())
+		m.stale.WithLabelValues(r.Key.String()).Set(r.StaleFor(now).Seconds())
 	}
-}
-
-// staleFor gives for how long a Repo cannot be read.
-func (r *repo) staleFor(now time.Time) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.status.StaleSince == nil {
-		return 0
-	}
-	return max(now.Sub(r.status.StaleSince.Time), time.Second)
 }
 
 // heldDeletions gives how many deletions of the app wait for consent, as it was judged last.

@@ -14,10 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"plumb.dev/plumb/api/v1alpha1"
-	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/forge/dial"
 	"plumb.dev/plumb/internal/forge/forgetest/githubtest"
 	"plumb.dev/plumb/internal/server"
@@ -149,38 +146,6 @@ func TestLeaseCheck(t *testing.T) {
 	} {
 		if got := leased(timeAt(row.renewed), now); got != row.want {
 			t.Errorf("%s: %+v, want %+v", row.reason, got, row.want)
-		}
-	}
-}
-
-func TestTroubleOfARepo(t *testing.T) {
-	status := func(s metav1.ConditionStatus, reason fault.Reason) v1alpha1.RepoStatus {
-		return v1alpha1.RepoStatus{Summary: "5 apps", Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: s, Reason: string(reason), Message: "because"}}}
-	}
-	r := &repo{}
-	for _, row := range []struct {
-		reason string
-		status v1alpha1.RepoStatus
-		want   fault.Reason
-	}{
-		{"nothing is known", v1alpha1.RepoStatus{}, ""},
-		{"it begins", status(metav1.ConditionUnknown, fault.Fetching), ""},
-		{"it is read", status(metav1.ConditionTrue, fault.Healthy), ""},
-		{"its server is away", status(metav1.ConditionFalse, fault.FetchFailed), fault.FetchFailed},
-		{"it still is", status(metav1.ConditionFalse, fault.FetchFailed), ""},
-		{"its credential has expired", status(metav1.ConditionFalse, fault.CredentialsRefused), fault.CredentialsRefused},
-		{"it is read again", status(metav1.ConditionTrue, fault.Healthy), fault.Healthy},
-		{"and again", status(metav1.ConditionTrue, fault.Healthy), ""},
-	} {
-		got := fault.Reason("")
-		if note := r.trouble(row.status); note != nil {
-			got = note.Reason
-			if note.Trouble != (got != fault.Healthy) || note.Message == "" {
-				t.Errorf("%s: %+v", row.reason, note)
-			}
-		}
-		if got != row.want {
-			t.Errorf("%s: %q, want %q", row.reason, got, row.want)
 		}
 	}
 }

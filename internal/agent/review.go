@@ -65,12 +65,8 @@ func (ag *Agent) deskOf(ctx context.Context, name string) (*review.Desk, error) 
 	if r == nil {
 		return nil, nil
 	}
-	_, repository := r.bound()
-	r.mu.Lock()
-	seen := r.status.Observed.DeepCopy()
-	discovered := r.result != nil
-	r.mu.Unlock()
-	if repository == nil || seen == nil || !discovered || !strings.HasPrefix(seen.Ref, "refs/heads/") {
+	repository, seen := r.Repository(), r.Observed()
+	if repository == nil || seen == nil || !strings.HasPrefix(seen.Ref, "refs/heads/") {
 		return nil, nil
 	}
 	mirror := repository.Mirror()

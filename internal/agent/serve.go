@@ -55,11 +55,7 @@ func (ag *Agent) Repos() []v1alpha1.Repo {
 	ag.mu.Unlock()
 	out := make([]v1alpha1.Repo, 0, len(all))
 	for _, r := range all {
-		r.mu.Lock()
-		o := *r.object
-		o.Status = *r.status.DeepCopy()
-		r.mu.Unlock()
-		out = append(out, o)
+		out = append(out, r.Known())
 	}
 	slices.SortFunc(out, func(a, b v1alpha1.Repo) int {
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
@@ -111,7 +107,7 @@ func (ag *Agent) ancestor(ctx context.Context, name, ancestor, commit string) (b
 	if r == nil {
 		return false, fault.New(fault.PathNotFound, "there is no Repo %s/%s", namespace, name)
 	}
-	_, repository := r.bound()
+	repository := r.Repository()
 	if repository == nil {
 		return false, fault.New(fault.Unreachable, "Repo %s/%s was not read yet", namespace, name)
 	}

@@ -4,11 +4,7 @@ import (
 	"context"
 	"time"
 
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"plumb.dev/plumb/api/v1alpha1"
-	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/ledger"
 	"plumb.dev/plumb/internal/state"
 )
@@ -69,44 +65,4 @@ func (a *app) toldAlready(about string, now time.Time) bool {
 	}
 	a.events[about] = now
 	return false
-}
-
-// trouble gives what is to be told of a Repo whose status was written: that it came into trouble, or out of it. nil is nothing.
-func (r *repo) trouble(status v1alpha1.RepoStatus) *state.Note {
-	ready := apimeta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
-	if ready == nil || ready.Status == metav1.ConditionUnknown {
-		return nil
-	}
-	before, now := r.told, fault.Reason("")
-	if ready.Status == metav1.ConditionFalse {
-		now = fault.Reason(ready.Reason)
-	}
-	if now == before {
-		return nil
-	}
-	r.told = now
-	if now == "" {
-		return &state.Note{Reason: fault.Healthy, Message: status.Summary, About: "after " + string(before)}
-	}
-	return &state.Note{Reason: now, Message: ready.Message, Trouble: true, About: string(now)}
-}
-
-// tellRepo logs what became of a Repo, and makes an Event of it.
-func (ag *Agent) tellRepo(ctx context.Context, o *v1alpha1.Repo, note *state.Note) {
-	if note == nil {
-		return
-	}
-	log := ag.log.With("repo", o.Namespace+"/"+o.Name)
-	if note.Trouble {
-		log.Warn("a Repo is in trouble", "reason", note.Reason, "message", note.Message)
-	} else {
-		log.Info("a Repo is out of trouble", "reason", note.Reason)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	err := ag.ledger.Tell(ctx, ledger.Subject{Kind: "Repo", Namespace: o.Namespace, Name: o.Name, UID: o.UID},
-		ledger.Happening{Reason: string(note.Reason), Message: note.Message, Warning: note.Trouble, Key: note.About})
-	if err != nil && ctx.Err() == nil {
-		log.Warn("an Event was not written", "error", err)
-	}
 }

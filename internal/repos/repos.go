@@ -1,11 +1,12 @@
-// Package repos follows what apps are made of: Git repositories, for those who track a revision of one, and charts from elsewhere,
-// for the apps that need them. It asks when it is time, fetches, and gives what is new to everybody who uses it.
+// Package repos looks after Repos, and follows what apps are made of: Git repositories, for those who track a revision of one, and
+// charts from elsewhere, for the apps that need them. It asks when it is time, fetches, gives what is new to everybody who uses it,
+// and writes the status of each Repo soon after it changed.
 //
 // All who read one address with one credential share one copy and one question. What cannot be read is asked again, and those who
 // use it are told since when; what they were given before stays readable to them. It never decides what a commit means, never
-// writes to the cluster, and reads of it nothing but the Secrets that addresses name, through the hand that it is given.
+// touches a user's object, and reads of the cluster nothing but the Secrets that addresses name, through the hand that it is given.
 //
-// Start at Repositories.Track, and at Charts.Use; repository.go is one pass over a repository.
+// Start at Repositories.Track, at Charts.Use, and at Repo; repository.go is one pass over a repository, status.go what a Repo says.
 package repos
 
 import (
