@@ -217,12 +217,8 @@ func (ag *Agent) carryProposal(ctx context.Context, p *proposal) (*v1alpha1.Prop
 			return nil, fault.New(fault.NotReverted, "%s was no state of the branch %s", short(p.request.To), base)
 		}
 	}
-	made, err := p.reverse(ctx, head.Commit)
+	made, err := p.push(ctx, head.Commit)
 	if err != nil {
-		return nil, err
-	}
-	failpoint("revert-made")
-	if _, err := p.mirror.Offer(ctx, made.Commit, p.change.Branch()); err != nil {
 		return nil, err
 	}
 	failpoint("revert-pushed")
@@ -235,6 +231,63 @@ func (ag *Agent) carryProposal(ctx context.Context, p *proposal) (*v1alpha1.Prop
 	}
 	failpoint("revert-opened")
 	return &v1alpha1.ProposedRevert{Of: p.change.Bad, To: p.change.Good, Pull: pull.Number, URL: pull.URL, At: stamp(time.Now()), Conflicts: len(made.Conflicts)}, nil
+}
+
+// push makes the revert on a tip and pushes its branch.
+func (p *proposal) push(ctx context.Context, tip string) (source.Reversed, error) {
+	made, err := p.reverse(ctx, tip)
+	if err != nil {
+		return made, err
+	}
+	failpoint("revert-made")
+	there, err := p.mirror.Offer(ctx, made.Commit, p.change.Branch())
+	if err != nil || !there {
+		return made, err
+	}
+	return p.standing(ctx, tip)
+}
+
+// standing is the revert as its branch has it, which an earlier try has pushed: made on the commit that the branch left the tip's
+// history at. What people mended on it since conflicts no more.
+func (p *proposal) standing(ctx context.Context, tip string) (source.Reversed, error) {
+	branch, err := p.mirror.Resolve(ctx, p.change.Branch())
+	if err == nil {
+		err = p.mirror.Fetch(ctx, branch)
+	}
+	if err != nil {
+		return source.Reversed{}, err
+	}
+	from, err := p.mirror.MergeBase(ctx, tip, branch.Commit)
+	if err == nil && from == "" {
+		err = fault.New(fault.NotReverted, "the branch %s has no history in common with %s", p.change.Branch(), short(tip)).WithNext("delete it: the next try makes it anew")
+	}
+	if err != nil {
+		return source.Reversed{}, err
+	}
+	made, err := p.reverse(ctx, from)
+	if err != nil || len(made.Conflicts) == 0 {
+		return made, err
+	}
+	same, err := sameTree(ctx, p.mirror, from, branch.Commit)
+	if !same {
+		made.Conflicts = nil
+	}
+	return made, err
+}
+
+// sameTree tells whether two commits have the same files.
+func sameTree(ctx context.Context, mirror *source.Mirror, a, b string) (bool, error) {
+	var trees [2]string
+	for i, commit := range []string{a, b} {
+		tree, err := mirror.Snapshot(ctx, commit)
+		if err != nil {
+			return false, err
+		}
+		if trees[i], err = tree.Hash("."); err != nil {
+			return false, err
+		}
+	}
+	return trees[0] == trees[1], nil
 }
 
 func (p *proposal) reverse(ctx context.Context, tip string) (source.Reversed, error) {
