@@ -41,13 +41,18 @@ func (c *comparer) judge(app fleet.App, before, after []object.Object) {
 
 // all compares every pair; those that do not differ are left out.
 func (c *comparer) all(ctx context.Context, pairs []pair) ([]report.AppDiff, error) {
-	results := make([]*report.AppDiff, len(pairs))
+	return differing(ctx, pairs, c.compare)
+}
+
+// differing compares things, two at once, and gives those that differ, in order.
+func differing[T any](ctx context.Context, things []T, compare func(context.Context, T) (*report.AppDiff, error)) ([]report.AppDiff, error) {
+	results := make([]*report.AppDiff, len(things))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2) // the renderer has two children
-	for i, p := range pairs {
+	for i, thing := range things {
 		group.Go(func() error {
 			var err error
-			results[i], err = c.compare(ctx, p)
+			results[i], err = compare(ctx, thing)
 			return err
 		})
 	}

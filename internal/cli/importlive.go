@@ -34,7 +34,7 @@ func (l *live) adoption(ctx context.Context, app v1alpha1.App) (report.Adoption,
 		if err != nil {
 			return out, err
 		}
-		out, err = l.previewer(ctx).Adopt(ctx, subject)
+		out, err = l.previewer().Adopt(ctx, subject)
 		out.Commit = commit
 		return out, err
 	}
@@ -97,14 +97,10 @@ func (l *live) placed(app v1alpha1.App, tree fs.FS) fleet.App {
 }
 
 // previewer looks with the person's eyes; what the apps have counts as what they want.
-func (l *live) previewer(ctx context.Context) *preview.Previewer {
-	p := &preview.Previewer{Eyes: l.cluster.Person(), Namespaced: l.namespaced, Wants: map[string]preview.Wishes{}}
+func (l *live) previewer() *preview.Previewer {
+	p := &preview.Previewer{Eyes: l.cluster.Person(), Namespaced: l.namespaced, Wants: map[string]preview.Wishes{}, Definitions: map[string]object.Object{}}
 	for _, app := range l.fleet.Apps {
-		wishes := preview.Wishes{App: app.Namespace + "/" + app.Name, IDs: map[object.ID]bool{}}
-		for _, e := range l.has[string(app.UID)] {
-			wishes.IDs[plan.EntryID(e)] = true
-		}
-		p.Wants[string(app.UID)] = wishes
+		p.Has(string(app.UID), app.Namespace+"/"+app.Name, l.has[string(app.UID)])
 	}
 	return p
 }

@@ -20,7 +20,6 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/object"
-	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/policy"
 	"plumb.dev/plumb/internal/preview"
 	"plumb.dev/plumb/internal/render"
@@ -192,45 +191,14 @@ func elsewise(c *candidate) string {
 
 // compare looks at the chosen apps, with the wishes of all.
 func (l *live) compare(ctx context.Context, all, chosen []*candidate) ([]report.AppDiff, error) {
-	person := l.cluster.Person()
-	p := &preview.Previewer{
-		Eyes: person, Namespaced: l.namespaced, Document: person.Document,
-		Wants: map[string]preview.Wishes{}, Definitions: map[string]object.Object{},
-	}
-	for _, app := range l.fleet.Apps {
-		wishes := preview.Wishes{App: app.Namespace + "/" + app.Name, IDs: map[object.ID]bool{}}
-		for _, e := range l.has[string(app.UID)] {
-			wishes.IDs[plan.EntryID(e)] = true
-		}
-		p.Wants[string(app.UID)] = wishes
-	}
+	p := l.previewer()
+	p.Document = l.cluster.Person().Document
 	for _, c := range all {
 		if c.rendered && c.preview.Fault == nil {
-			id := c.preview.Identity
-			maps.Copy(p.Definitions, preview.DefinitionsOf(c.preview.Applied.Objects, c.preview.Tree.Objects))
-			p.Wants[id.UID] = preview.Wishes{App: id.Namespace + "/" + id.Name, IDs: p.Wished(ctx, c.preview, c.preview.Tree)}
+			p.Takes(ctx, c.preview)
 		}
 	}
-	results := make([]*report.AppDiff, len(chosen))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(2)
-	for i, c := range chosen {
-		group.Go(func() error {
-			var err error
-			results[i], err = p.Compare(ctx, c.preview)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	var out []report.AppDiff
-	for _, r := range results {
-		if r != nil {
-			out = append(out, *r)
-		}
-	}
-	return out, nil
+	return differing(ctx, chosen, func(ctx context.Context, c *candidate) (*report.AppDiff, error) { return p.Compare(ctx, c.preview) })
 }
 
 // namespaced tells whether objects of a kind have a namespace; of a kind that nobody serves yet, they have.

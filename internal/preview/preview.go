@@ -15,6 +15,7 @@ package preview
 
 import (
 	"context"
+	"maps"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -64,19 +65,32 @@ func (a App) at(s Side) plan.App {
 	return identity
 }
 
-// Wished gives the objects that an app wants by one of its sides, for Wants.
-func (p *Previewer) Wished(ctx context.Context, app App, s Side) map[object.ID]bool {
-	ready, _, err := plan.Ready(s.Objects, app.at(s), p.namespaced(ctx))
-	ids := map[object.ID]bool{}
-	if err == nil {
-		for _, id := range plan.Claims(ready) {
-			ids[id] = true
-		}
+// Has notes objects that an app has, by its App's UID and its name: they count as what it wants, until Takes says more.
+func (p *Previewer) Has(uid, app string, entries []v1alpha1.InventoryEntry) {
+	wishes, ok := p.Wants[uid]
+	if !ok {
+		wishes = Wishes{App: app, IDs: map[object.ID]bool{}}
+		p.Wants[uid] = wishes
 	}
-	return ids
+	for _, e := range entries {
+		wishes.IDs[plan.EntryID(e)] = true
+	}
 }
 
-// Previewer compares apps with one cluster. Its fields are set before the first call.
+// Takes notes what an app wants at the tree, in the place of what it has, and which kinds it defines with the change.
+func (p *Previewer) Takes(ctx context.Context, app App) {
+	maps.Copy(p.Definitions, DefinitionsOf(app.Applied.Objects, app.Tree.Objects))
+	wishes := Wishes{App: app.Identity.Namespace + "/" + app.Identity.Name, IDs: map[object.ID]bool{}}
+	ready, _, err := plan.Ready(app.Tree.Objects, app.at(app.Tree), p.namespaced(ctx))
+	if err == nil {
+		for _, id := range plan.Claims(ready) {
+			wishes.IDs[id] = true
+		}
+	}
+	p.Wants[app.Identity.UID] = wishes
+}
+
+// Previewer compares apps with one cluster. Its fields are set before the first call; Wants and Definitions by Has and Takes.
 type Previewer struct {
 	Eyes       Eyes
 	Namespaced func(context.Context, object.Object) bool

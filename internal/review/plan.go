@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +16,6 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/object"
-	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/policy"
 	"plumb.dev/plumb/internal/preview"
 	"plumb.dev/plumb/internal/render"
@@ -317,7 +315,7 @@ func (p *planning) foldersAtFault(from, to *commit) []report.PullApp {
 
 // compareAll compares the apps that are affected, with what all others want.
 func (p *planning) compareAll(ctx context.Context, affected []*candidate, from, to *commit) ([]report.PullApp, error) {
-	wants := map[string]preview.Wishes{}
+	fleetwide := &preview.Previewer{Namespaced: p.namespaced, Wants: map[string]preview.Wishes{}, Definitions: map[string]object.Object{}, Applies: true}
 	if !p.pull.Fork {
 		inventories, err := p.hands.Inventories(ctx)
 		if err != nil {
@@ -325,14 +323,7 @@ func (p *planning) compareAll(ctx context.Context, affected []*candidate, from, 
 		}
 		for _, inventory := range inventories {
 			p.has[inventory.AppUID] = append(p.has[inventory.AppUID], inventory.Objects...)
-			wishes, ok := wants[inventory.AppUID]
-			if !ok {
-				wishes = preview.Wishes{App: inventory.Namespace + "/" + inventory.App, IDs: map[object.ID]bool{}}
-			}
-			for _, e := range inventory.Objects {
-				wishes.IDs[plan.EntryID(e)] = true
-			}
-			wants[inventory.AppUID] = wishes
+			fleetwide.Has(inventory.AppUID, inventory.Namespace+"/"+inventory.App, inventory.Objects)
 		}
 	}
 	out := make([]report.PullApp, len(affected))
@@ -347,12 +338,9 @@ func (p *planning) compareAll(ctx context.Context, affected []*candidate, from, 
 	if err := group.Wait(); err != nil || p.pull.Fork {
 		return out, err
 	}
-	fleetwide := &preview.Previewer{Namespaced: p.namespaced, Wants: wants, Definitions: map[string]object.Object{}, Applies: true}
 	for _, c := range affected {
 		if c.app.Fault == nil {
-			id := c.app.Identity
-			maps.Copy(fleetwide.Definitions, preview.DefinitionsOf(c.app.Applied.Objects, c.app.Tree.Objects))
-			wants[id.UID] = preview.Wishes{App: id.Namespace + "/" + id.Name, IDs: fleetwide.Wished(ctx, c.app, c.app.Tree)}
+			fleetwide.Takes(ctx, c.app)
 		}
 	}
 	group, comparing := errgroup.WithContext(ctx)
