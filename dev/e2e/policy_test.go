@@ -119,6 +119,52 @@ func TestPolicyEnforcedOnDeletionsAndByHand(t *testing.T) {
 	s.gone("ConfigMap/lawkeep/kept")
 }
 
+// A rule that lets nothing be deleted does not deny a move: while the other app has not said what it wants, the commit waits.
+func TestPolicyLetsAMoveThrough(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "lawmove")
+	s.spec["policy"] = "enforce"
+	const rules = `
+rules:
+  - name: no-deletions
+    level: deny
+    match: {kinds: [ConfigMap], changes: [delete]}
+    expression: "false"
+    message: nothing is deleted here
+`
+	moved := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: moved, namespace: lawmove-a}\ndata: {a: \"1\"}\n"
+	many := make([]string, 400) // so that the second app decides late
+	for i := range many {
+		many[i] = configMap(fmt.Sprintf("m%d", i), "a", "1")
+	}
+	put := func(in, out string) files {
+		return files{
+			"plumb.yaml": "policies: [policies/*.yaml]\n", "policies/rules.yaml": rules,
+			"apps/lawmove-a/a.yaml": documentsOf(configMap("stays", "a", "1"), in), "apps/lawmove-b/b.yaml": documentsOf(append(many, configMap("stays", "b", "1"), out)...),
+		}
+	}
+	first := s.commit("in the first", put(moved, ""))
+	s.ok("lawmove-a", first)
+	s.ok("lawmove-b", first)
+	live := s.live("ConfigMap/lawmove-a/moved")
+	for range 3 {
+		there := s.commit("into the second", put("", moved))
+		s.ok("lawmove-a", there)
+		s.ok("lawmove-b", there)
+		back := s.commit("and back", put(moved, ""))
+		s.ok("lawmove-a", back)
+		s.ok("lawmove-b", back)
+	}
+	s.same(live)
+	for _, app := range []string{"lawmove-a", "lawmove-b"} {
+		for _, told := range s.events("App", app) {
+			if strings.Contains(told, "PolicyDenied") {
+				t.Errorf("%s was told as denied: %s", app, told)
+			}
+		}
+	}
+}
+
 // A pull request is judged by the rules of its base: what it changes is denied though it changes the rule too, and what asks for
 // approval waits until a member of the group, who is not its author, approves that head.
 func TestGiteaPullIsJudged(t *testing.T) {

@@ -65,15 +65,41 @@ func (t *turn) forbidden() *fault.Fault {
 	p := t.offer.placement
 	app := policy.App{Name: p.App, Env: p.Env, Cluster: p.Cluster, Namespace: p.Namespace}
 	changes := append(policy.Changes(app, nil, t.rendered), t.deletions(app)...)
-	var denied []policy.Finding
-	for _, f := range policy.Evaluate(l.set, changes, time.Now()) {
-		if f.Level == policy.Deny && f.Blocks() {
-			denied = append(denied, f)
+	return denial(policy.Evaluate(l.set, changes, time.Now()), t.plan)
+}
+
+// denial says what stands in the way of a commit; nil if nothing does. While all of it is about objects that another app may want,
+// which has not decided, the commit waits: it may be a move, and then nothing is deleted.
+func denial(findings []policy.Finding, p *plan.Plan) *fault.Fault {
+	undecided := map[object.ID]plan.Step{}
+	for _, s := range p.Steps {
+		if s.Action == plan.Wait && s.Removes() && s.To == "" && s.Reason == fault.WaitingForApp {
+			undecided[s.ID] = s
 		}
 	}
-	if len(denied) == 0 {
-		return nil
+	var denied []policy.Finding
+	var open *plan.Step
+	for _, f := range findings {
+		if f.Level != policy.Deny || !f.Blocks() {
+			continue
+		}
+		if s, ok := undecided[f.Object]; ok {
+			open = &s
+			continue
+		}
+		denied = append(denied, f)
 	}
+	switch {
+	case len(denied) > 0:
+		return denying(denied)
+	case open != nil:
+		return fault.New(fault.WaitingForApp, "%s, which Git does not have any more and a rule keeps: %s", open.ID, open.Why)
+	}
+	return nil
+}
+
+// denying tells of findings that deny.
+func denying(denied []policy.Finding) *fault.Fault {
 	first := denied[0]
 	says := fmt.Sprintf("the rule %s denies %s: %s", first.Rule, first.Object, first.Message)
 	if first.Object.Kind == "" {
