@@ -225,6 +225,7 @@ spec: {repo: "` + s.repo.url + `", path: apps/people, namespace: people-team, se
 	c := crew{s, people}
 	c.matrix()
 	t.Run("what one sees is all that is counted", c.counted)
+	t.Run("a Repo that cannot be read is told to the people of its namespace", c.unreadable)
 	t.Run("a button says who has to grant what", c.buttons)
 	t.Run("what is done bears the person's name, also in the audit log", c.named)
 	t.Run("a revert asked for past the page is judged by the API server", c.pastThePage)
@@ -310,6 +311,48 @@ func (c crew) counted(t *testing.T) {
 	if fleet.N != 1 {
 		t.Errorf("the developer's fleet has %d", fleet.N)
 	}
+}
+
+// unreadable makes a Repo in a namespace that holds no App.
+func (c crew) unreadable(t *testing.T) {
+	c.make(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: people-new}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: developer-view, namespace: people-new}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: developer, namespace: people-staff}]
+---
+apiVersion: plumb.dev/v1alpha1
+kind: Repo
+metadata: {name: people-none, namespace: people-new}
+spec: {url: "` + c.repo.url + `-none"}
+`)
+	sees := func(who string) (state string) {
+		var list struct{ Items []struct{ ID, State string } }
+		c.people[who].read(t, "/repos", &list)
+		for _, r := range list.Items {
+			if r.ID == "people-new/people-none" {
+				state = r.State
+			}
+		}
+		return state
+	}
+	if err := eventually(limit, func() error {
+		if state := sees("developer"); state != "failed" {
+			return errNotYet("it is told as %q", state)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if state := sees("nobody"); state != "" {
+		t.Errorf("nobody is told that it is %s", state)
+	}
+	c.remove("Repo/people-new/people-none")
 }
 
 func (c crew) buttons(t *testing.T) {

@@ -219,3 +219,21 @@ func TestRepoRow(t *testing.T) {
 		}
 	}
 }
+
+func TestNoCredentialOfAnAddressIsShown(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://git.example/a.git":             "https://git.example/a.git",
+		"https://lena:planted@git.example/a":    "https://***@git.example/a",
+		"HTTPS://planted@git.example/a":         "HTTPS://***@git.example/a",
+		"https://lena:plan@ted@git.example/a":   "https://***@git.example/a",
+		"ssh://git@git.example/a":               "ssh://git@git.example/a",
+		"ssh://git:planted@git.example/a":       "ssh://git:***@git.example/a",
+		"git@git.example:a/b.git":               "git@git.example:a/b.git",
+		"https://git.example/people/lena@a.git": "https://git.example/people/lena@a.git",
+	} {
+		r := v1alpha1.Repo{Spec: v1alpha1.RepoSpec{URL: address, Forge: &v1alpha1.Forge{URL: address}}}
+		if got := repoRow(&r, time.Time{}); got.URL != want || got.Forge.URL != want {
+			t.Errorf("%s is shown as %s, %s", address, got.URL, got.Forge.URL)
+		}
+	}
+}

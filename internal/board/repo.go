@@ -3,6 +3,7 @@ package board
 import (
 	"cmp"
 	"reflect"
+	"regexp"
 	"slices"
 	"time"
 
@@ -95,7 +96,7 @@ func (b *Board) Repos(sight Sight) []RepoRow {
 func repoRow(r *v1alpha1.Repo, delivered time.Time) RepoRow {
 	st := &r.Status
 	out := RepoRow{
-		ID: r.Namespace + "/" + r.Name, Namespace: r.Namespace, Name: r.Name, URL: report.Clean(r.Spec.URL), Revision: st.Revision, Branch: r.Spec.Revision,
+		ID: r.Namespace + "/" + r.Name, Namespace: r.Namespace, Name: r.Name, URL: report.Clean(shownURL(r.Spec.URL)), Revision: st.Revision, Branch: r.Spec.Revision,
 		Summary: report.Clean(st.Summary), StaleSince: timeOf(st.StaleSince), Poll: cmp.Or(r.Spec.Poll, "1m"),
 		HookPath: "/hooks/" + r.Namespace + "/" + r.Name, Deciding: max(st.DecidingCount, len(st.Deciding)),
 	}
@@ -113,11 +114,23 @@ func repoRow(r *v1alpha1.Repo, delivered time.Time) RepoRow {
 		}
 	}
 	if f := r.Spec.Forge; f != nil {
-		out.Forge = &RepoForge{f.Kind, f.URL, f.Context}
+		out.Forge = &RepoForge{f.Kind, shownURL(f.URL), f.Context}
 	}
 	out.judge(st)
 	return out
 }
+
+// shownURL gives an address without what may be a password or a token in it: such an address is refused, and it is shown to people
+// who may not read the Repo.
+func shownURL(text string) string {
+	text = withUser.ReplaceAllString(text, "$1***@")
+	return withPassword.ReplaceAllString(text, "$1***@")
+}
+
+var (
+	withUser     = regexp.MustCompile(`^((?i:https?)://)[^/\s]*@`) // a token may be all that stands there
+	withPassword = regexp.MustCompile(`^([A-Za-z0-9+.-]+://[^/@:\s]*:)[^/\s]*@`)
+)
 
 // judge finds the word for how a Repo itself is: how its apps are, they say themselves.
 func (r *RepoRow) judge(st *v1alpha1.RepoStatus) {
