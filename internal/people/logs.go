@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -112,20 +113,41 @@ func rightsOf(app *v1alpha1.App, said []container) []Right {
 	return rights
 }
 
-// stream takes one of the streams that the person may have at once.
+// stream takes one of the streams that the person may have at once, however often they are logged in.
 func (p *Person) stream() (release func(), err error) {
-	select {
-	case p.streams <- struct{}{}:
-	default:
+	return p.people.streams.take(p.how + " " + p.name)
+}
+
+// streams counts those that are open, by person.
+type streams struct {
+	mu    sync.Mutex
+	total int
+	of    map[string]int
+}
+
+// take takes a place; release gives it back.
+func (s *streams) take(person string) (release func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.of[person] >= streamsEach:
 		return nil, errTooMany("streams of one person")
-	}
-	select {
-	case p.people.streams <- struct{}{}:
-		return func() { <-p.people.streams; <-p.streams }, nil
-	default:
-		<-p.streams
+	case s.total >= streamsAtMost:
 		return nil, errTooMany("streams")
 	}
+	if s.of == nil {
+		s.of = map[string]int{}
+	}
+	s.total++
+	s.of[person]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.total--
+		if s.of[person]--; s.of[person] == 0 {
+			delete(s.of, person)
+		}
+	}, nil
 }
 
 // container is one container whose log is read.

@@ -2,14 +2,17 @@ package people
 
 import (
 	"bufio"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/redact"
+	"plumb.dev/plumb/internal/server"
 )
 
 func TestLogLine(t *testing.T) {
@@ -34,6 +37,45 @@ func TestLogLine(t *testing.T) {
 				t.Errorf("%.80q … %d bytes at %s", got.Text, len(got.Text), got.Time)
 			}
 		})
+	}
+}
+
+// One person has so many streams, however often they log in; everybody together has so many more.
+func TestStreamsOfLogsAreBounded(t *testing.T) {
+	people := &People{}
+	login := func(name, how string) *Person { return &Person{people: people, name: name, how: how} }
+	var open []func()
+	take := func(p *Person) error {
+		release, err := p.stream()
+		if err == nil {
+			open = append(open, release)
+		}
+		return err
+	}
+	for range streamsEach {
+		if err := take(login("mallory", server.ByOIDC)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := take(login("mallory", server.ByOIDC)); fault.Of(err, fault.Unreachable).Code != server.CodeTooMany {
+		t.Errorf("one more by another login: %v", err)
+	}
+	if err := take(login("mallory", server.ByKubeconfig)); err != nil {
+		t.Errorf("who has the name elsewhere is another: %v", err)
+	}
+	for i := len(open); i < streamsAtMost; i++ {
+		if err := take(login(fmt.Sprint("lena-", i), server.ByOIDC)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := take(login("zoe", server.ByOIDC)); fault.Of(err, fault.Unreachable).Code != server.CodeTooMany {
+		t.Errorf("one more of somebody: %v", err)
+	}
+	for _, release := range open {
+		release()
+	}
+	if err := take(login("mallory", server.ByOIDC)); err != nil || people.streams.total != 1 || len(people.streams.of) != 1 {
+		t.Errorf("when they are closed: %v, %d of %d people", err, people.streams.total, len(people.streams.of))
 	}
 }
 

@@ -50,7 +50,7 @@ type People struct {
 	codes    *once[login] // of kubeconfig logins that a browser has still to take up
 	provider *provider    // nil without OIDC
 	tries    chan struct{}
-	streams  chan struct{}
+	streams  streams // of logs
 	cookie   string
 
 	mu    sync.Mutex
@@ -81,7 +81,7 @@ func Open(o Options) (*People, error) {
 	}
 	p := &People{
 		options: o, log: o.Log, now: o.Now, sessions: newSessions(o.Now), codes: newOnce[login](o.Now, codeFor, codesKept),
-		tries: make(chan struct{}, triesAtMost), streams: make(chan struct{}, streamsAtMost),
+		tries: make(chan struct{}, triesAtMost),
 	}
 	mark := sha256.Sum256([]byte(o.Config.Host + "\n" + o.PageURL))
 	p.cookie = "plumb-session-" + hex.EncodeToString(mark[:4]) // browsers keep one jar for all ports of a host

@@ -22,15 +22,14 @@ import (
 
 // Person is somebody with a login. All requests of a Person are made with their own client configuration.
 type Person struct {
-	people  *People
-	name    string
-	groups  []string
-	how     string // server.ByToken, …
-	config  *rest.Config
-	rest    rest.Interface
-	eyes    cluster.Person
-	rights  *rights
-	streams chan struct{}
+	people *People
+	name   string
+	groups []string
+	how    string // server.ByToken, …
+	config *rest.Config
+	rest   rest.Interface
+	eyes   cluster.Person
+	rights *rights
 }
 
 // Name is the person as the API server knows them.
@@ -84,7 +83,7 @@ func (p *People) personOf(name string, groups []string, how string, config *rest
 	if err != nil {
 		return nil, err
 	}
-	person := &Person{people: p, name: name, groups: groups, how: how, config: config, rest: client, eyes: eyes, streams: make(chan struct{}, streamsEach)}
+	person := &Person{people: p, name: name, groups: groups, how: how, config: config, rest: client, eyes: eyes}
 	person.rights = newRights(name, p.now, person.ask)
 	return person, nil
 }
