@@ -6,11 +6,7 @@ import type { LoginCode } from "../api/types.ts";
 import { Command } from "../parts/copy.tsx";
 import { useTitle } from "../parts/title.ts";
 import { nextKey } from "../shell/next.ts";
-
-const refusals: Record<string, string> = {
-  code: "The code is used up or too old: it is good once, for a minute. Ask for another.",
-  link: "A link of another site led here; open the page from the terminal or from here.",
-};
+import { refusal } from "./refusal.ts";
 
 /** LoginPage is for who is nobody yet: the organisation's login, a token of the cluster, or the command that does it. */
 export function LoginPage() {
@@ -47,7 +43,7 @@ export function LoginPage() {
           )}
           {refused && (
             <p role="alert" className="s-failed">
-              {refusals[refused] ?? refused}
+              {refusal(refused)}
             </p>
           )}
           <form

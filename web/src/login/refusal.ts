@@ -1,0 +1,9 @@
+const refusals = new Map([
+  ["code", "The code is used up or too old: it is good once, for a minute. Ask for another."],
+  ["link", "A link of another site led here; open the page from the terminal or from here."],
+  ["provider", "Your organisation's login does not answer. Try again in a moment."],
+  ["oidc", "Your organisation's login was not accepted; the agent's log says why. Try again."],
+]);
+
+/** refusal says why nobody was logged in. The word stands in the address, which anybody can write: it is never shown itself. */
+export const refusal = (word: string): string => refusals.get(word) ?? "Nobody was signed in. Try again.";
