@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// heal: false shows drift and leaves it; plumb sync corrects it once.
+// heal: false shows drift and leaves it; plumb sync corrects it once. What a person puts back, or a revision is applied over,
+// differs no more.
 func TestHealFalse(t *testing.T) {
 	t.Parallel()
 	const web = "Deployment/noheal/web"
@@ -27,6 +28,26 @@ func TestHealFalse(t *testing.T) {
 	s.sync("noheal")
 	s.has(web, "spec.replicas", 1)
 	s.is("noheal", "ok", "Healthy")
+
+	s.scale(web, "kubectl", 3)
+	s.is("noheal", "drifted", "Drifted")
+	s.scale(web, "kubectl", 1)
+	status = s.is("noheal", "ok", "Healthy")
+	for _, d := range status.Drift {
+		if d.Healed == nil {
+			t.Errorf("what was put back still differs: %+v", d)
+		}
+	}
+
+	s.scale(web, "kubectl", 4)
+	s.is("noheal", "drifted", "Drifted")
+	second := s.commit("another image", files{"apps/noheal/a.yaml": deployment("web", 1, "registry.example/web:2")})
+	s.ok("noheal", second)
+	s.has(web, "spec.replicas", 1)
+	status = s.is("noheal", "ok", "Healthy")
+	if d := status.Drift[0]; d.Live != "4" || d.Healed == nil {
+		t.Errorf("a revision was applied over it, and it is %+v", d)
+	}
 }
 
 // sync: manual shows a commit and applies it when somebody asks.

@@ -72,6 +72,9 @@ func (t *turn) hideDrift() {
 		}
 		f := t.app.fights[s.ID]
 		switch {
+		case t.onlyShows() && t.exams[s.ID].same():
+			s.Action, s.Drift, s.Why = plan.Unchanged, "", "as in Git, by another's hand"
+			continue
 		case t.onlyShows():
 			t.app.shown[s.ID] = s.Why
 		case f.on(now):
@@ -96,6 +99,11 @@ type exam struct {
 	gone    bool
 	changes []diff.Change
 	added   []diff.Added
+}
+
+// same tells whether all is as in Git, although others have written some of it: who is to show drift has none to show.
+func (e exam) same() bool {
+	return len(e.changes) > 0 && len(e.added) == 0 && !slices.ContainsFunc(e.changes, func(c diff.Change) bool { return !c.Same })
 }
 
 // examine looks once at each object that is about to be healed. What only seemed to be added is accepted from then on.
@@ -163,6 +171,27 @@ func (t *turn) evidence() {
 			t.app.shown[s.ID] = report.DriftOf(rows)
 		}
 	}
+	for _, s := range t.plan.Steps {
+		if _, shown := t.app.shown[s.ID]; s.Action == plan.Unchanged && !shown {
+			t.app.endDrift(func(row v1alpha1.Drift) bool { return row.Object == s.ID.String() })
+		}
+	}
+}
+
+// endDrift takes rows out that say that an object differs: somebody has put it back. What Plumb undid stays.
+func (a *app) endDrift(of func(v1alpha1.Drift) bool) {
+	a.status.Drift = slices.DeleteFunc(slices.Clone(a.status.Drift), func(row v1alpha1.Drift) bool { return row.Healed == nil && of(row) })
+}
+
+// overwrite marks as undone what was only shown, where a revision was applied over it.
+func (t *turn) overwrite(id object.ID, now time.Time) {
+	rows := slices.Clone(t.app.status.Drift)
+	for i, row := range rows {
+		if row.Healed == nil && row.Object == id.String() {
+			rows[i].Healed = stamp(now)
+		}
+	}
+	t.app.status.Drift = rows
 }
 
 // shows tells whether the status has a row about an object.

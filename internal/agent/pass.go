@@ -241,6 +241,7 @@ func (t *turn) act(ctx context.Context) {
 	moved, quiet := t.quiet(ctx)
 	if quiet {
 		a.shown = nil // what differed is as in Git again
+		a.endDrift(func(v1alpha1.Drift) bool { return true })
 		t.arrive()
 	}
 	if quiet && !t.asked && t.adopt == nil {

@@ -129,6 +129,7 @@ func (t *turn) note(begun time.Time) {
 		switch out.Step.Action {
 		case plan.Apply, plan.Replace:
 			t.agent.facts.Observe(id, out.Applied.ObjectMeta)
+			t.overwrite(id, time.Now())
 		case plan.Delete:
 			t.agent.facts.Forget(id)
 		}

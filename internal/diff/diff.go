@@ -36,7 +36,8 @@ type Change struct {
 	Operation   string // Apply or Update
 	Subresource string // for example scale
 	Time        time.Time
-	Git, Live   any // JSON values; nil if there is none. redact.Marker for both if the field is secret
+	Git, Live   any  // JSON values; nil if there is none. redact.Marker for both if the field is secret
+	Same        bool // somebody took the field, with the value that Git has
 }
 
 // set reads the fields that an entry owns; nil if it cannot be read.

@@ -212,7 +212,7 @@ func (d *drift) lost(n node) {
 	}
 	c := Change{Kind: Changed, Field: n.path.String(), Git: redact.Value(d.id, n.path, n.git)}
 	if n.present {
-		c.Live = redact.Value(d.id, n.path, n.live)
+		c.Live, c.Same = redact.Value(d.id, n.path, n.live), same(n.git, n.live)
 	} else {
 		c.Kind = Removed
 	}

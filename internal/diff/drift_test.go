@@ -207,6 +207,22 @@ func TestDriftOfSecrets(t *testing.T) {
 	}
 }
 
+// Whose hand wrote a value is one thing, whether it is another value than Git's is another; of Secrets too, whose values nobody tells.
+func TestDriftOfTheSameValue(t *testing.T) {
+	git := object.Object{Fields: map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "a"}, "data": map[string]any{"p": "aHVudGVyMg==", "q": "b25l"}}}
+	live := object.Object{Fields: map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "a"}, "data": map[string]any{"p": "aHVudGVyMg==", "q": "dHdv"}}}
+	entries := []metav1.ManagedFieldsEntry{
+		entry(ours, "Apply", `{"f:type":{}}`), entry("kubectl-edit", "Update", `{"f:data":{"f:p":{},"f:q":{}}}`),
+	}
+	got := map[string]bool{}
+	for _, c := range Drift(git, live, entries, ours) {
+		got[c.Field] = c.Same
+	}
+	if want := map[string]bool{"data.p": true, "data.q": false}; !cmp.Equal(got, want) {
+		t.Errorf("the same as in Git: %v, want %v", got, want)
+	}
+}
+
 func entry(manager, operation, fields string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationType(operation), APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields)}
 }
