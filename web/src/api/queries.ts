@@ -59,7 +59,11 @@ export const history = (id: string, limit = 50) =>
     queryFn: ({ signal }) => get<HistoryPage>([...idOf(id), "history"], { limit }, signal),
   });
 export const object = (id: string, o: { group: string; version: string; kind: string; namespace: string; name: string }) =>
-  queryOptions({ queryKey: ["app", id, "object", o], queryFn: ({ signal }) => get<ObjectView>([...idOf(id), "object"], o, signal) });
+  queryOptions({
+    queryKey: ["app", id, "object", o],
+    queryFn: ({ signal }) => get<ObjectView>([...idOf(id), "object"], o, signal),
+    refetchInterval: 5000,
+  });
 export const changes = (query: Record<string, string | number | undefined>) =>
   queryOptions({ queryKey: ["changes", query], queryFn: ({ signal }) => get<ChangePage>(["changes"], query, signal) });
 export const change = (repo: string, commit: string) =>

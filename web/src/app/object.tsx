@@ -73,7 +73,8 @@ function Shown({ o, view }: { o: ObjectView; view: View }) {
 }
 
 function Difference({ o }: { o: ObjectView }) {
-  const fields = o.fields ?? [];
+  const fields = (o.fields ?? []).filter((f) => !f.healed);
+  const undone = (o.fields ?? []).filter((f) => f.healed);
   return (
     <div className="stack" style={{ gap: 10 }}>
       {o.file?.path && (
@@ -91,45 +92,61 @@ function Difference({ o }: { o: ObjectView }) {
           {o.desired ? "Every field that Git sets is as Git says." : "Git does not have this object; there is nothing to compare with."}
         </p>
       )}
-      {fields.length > 0 && (
-        <div className="rows">
-          {fields.map((f, i) => (
-            <div key={i} className="change">
-              <span className="path">{f.field}</span>
-              <span className="values">
-                {hasValue(f.git) && (
-                  <span>
-                    <span className="dim">Git </span>
-                    <ins>{valueText(f.git)}</ins>
-                    {f.file && (
-                      <code className="dim">
-                        {" "}
-                        {f.file.path}
-                        {f.file.line ? `:${f.file.line}` : ""}
-                      </code>
-                    )}
-                  </span>
-                )}
-                {hasValue(f.live) && (
-                  <span>
-                    <span className="dim">live </span>
-                    <del>{valueText(f.live)}</del>
-                  </span>
-                )}
-              </span>
-              <span className="dim">
-                {f.kind} by <b>{f.manager || "somebody unknown"}</b>
-                {f.operation ? ` (${f.operation}${f.subresource ? `, ${f.subresource}` : ""})` : ""} {f.time && <Ago at={f.time} />}
-              </span>
-            </div>
-          ))}
-        </div>
-      )}
+      <Fields fields={fields} />
       {fields.length > 0 && (
         <p className="dim">
           Restore from Git takes these back. To keep one, commit its live value{o.file?.path ? ` to ${o.file.path}` : ""}.
         </p>
       )}
+      {undone.length > 0 && (
+        <>
+          <h3>Undone of late</h3>
+          <Fields fields={undone} />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Fields({ fields }: { fields: NonNullable<ObjectView["fields"]> }) {
+  if (!fields.length) return null;
+  return (
+    <div className="rows">
+      {fields.map((f, i) => (
+        <div key={i} className="change">
+          <span className="path">{f.field}</span>
+          <span className="values">
+            {hasValue(f.git) && (
+              <span>
+                <span className="dim">Git </span>
+                <ins>{valueText(f.git)}</ins>
+                {f.file && (
+                  <code className="dim">
+                    {" "}
+                    {f.file.path}
+                    {f.file.line ? `:${f.file.line}` : ""}
+                  </code>
+                )}
+              </span>
+            )}
+            {hasValue(f.live) && (
+              <span>
+                <span className="dim">live </span>
+                <del>{valueText(f.live)}</del>
+              </span>
+            )}
+          </span>
+          <span className="dim">
+            {f.kind} by <b>{f.manager || "somebody unknown"}</b>
+            {f.operation ? ` (${f.operation}${f.subresource ? `, ${f.subresource}` : ""})` : ""} {f.time && <Ago at={f.time} />}
+            {f.healed && (
+              <>
+                {" · "}undone <Ago at={f.healed} />
+              </>
+            )}
+          </span>
+        </div>
+      ))}
     </div>
   );
 }
