@@ -33,6 +33,7 @@ export function ReposPage() {
               "kubectl apply -f - <<EOF\napiVersion: plumb.dev/v1alpha1\nkind: Repo\nmetadata: {name: fleet, namespace: plumb-system}\nspec:\n  url: https://git.example.com/acme/fleet.git\nEOF"
             }
           />
+          <p>If there is one already, you may not have the right to list repos in its namespace; whoever runs this cluster can grant it.</p>
         </Empty>
       )}
       <div className="stack" style={{ gap: 16 }}>

@@ -208,6 +208,12 @@ function Notes({ who }: { who: Me }) {
           <b>{agent.silent}.</b> States are those that were last known; is the agent running? <code>plumb doctor</code> looks.
         </div>
       )}
+      {p.state === "behind" && !p.silent && (
+        <div className="note warn" role="alert">
+          <b>Nothing has been heard from the agent since {clockText(p.heard)}.</b> What you see is as of then; is the agent running?{" "}
+          <code>plumb doctor</code> looks.
+        </div>
+      )}
       {(who.readOnly || agent.readOnly) && (
         <div className="note">The agent is read-only: it shows what it would do, and changes nothing.</div>
       )}
