@@ -190,34 +190,62 @@ rules:
 	bind("developer", "plumb-operator", team)
 }
 
+// administrator makes the ServiceAccount admin of a namespace, who may do everything.
+func (s *scenario) administrator(namespace string) {
+	s.Helper()
+	s.make(fmt.Sprintf(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: %[1]s}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: admin, namespace: %[1]s}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: %[1]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, name: admin, namespace: %[1]s}]
+`, namespace))
+}
+
+// workplace makes the people of a test in NAME-staff, and for them two apps of one folder: NAME, of the system, and
+// NAME-own, of the namespace NAME-team. It gives the commit of both.
+func (s *scenario) workplace() (commit string) {
+	s.Helper()
+	team := s.name + "-team"
+	s.staff(s.name+"-staff", team)
+	s.make(`
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: deployer, namespace: ` + team + `}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: deployer, namespace: ` + team + `}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: admin}
+subjects: [{kind: ServiceAccount, name: deployer, namespace: ` + team + `}]
+`)
+	commit = s.commit("orchid: web", files{"apps/" + s.name + "/web.yaml": documentsOf(deployment("web", 1, "registry.example/web:1"), configMap("settings", "a", "1"),
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: login}\nstringData: {password: correct-horse-battery}\n")})
+	s.ok(s.name, commit)
+	s.make(`
+apiVersion: plumb.dev/v1alpha1
+kind: App
+metadata: {name: ` + s.name + `-own, namespace: ` + team + `}
+spec: {repo: "` + s.repo.url + `", path: apps/` + s.name + `, namespace: ` + team + `, serviceAccount: deployer}
+`)
+	s.has("App/"+team+"/"+s.name+"-own", "status.state", "ok")
+	s.has("Deployment/"+s.name+"/web", "status.readyReplicas", 1)
+	return commit
+}
+
 // Who may see and do what on the page is what the API server's RBAC says, person by person.
 func TestPeople(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, shared(t), "people")
-	s.staff("people-staff", "people-team")
-	s.make(`
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: deployer, namespace: people-team}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: deployer, namespace: people-team}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: admin}
-subjects: [{kind: ServiceAccount, name: deployer, namespace: people-team}]
-`)
-	commit := s.commit("web", files{"apps/people/web.yaml": documentsOf(deployment("web", 1, "registry.example/web:1"), configMap("settings", "a", "1"),
-		"apiVersion: v1\nkind: Secret\nmetadata: {name: login}\nstringData: {password: correct-horse-battery}\n")})
-	s.ok("people", commit)
-	s.make(`
-apiVersion: plumb.dev/v1alpha1
-kind: App
-metadata: {name: people-own, namespace: people-team}
-spec: {repo: "` + s.repo.url + `", path: apps/people, namespace: people-team, serviceAccount: deployer}
-`)
-	s.has("App/people-team/people-own", "status.state", "ok")
-	s.has("Deployment/people/web", "status.readyReplicas", 1)
-
+	s.workplace()
 	people := map[string]*visitor{"stranger": s.stranger()}
 	for _, name := range []string{"viewer", "quiet", "developer", "admin", "nobody"} {
 		people[name] = s.visits("people-staff", name)

@@ -19,7 +19,7 @@ import (
 func TestPeopleSeeDrift(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, shared(t), "seen")
-	s.make("apiVersion: v1\nkind: Namespace\nmetadata: {name: seen-staff}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: admin, namespace: seen-staff}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: seen-staff}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}\nsubjects: [{kind: ServiceAccount, name: admin, namespace: seen-staff}]\n")
+	s.administrator("seen-staff")
 	commit := s.commit("settings", files{"apps/seen/a.yaml": configMap("settings", "colour", "blue"), "apps/seen/plumb.yaml": "heal: false\n"})
 	s.ok("seen", commit)
 	s.patch("ConfigMap/seen/settings", "kubectl-edit", `data: {colour: red}`)
@@ -66,7 +66,7 @@ func TestPeopleSeeDrift(t *testing.T) {
 func TestPeopleSeeNoSecret(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, shared(t), "hush")
-	s.make("apiVersion: v1\nkind: Namespace\nmetadata: {name: hush-staff}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: admin, namespace: hush-staff}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: hush-staff}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}\nsubjects: [{kind: ServiceAccount, name: admin, namespace: hush-staff}]\n")
+	s.administrator("hush-staff")
 	const first, second, live = "planted-value-one", "planted-value-two", "planted-value-live"
 	secret := func(value string) string {
 		return "apiVersion: v1\nkind: Secret\nmetadata: {name: login}\nstringData: {password: " + value + "}\n"
