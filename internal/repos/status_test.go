@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,12 +159,15 @@ func TestForgeReady(t *testing.T) {
 
 // pages keeps what is written of Repos and told of them; fails is how often it refuses a status first.
 type pages struct {
+	mu       sync.Mutex
 	fails    int
 	statuses []v1alpha1.RepoStatus
 	told     []ledger.Happening
 }
 
 func (p *pages) PutRepoStatus(_ context.Context, _, _ string, _ types.UID, status *v1alpha1.RepoStatus) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.fails > 0 {
 		p.fails--
 		return errors.New("the API server is away")
@@ -172,8 +177,19 @@ func (p *pages) PutRepoStatus(_ context.Context, _, _ string, _ types.UID, statu
 }
 
 func (p *pages) Tell(_ context.Context, _ ledger.Subject, what ledger.Happening) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.told = append(p.told, what)
 	return nil
+}
+
+// after lets made time pass until nobody has anything to do any more, and gives what stands on the pages then.
+func (p *pages) after(d time.Duration) (statuses []v1alpha1.RepoStatus, told []ledger.Happening) {
+	time.Sleep(d)
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.statuses), slices.Clone(p.told)
 }
 
 // repoOn is a Repo whose status is written onto pages.
@@ -198,24 +214,22 @@ func TestTransitionsAreGathered(t *testing.T) {
 		for _, key := range keys[:3] {
 			r.Decided(key)
 		}
-		time.Sleep(busyFor + time.Second)
-		if len(p.statuses) != 1 || p.statuses[0].DecidingCount != 1 || p.statuses[0].Revision != "" {
-			t.Fatalf("written %+v while one app decides, want one status", p.statuses)
+		written, _ := p.after(busyFor + time.Second)
+		if len(written) != 1 || written[0].DecidingCount != 1 || written[0].Revision != "" {
+			t.Fatalf("written %+v while one app decides, want one status", written)
 		}
 		r.Decided(keys[3])
-		time.Sleep(calmFor + time.Millisecond)
-		if len(p.statuses) != 2 || p.statuses[1].Revision != "bbbbbbbbbbbb" {
-			t.Fatalf("written %+v, want one more, soon after the last has decided", p.statuses)
+		written, _ = p.after(calmFor + time.Millisecond)
+		if len(written) != 2 || written[1].Revision != "bbbbbbbbbbbb" {
+			t.Fatalf("written %+v, want one more, soon after the last has decided", written)
 		}
 		r.Changed()
-		time.Sleep(time.Minute)
-		if len(p.statuses) != 2 {
+		if written, _ = p.after(time.Minute); len(written) != 2 {
 			t.Error("a status that says the same is written again")
 		}
 		r.Unreadable(News{Fault: fault.New(fault.FetchFailed, "no answer"), Since: time.Now()})
 		r.Drop()
-		time.Sleep(time.Minute)
-		if len(p.statuses) != 2 {
+		if written, _ = p.after(time.Minute); len(written) != 2 {
 			t.Error("the status of a Repo is written that was deleted")
 		}
 	})
@@ -227,13 +241,11 @@ func TestAStatusIsWrittenAgain(t *testing.T) {
 		p := &pages{fails: 2}
 		r := repoOn(t, p)
 		r.Unreadable(News{Fault: fault.New(fault.FetchFailed, "no answer"), Since: time.Now()})
-		time.Sleep(calmFor + time.Millisecond)
-		if len(p.statuses)+len(p.told) != 0 {
+		if written, told := p.after(calmFor + time.Millisecond); len(written)+len(told) != 0 {
 			t.Fatal("the first write was to fail")
 		}
-		time.Sleep(time.Minute)
-		if len(p.statuses) != 1 || len(p.told) != 1 || !p.told[0].Warning {
-			t.Errorf("written %+v, told %+v after the API server is back", p.statuses, p.told)
+		if written, told := p.after(time.Minute); len(written) != 1 || len(told) != 1 || !told[0].Warning {
+			t.Errorf("written %+v, told %+v after the API server is back", written, told)
 		}
 	})
 }
