@@ -169,13 +169,14 @@ func (a *agent) peakMiB() float64 {
 	return float64(a.peak) / (1 << 20)
 }
 
-// cpu gives the seconds of processor time that the agent and its living and waited-for children have used.
-func (a *agent) cpu() float64 {
-	var ticks float64
+// cpu gives the seconds of processor time that the agent and its living and waited-for children have used, and of each
+// that lives, the agent first.
+func (a *agent) cpu() (sum float64, parts []float64) {
 	for _, p := range family(a.cmd.Process.Pid) {
-		ticks += cpuTicks(p)
+		seconds := cpuTicks(p) / 100
+		sum, parts = sum+seconds, append(parts, seconds)
 	}
-	return ticks / 100
+	return sum, parts
 }
 
 // family gives a process and all below it.

@@ -41,6 +41,7 @@ type Figures struct {
 	RSS            float64            `json:"rss_mib"` // peak of the sum over the agent and its children
 	RSSParts       []float64          `json:"rss_parts_mib"`
 	CPU            float64            `json:"cpu_s"` // of the first sync, likewise the sum
+	CPUParts       []float64          `json:"cpu_parts_s"`
 }
 
 // Restart is what kill -9 and a start with the same cache cost.

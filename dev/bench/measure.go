@@ -28,7 +28,7 @@ func firstSync(ctx context.Context, l *lab) error {
 	if err := p.awaitBooks(ctx); err != nil {
 		return err
 	}
-	f.CPU = a.cpu()
+	f.CPU, f.CPUParts = a.cpu()
 	requests, _, err := p.requests(offset)
 	if err != nil {
 		return err
@@ -181,14 +181,16 @@ func idle(ctx context.Context, l *lab) error {
 	if err := settled(ctx, p); err != nil {
 		return err
 	}
-	offset, cpu, begun := p.auditOffset(), a.cpu(), time.Now()
+	offset, begun := p.auditOffset(), time.Now()
+	before, _ := a.cpu()
 	select {
 	case <-time.After(o.idle):
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	f.IdleMinutes = time.Since(begun).Minutes()
-	f.IdleCPU = (a.cpu() - cpu) / f.IdleMinutes
+	after, _ := a.cpu()
+	f.IdleCPU = (after - before) / f.IdleMinutes
 	requests, _, err := p.requests(offset)
 	if err != nil {
 		return err

