@@ -90,9 +90,10 @@ type kindFacts struct {
 	synced   chan struct{}
 	once     sync.Once
 
-	mu   sync.Mutex
-	byID map[object.ID]Fact
-	last string // the latest resourceVersion that the watch has told of
+	mu       sync.Mutex
+	byID     map[object.ID]Fact
+	answered map[object.ID]Fact // of byID, those that an answer brought and the watch has not told of
+	last     string             // the latest resourceVersion that the watch has told of
 }
 
 // NewFacts makes an empty store. rules gives the health rules for an object; changed is called after a fact came, went
@@ -185,7 +186,7 @@ func (f *Facts) Observe(id object.ID, meta metav1.ObjectMeta) {
 	case ok && old.UID == fact.UID:
 		fact.Health, fact.Judged, fact.Rules = old.Health, old.Judged, old.Rules
 	}
-	k.byID[id] = fact
+	k.byID[id], k.answered[id] = fact, fact
 }
 
 // Judge judges an object again that was read whole: its rules changed after the watch had told of it. An object that is
@@ -235,7 +236,7 @@ func (f *Facts) start(life context.Context, gk schema.GroupKind, resource schema
 	ctx, stop := context.WithCancel(life)
 	k := &kindFacts{
 		facts: f, gk: gk, resource: resource, full: full, begun: time.Now(), life: life, stop: stop,
-		synced: make(chan struct{}), byID: map[object.ID]Fact{},
+		synced: make(chan struct{}), byID: map[object.ID]Fact{}, answered: map[object.ID]Fact{},
 	}
 	if ok {
 		before.stop()
@@ -370,17 +371,30 @@ func (k *kindFacts) reduce(o any) any {
 	case *seen:
 		return o
 	case *metav1.PartialObjectMetadata:
-		fact := reduce(&o.ObjectMeta)
+		fact := k.fact(o)
 		fact.Health, fact.Judged = health.Verdict{Health: v1alpha1.Healthy}, fact.Version
 		return &seen{ObjectMeta: identity(o), fact: fact}
 	case *unstructured.Unstructured:
-		fact := reduce(o)
+		fact := k.fact(o)
 		id := object.ID{Group: k.gk.Group, Kind: k.gk.Kind, Namespace: o.GetNamespace(), Name: o.GetName()}
 		rules := k.facts.rules(id)
 		fact.Health, fact.Judged, fact.Rules = health.Assess(object.Object{Fields: o.Object}, rules.Compiled, time.Now()), fact.Version, rules.Text
 		return &seen{ObjectMeta: identity(o), fact: fact}
 	}
 	return o
+}
+
+// fact is reduce. The echo of our own apply is not read again: of most objects that is all that the watch ever tells.
+func (k *kindFacts) fact(o metav1.Object) Fact {
+	id := object.ID{Group: k.gk.Group, Kind: k.gk.Kind, Namespace: o.GetNamespace(), Name: o.GetName()}
+	k.mu.Lock()
+	answered, ok := k.answered[id]
+	delete(k.answered, id)
+	k.mu.Unlock()
+	if ok && answered.UID == string(o.GetUID()) && answered.Version == o.GetResourceVersion() {
+		return answered
+	}
+	return reduce(o)
 }
 
 func identity(o metav1.Object) metav1.ObjectMeta {
@@ -475,6 +489,7 @@ func (k *kindFacts) Replace(list []any, version string) error {
 		}
 	}
 	k.byID, k.last = next, version
+	clear(k.answered)
 	k.mu.Unlock()
 	k.once.Do(func() { close(k.synced) })
 	for _, id := range news {

@@ -28,7 +28,7 @@ func watched(full bool) (*Facts, *kindFacts, *news) {
 	f := &Facts{kinds: map[schema.GroupKind]*kindFacts{}, changed: told.add, rules: func(object.ID) Rules { return Rules{} }}
 	k := &kindFacts{
 		facts: f, gk: schema.GroupKind{Kind: "ConfigMap"}, full: full, begun: time.Now(), stop: func() {}, life: context.Background(),
-		synced: make(chan struct{}), byID: map[object.ID]Fact{},
+		synced: make(chan struct{}), byID: map[object.ID]Fact{}, answered: map[object.ID]Fact{},
 	}
 	f.kinds[k.gk] = k
 	return f, k, told
@@ -167,6 +167,44 @@ func TestFactsTellOnlyNews(t *testing.T) {
 	}
 }
 
+func TestEchoesAreNotReadAgain(t *testing.T) {
+	entry := func(field string) []metav1.ManagedFieldsEntry {
+		return []metav1.ManagedFieldsEntry{{
+			Manager: "plumb:plumb-system/web", Operation: metav1.ManagedFieldsOperationApply, APIVersion: "v1",
+			FieldsV1: metav1.NewFieldsV1(`{"f:data":{"f:` + field + `":{}}}`),
+		}}
+	}
+	for _, row := range []struct {
+		reason string
+		uid    string
+		echo   string // its resourceVersion
+		again  bool
+	}{
+		{"the echo of our apply is that apply", "1", "7", false},
+		{"a later version is read", "1", "8", true},
+		{"another object is read", "2", "7", true},
+	} {
+		t.Run(row.reason, func(t *testing.T) {
+			f, k, _ := watched(false)
+			_ = k.Replace(nil, "6")
+			answer := managed("1", "7")
+			answer.ManagedFields = entry("ours")
+			f.Observe(configMap, answer)
+			before, _ := f.Get(configMap)
+			echo := event(row.uid, row.echo)
+			echo.ManagedFields = entry("other")
+			_ = k.Update(echo)
+			after, _ := f.Get(configMap)
+			if again := after.Owned != before.Owned; again != row.again {
+				t.Errorf("read again: %t", again)
+			}
+			if len(k.answered) != 0 {
+				t.Error("the answer is kept after its echo")
+			}
+		})
+	}
+}
+
 func TestFirstListIsNotWaitedForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, k, _ := watched(false)
@@ -192,7 +230,7 @@ func TestFirstListIsNotWaitedForLong(t *testing.T) {
 func TestWholeObjectsFromNowOn(t *testing.T) {
 	f, k, _ := watched(false)
 	_ = k.Replace([]any{event("1", "5")}, "6")
-	whole := &kindFacts{facts: f, gk: k.gk, full: true, byID: map[object.ID]Fact{}, synced: make(chan struct{})}
+	whole := &kindFacts{facts: f, gk: k.gk, full: true, byID: map[object.ID]Fact{}, answered: map[object.ID]Fact{}, synced: make(chan struct{})}
 	whole.inherit(k)
 	fact, ok := whole.byID[configMap]
 	if !ok || fact.UID != "1" {
@@ -233,7 +271,7 @@ func TestJudgeByNewRules(t *testing.T) {
 
 func TestSecretsAreNeverReadWhole(t *testing.T) {
 	f, _, _ := watched(false)
-	k := &kindFacts{facts: f, gk: secrets, begun: time.Now(), synced: make(chan struct{}), byID: map[object.ID]Fact{}}
+	k := &kindFacts{facts: f, gk: secrets, begun: time.Now(), synced: make(chan struct{}), byID: map[object.ID]Fact{}, answered: map[object.ID]Fact{}}
 	close(k.synced)
 	f.kinds[secrets] = k
 	if err := f.Watch(t.Context(), t.Context(), object.ID{Kind: "Secret", Namespace: "web", Name: "s"}, "v1", true); err != nil {
