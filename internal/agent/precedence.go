@@ -4,14 +4,19 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"plumb.dev/plumb/internal/plan"
 )
 
 const (
 	// bookPatience is the longest time for which an applied app waits with its books.
 	bookPatience = 10 * time.Second
-	// maxBehind is how many apps may wait with their books at once. The next one writes them in its turn.
-	maxBehind = 128
-	// maxHeavy is the number of objects from which on an app does not wait: it would hold them in memory meanwhile.
+	// maxBehind is how many apps may wait with their books at once. The next one writes them in its turn. One that waits holds
+	// about 20 KiB.
+	maxBehind = 512
+	// maxHeavy is the number of objects from which on an app does not wait: it would hold their outcomes in memory meanwhile.
 	maxHeavy = 100
 )
 
@@ -72,7 +77,8 @@ func (p *precedence) fallBehind(pl *place) (clear bool) {
 }
 
 // yield lets what is ahead go first, until nothing is, hurry is closed, or its patience ends. Others have the slot meanwhile.
-func (pl *place) yield(ctx context.Context, hurry <-chan struct{}) {
+// If it comes to that, shed is called before.
+func (pl *place) yield(ctx context.Context, hurry <-chan struct{}, shed func()) {
 	p := pl.in
 	p.mu.Lock()
 	if pl.behind || p.fallBehind(pl) || p.behind >= maxBehind {
@@ -82,6 +88,7 @@ func (pl *place) yield(ctx context.Context, hurry <-chan struct{}) {
 	p.behind++
 	clear := p.clear
 	p.mu.Unlock()
+	shed()
 	<-p.slots
 	timer := time.NewTimer(bookPatience)
 	defer timer.Stop()
@@ -123,6 +130,21 @@ func (t *turn) yield(ctx context.Context) {
 	awaited := len(t.agent.waiting) > 0
 	t.agent.mu.Unlock()
 	if !awaited && !t.cameFirst() {
-		t.place.yield(ctx, t.newest)
+		t.place.yield(ctx, t.newest, t.shed)
+	}
+}
+
+// shed lets go of the objects that were applied: what is still to be written needs no fields of them, and whoever asks for the
+// render reads it from the cache.
+func (t *turn) shed() {
+	t.objects, t.rendered, t.fresh, t.loaded = nil, nil, nil, false
+	for i := range t.outcomes {
+		out := &t.outcomes[i]
+		if out.Step.Action != plan.Apply || !out.Done || !out.Tried {
+			continue
+		}
+		out.Step.Object = nil
+		out.Applied.ObjectMeta = metav1.ObjectMeta{UID: out.Applied.UID}
+		t.plan.Steps[i].Object = nil
 	}
 }

@@ -48,7 +48,11 @@ func TestBooksWaitForUsersObjects(t *testing.T) {
 					}()
 					synctest.Wait()
 				}
-				first.yield(t.Context(), hurry)
+				shed := false
+				first.yield(t.Context(), hurry, func() { shed = true })
+				if shed != (row.want > 0) {
+					t.Errorf("objects were let go: %t", shed)
+				}
 				if waited := time.Since(begun); waited != row.want {
 					t.Errorf("waited %s, want %s", waited, row.want)
 				}
@@ -68,12 +72,12 @@ func TestOnlySoManyWait(t *testing.T) {
 			go func() {
 				pl := p.enter()
 				defer pl.leave()
-				pl.yield(t.Context(), nil)
+				pl.yield(t.Context(), nil, func() {})
 			}()
 		}
 		synctest.Wait()
 		pl := p.enter()
-		pl.yield(t.Context(), nil)
+		pl.yield(t.Context(), nil, func() {})
 		pl.leave()
 		if waited := time.Since(begun); waited != 0 {
 			t.Errorf("one too many waited %s", waited)
