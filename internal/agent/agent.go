@@ -256,7 +256,13 @@ func (ag *Agent) begin(ctx context.Context) error {
 	}
 	var start errgroup.Group
 	start.Go(func() error { return ag.testSandbox(ctx) })
-	start.Go(func() error { return ag.readLedger(ctx) })
+	start.Go(func() error {
+		if err := ag.readLedger(ctx); err != nil {
+			return err
+		}
+		ag.repositories.Start() // servers are asked meanwhile: no app has its turn before the workers begin
+		return nil
+	})
 	if err := start.Wait(); err != nil {
 		return err
 	}
@@ -276,7 +282,6 @@ func (ag *Agent) begin(ctx context.Context) error {
 	}
 	ag.workers.Go(func() { ag.proposeAll(ctx) })
 	ag.workers.Go(func() { ag.readRecord(ctx) })
-	ag.repositories.Start()
 	ag.mu.Lock()
 	ag.ready = true
 	ag.mu.Unlock()
