@@ -30,6 +30,10 @@ func TestGiteaRevertIsAskedFor(t *testing.T) {
 		t.Errorf("a viewer: %d %s", status, said)
 	}
 	admin := s.visits("askedfor-staff", "admin")
+	s.showsReverts(admin, bad, good)
+	if n := s.openPulls(g); n != 0 {
+		t.Errorf("%d pull requests were opened by looking", n)
+	}
 	var first, again struct{ URL, Text string }
 	for _, answer := range []any{&first, &again} {
 		status, said := admin.post(t, path, map[string]any{"reason": "it is slow"})
@@ -55,4 +59,42 @@ func TestGiteaRevertIsAskedFor(t *testing.T) {
 	s.ok("askedfor-a", back)
 	s.has("ConfigMap/askedfor-a/a", "data.a", "1")
 	s.has("ConfigMap/askedfor-b/b", "data.a", "2")
+}
+
+// showsReverts reads of a commit whether it can be taken back, and what that would be.
+func (s *scenario) showsReverts(admin *visitor, bad, good string) {
+	s.Helper()
+	var change struct {
+		Reverts []struct {
+			ID, Why string
+			OK      bool
+		}
+	}
+	admin.read(s.T, "/changes/"+bad, &change)
+	if len(change.Reverts) != 2 || !change.Reverts[0].OK || !change.Reverts[1].OK {
+		s.Errorf("who may revert everything hears %+v", change.Reverts)
+	}
+	change.Reverts = nil
+	s.visits("askedfor-staff", "viewer").read(s.T, "/changes/"+bad, &change)
+	if len(change.Reverts) != 2 || change.Reverts[0].OK || !strings.Contains(change.Reverts[0].Why, "plumb-operator") {
+		s.Errorf("a viewer hears %+v", change.Reverts)
+	}
+	change.Reverts = nil
+	admin.read(s.T, "/changes/"+good, &change)
+	if len(change.Reverts) != 2 || !strings.Contains(change.Reverts[0].Why, "its newest change is "+bad[:7]) {
+		s.Errorf("of an older commit it is said %+v", change.Reverts)
+	}
+	var preview struct {
+		From, To, Branch string
+		Files            []string
+		Objects          []struct {
+			Change string
+			Fields []struct{ Field, From, To string }
+		}
+	}
+	admin.read(s.T, "/apps/plumb-system/askedfor-a/revert", &preview)
+	if preview.From != bad || preview.To != good || preview.Branch != "main" || len(preview.Files) != 1 || len(preview.Objects) != 1 || len(preview.Objects[0].Fields) != 1 ||
+		preview.Objects[0].Fields[0].From != "2" || preview.Objects[0].Fields[0].To != "1" {
+		s.Errorf("the preview is %+v", preview)
+	}
 }

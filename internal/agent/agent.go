@@ -98,6 +98,7 @@ type Agent struct {
 	served     atomic.Pointer[string] // the API server's version, once it is known
 	forges     dial.Forges
 	proposals  proposals
+	previews   chan struct{} // previews of reverts that are being made
 	answers    *answers
 	people     *people.People
 	born       time.Time // when it began to act: a standby waits before that
@@ -167,6 +168,7 @@ func newAgent(options Options) (*Agent, error) {
 		claims:      newClaims(),
 		board:       board.New(newLife()),
 		proposals:   newProposals(),
+		previews:    make(chan struct{}, previewsAtOnce),
 		answers:     newAnswers(),
 		order:       newOrder(),
 		namespaces:  map[string]time.Time{},

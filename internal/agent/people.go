@@ -117,18 +117,17 @@ func (ag *Agent) ownNamespaces() []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// Revertible gives why the newest change of an app cannot be taken back by a pull request of the agent's; nil if it can.
-func (k known) Revertible(namespace, name, to string) error {
+// Revertible gives what a pull request of the agent's would take back of an app, or why it cannot.
+func (k known) Revertible(namespace, name, to string) (revert.Change, error) {
 	a := k.appOf(namespace, name)
 	if a == nil {
-		return fault.New(fault.PathNotFound, "there is no app %s/%s", namespace, name)
+		return revert.Change{}, fault.New(fault.PathNotFound, "there is no app %s/%s", namespace, name)
 	}
 	o, _, _ := a.mailbox()
 	if o == nil {
-		return fault.New(fault.PathNotFound, "there is no app %s/%s", namespace, name)
+		return revert.Change{}, fault.New(fault.PathNotFound, "there is no app %s/%s", namespace, name)
 	}
-	_, err := k.revertOf(o, to)
-	return err
+	return k.revertOf(o, to)
 }
 
 var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)

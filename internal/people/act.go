@@ -110,7 +110,7 @@ func (p *Person) senseless(action string, app *v1alpha1.App) string {
 			return "no hook has failed"
 		}
 	case server.DoRevert:
-		if err := p.people.options.Agent.Revertible(app.Namespace, app.Name, ""); err != nil {
+		if _, err := p.people.options.Agent.Revertible(app.Namespace, app.Name, ""); err != nil {
 			return fault.Of(err, fault.NotReverted).Message
 		}
 	}
@@ -209,7 +209,7 @@ func (p *Person) revert(ctx context.Context, app *v1alpha1.App, to, reason strin
 	if err := p.need(ctx, rightsTo(server.DoRevert, app)...); err != nil {
 		return server.Asked{}, err
 	}
-	if err := p.people.options.Agent.Revertible(app.Namespace, app.Name, to); err != nil {
+	if _, err := p.people.options.Agent.Revertible(app.Namespace, app.Name, to); err != nil {
 		return server.Asked{}, err
 	}
 	request := v1alpha1.RevertRequest{Token: p.newToken(), To: to, By: p.name, Reason: report.Clean(reason)}
@@ -233,6 +233,29 @@ func (p *Person) revert(ctx context.Context, app *v1alpha1.App, to, reason strin
 		return server.Asked{Accepted: true, Text: "the pull request is open; people must mend conflicts in it", URL: answer.URL}, nil
 	}
 	return server.Asked{Accepted: true, Text: "the pull request is open: review and merge it", URL: answer.URL}, nil
+}
+
+// CanRevert tells whether the person may have a commit's part of an app taken back: it has to be the app's newest change.
+func (p *Person) CanRevert(ctx context.Context, app *v1alpha1.App, commit string) server.Can {
+	change, err := p.people.options.Agent.Revertible(app.Namespace, app.Name, "")
+	if err != nil {
+		return server.Can{Why: fault.Of(err, fault.NotReverted).Message}
+	}
+	if commit != change.Bad && !slices.Contains(change.ChangedBy, commit) {
+		return server.Can{Why: fmt.Sprintf("its newest change is %.7s: a revert takes that back", change.Bad)}
+	}
+	if err := p.need(ctx, rightsTo(server.DoRevert, app)...); err != nil {
+		return server.Can{Why: fault.Of(err, fault.Forbidden).Message}
+	}
+	return server.Can{OK: true, Does: fmt.Sprintf("takes %.7s back to %.7s, in a pull request", change.Bad, change.Good)}
+}
+
+// PreviewRevert shows what a revert of an app would be, to whoever may ask for it.
+func (p *Person) PreviewRevert(ctx context.Context, app *v1alpha1.App, to string) (server.RevertPreview, error) {
+	if err := p.need(ctx, rightsTo(server.DoRevert, app)...); err != nil {
+		return server.RevertPreview{}, err
+	}
+	return p.people.options.Agent.PreviewRevert(ctx, app.Namespace, app.Name, to)
 }
 
 // write changes fields of an App as the person. The API server's policies judge it too; what they say is passed on.

@@ -1,12 +1,15 @@
 package people
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/revert"
 	"plumb.dev/plumb/internal/server"
 )
 
@@ -37,6 +40,42 @@ func TestWhatARetryDoes(t *testing.T) {
 			if !strings.Contains(said, words) {
 				t.Errorf("%s: %q lacks %q", tt.reason, said, words)
 			}
+		}
+	}
+}
+
+// reverts is what an agent knows of reverts; it has nothing else.
+type reverts struct {
+	Agent
+	change revert.Change
+	err    error
+}
+
+func (r reverts) Revertible(string, string, string) (revert.Change, error) { return r.change, r.err }
+
+func TestWhoCanRevert(t *testing.T) {
+	const newest, older, good = "cccccccccccccccccccccccccccccccccccccccc", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	change := revert.Change{Bad: newest, Good: good, ChangedBy: []string{newest, older}}
+	for _, tt := range []struct {
+		reason string
+		agent  reverts
+		commit string
+		may    bool
+		want   server.Can
+	}{
+		{"its newest change", reverts{change: change}, newest, true, server.Can{OK: true, Does: "takes ccccccc back to aaaaaaa, in a pull request"}},
+		{"a commit that came with it", reverts{change: change}, older, true, server.Can{OK: true, Does: "takes ccccccc back to aaaaaaa, in a pull request"}},
+		{"an older one", reverts{change: change}, good, true, server.Can{Why: "its newest change is ccccccc: a revert takes that back"}},
+		{"nothing to go back to", reverts{err: fault.New(fault.NothingToRevert, "no earlier revision was ok")}, newest, true, server.Can{Why: "no earlier revision was ok"}},
+		{"somebody who may not", reverts{change: change}, newest, false, server.Can{Why: "lena has not the verb patch on apps.plumb.dev in plumb-system; the ClusterRole plumb-operator grants it"}},
+	} {
+		w := newWatch()
+		p := &Person{name: "lena", people: &People{options: Options{Agent: tt.agent}}}
+		p.rights = newRights("lena", w.now, func(context.Context, Right) (bool, string, error) { return tt.may, "", nil })
+		app := &v1alpha1.App{}
+		app.Namespace, app.Name = "plumb-system", "shop"
+		if got := p.CanRevert(t.Context(), app, tt.commit); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.reason, got, tt.want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/redact"
+	"plumb.dev/plumb/internal/revert"
 	"plumb.dev/plumb/internal/server"
 )
 
@@ -36,8 +37,15 @@ const (
 type Agent interface {
 	// Desired gives an app as it was rendered at the revision that is applied; false if there is no such app, or no render of it.
 	Desired(ctx context.Context, namespace, name string) (Desired, bool)
-	// Revertible gives why the newest change of an app cannot be taken back by a pull request of the agent's; nil if it can.
-	Revertible(namespace, name, to string) error
+	Reverts
+}
+
+// Reverts are what people need of the agent to have changes taken back.
+type Reverts interface {
+	// Revertible gives what a pull request of the agent's would take back of an app, or why it cannot.
+	Revertible(namespace, name, to string) (revert.Change, error)
+	// PreviewRevert makes that revert, and shows it. Nothing is pushed.
+	PreviewRevert(ctx context.Context, namespace, name, to string) (server.RevertPreview, error)
 	// Reverted waits for what becomes of a request for a revert; false if ctx ends before.
 	Reverted(ctx context.Context, namespace, name, token string) (Answer, bool)
 }

@@ -181,6 +181,7 @@ type OneChange struct {
 	board.Change
 	Objects []ChangedObjects `json:"objects" doc:"What it changed in each app whose Entries you may read"`
 	NotTold string           `json:"notTold,omitempty" doc:"Why some of it is not told"`
+	Reverts []ChangeRevert   `json:"reverts" doc:"For each target, whether you can have its part of the commit taken back now; if not, why"`
 }
 
 // ChangedObjects is what a commit changed in one app.
@@ -206,6 +207,7 @@ func (s *server) oneChange(ctx context.Context, in *commitName) (OneChange, erro
 		return OneChange{}, fault.New(fault.RevisionNotFound, "no app that you may see was changed by such a commit, as far as is remembered").WithNext("plumb history APP has the whole record of an app")
 	}
 	out := OneChange{Change: change, Objects: []ChangedObjects{}}
+	s.reverts(ctx, &out)
 	return out, s.records(ctx, &out)
 }
 

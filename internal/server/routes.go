@@ -69,6 +69,7 @@ func (s *server) routes() []route {
 		{"POST", apiPath + "/apps/{namespace}/{name}/resume", need{access: seesApp, right: onApp("pause")}, nil, op("resume", "End a pause", act[nothingMore](s, DoResume))},
 		{"POST", apiPath + "/apps/{namespace}/{name}/retry", need{access: seesApp, right: onApp("sync")}, nil, op("retry", "Run the hooks again that have failed; can.retry.does names them", act[nothingMore](s, DoRetry))},
 		{"POST", apiPath + "/apps/{namespace}/{name}/revert", need{access: seesApp, right: onApp("revert")}, nil, op("revert", "Open the pull request that takes the newest change back", act[revertMore](s, DoRevert))},
+		{"GET", apiPath + "/apps/{namespace}/{name}/revert", need{access: seesApp, right: onApp("revert")}, nil, op("previewRevert", "What that pull request would change", s.previewRevert)},
 		{"GET", apiPath + "/changes", need{access: member}, nil, op("changes", "Commits, and what became of each", s.listChanges)},
 		{"GET", apiPath + "/changes/{commit}", need{access: member}, nil, op("change", "One commit, and what it changed in each app", s.oneChange)},
 		{"GET", apiPath + "/drift", need{access: member}, nil, op("drift", "What differs from Git, and what was undone, by who did it", s.drift)},

@@ -44,6 +44,14 @@ func (v visitor) Do(_ context.Context, _ *v1alpha1.App, a Action) (Asked, error)
 	return Asked{Accepted: true}, nil
 }
 
+func (v visitor) CanRevert(_ context.Context, app *v1alpha1.App, commit string) Can {
+	return Can{OK: true, Does: "takes " + commit + " of " + app.Name + " back"}
+}
+
+func (v visitor) PreviewRevert(_ context.Context, app *v1alpha1.App, to string) (RevertPreview, error) {
+	return RevertPreview{From: "now", To: to, Files: []string{app.Name}}, nil
+}
+
 func (v visitor) Resources(context.Context, *v1alpha1.App, bool) (Resources, error) {
 	return Resources{Nodes: []Node{}}, nil
 }

@@ -16,6 +16,7 @@ import type {
   PullRow,
   RepoRow,
   Resources,
+  RevertPreview,
 } from "./types.ts";
 
 // What is read besides the fleet and its stream. The first word of a key is what the stream calls stale.
@@ -68,6 +69,13 @@ export const changes = (query: Record<string, string | number | undefined>) =>
   queryOptions({ queryKey: ["changes", query], queryFn: ({ signal }) => get<ChangePage>(["changes"], query, signal) });
 export const change = (repo: string, commit: string) =>
   queryOptions({ queryKey: ["changes", repo, commit], queryFn: ({ signal }) => get<ChangeView>(["changes", commit], { repo }, signal) });
+export const revertPreview = (id: string) =>
+  queryOptions({
+    queryKey: ["revert", id],
+    queryFn: ({ signal }) => get<RevertPreview>([...idOf(id), "revert"], {}, signal),
+    staleTime: 30_000,
+    retry: false,
+  });
 export const pull = (repo: string, number: string) =>
   queryOptions({
     queryKey: ["pulls", repo, number],

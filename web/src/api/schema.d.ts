@@ -194,7 +194,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** What that pull request would change */
+        get: operations["previewRevert"];
         put?: never;
         /** Open the pull request that takes the newest change back */
         post: operations["revert"];
@@ -628,6 +629,14 @@ export interface components {
             reviews?: components["schemas"]["ReviewLine"][];
             title?: string;
             url?: string;
+        };
+        ChangeRevert: {
+            /** @description What it does, where that depends on how the app is: a retry names the hook */
+            does?: string;
+            /** @description <namespace>/<name> of the App object */
+            id: string;
+            ok: boolean;
+            why?: string;
         };
         ChangeTarget: {
             app: string;
@@ -1326,6 +1335,8 @@ export interface components {
             pull?: components["schemas"]["ChangePull"];
             /** @description <namespace>/<name> of the Repo; empty for Apps by hand */
             repo: string;
+            /** @description For each target, whether you can have its part of the commit taken back now; if not, why */
+            reverts: components["schemas"]["ChangeRevert"][];
             /**
              * Format: date-time
              * @description When the agent met it first
@@ -1595,6 +1606,22 @@ export interface components {
             reason?: string;
             /** @description The commit to go back to, in full; absent: the last revision that was ok */
             to?: string;
+        };
+        RevertPreview: {
+            /** @description That the pull request is to be merged into */
+            branch: string;
+            /** @description Files in which the same lines were changed again since: people have to mend them */
+            conflicts: string[];
+            /** @description What it changes in Git */
+            files: string[];
+            /** @description The commit that is taken back */
+            from: string;
+            /** @description Why the objects are not told */
+            notTold?: string;
+            /** @description What it changes in the app as it is rendered. The cluster is not asked */
+            objects: components["schemas"]["ObjectDiff"][];
+            /** @description The commit whose state of the app comes back */
+            to: string;
         };
         ReviewLine: {
             /** Format: date-time */
@@ -2502,6 +2529,86 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Asked"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    previewRevert: {
+        parameters: {
+            query?: {
+                /** @description The commit to go back to, in full; absent: the last revision that was ok */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevertPreview"];
                 };
             };
             /** @description Bad Request */

@@ -37,6 +37,8 @@ export type AppView = Schemas["OneApp"];
 // Corrections are written with the fields of the drift in them.
 export type Entry = Omit<Schemas["Entry"], "corrections"> & { corrections?: (Drift & { count: number })[] };
 export type HistoryPage = Omit<Schemas["HistoryPage"], "items"> & { items: Entry[] };
+// What a difference of a preview has beside what the description says: its fields.
+export type RevertPreview = Omit<Schemas["RevertPreview"], "objects"> & { objects: PlanObject[] };
 export type Asked = Schemas["Asked"];
 export type LoginWays = Schemas["LoginWays"];
 export type LoginCode = Schemas["LoginCode"];

@@ -7,6 +7,7 @@ import { Icon, type IconName } from "../parts/glyph.tsx";
 import { Tipped } from "../parts/tipped.tsx";
 import { say } from "../shell/toasts.tsx";
 import { address } from "../words.ts";
+import { Preview } from "./differences.tsx";
 
 type Action = "sync" | "restore" | "pause" | "resume" | "retry" | "revert";
 
@@ -165,6 +166,9 @@ function RevertDialog({ row, onClose, onRevert }: { row: Row; onClose: () => voi
         Plumb opens a pull request that takes back exactly this app's part of <code>{(row.target || row.revision).slice(0, 7)}</code>
         {row.change?.subject ? <> “{row.change.subject}”</> : null}. Nothing changes in the cluster before somebody merges it.
       </p>
+      <div className="preview" tabIndex={0} role="region" aria-label="What the revert would change">
+        <Preview id={row.id} />
+      </div>
       <footer>
         <button type="button" className="button" onClick={onClose}>
           Cancel

@@ -1,10 +1,10 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import { get } from "../api/client.ts";
-import { app, change } from "../api/queries.ts";
-import type { Change, ChangePage, ChangeTarget, ChangeView, PullLine } from "../api/types.ts";
-import { useAct } from "../app/actions.tsx";
+import { Fault, get, post } from "../api/client.ts";
+import { change } from "../api/queries.ts";
+import type { Asked, Change, ChangePage, ChangeTarget, ChangeView, PullLine } from "../api/types.ts";
+import { Preview } from "../app/differences.tsx";
 import { ObjectChanges } from "../app/history.tsx";
 import { CopyButton } from "../parts/copy.tsx";
 import { Dialog } from "../parts/dialog.tsx";
@@ -15,7 +15,7 @@ import { Ago, Clock } from "../parts/time.tsx";
 import { Tipped } from "../parts/tipped.tsx";
 import { useTitle } from "../parts/title.ts";
 import { useAddress } from "../router.tsx";
-import { address, between, person, plural, secondsOf, short, sign, span, word } from "../words.ts";
+import { address, between, person, plural, secondsOf, short, sign, span } from "../words.ts";
 import { changeWord, glyphOf, summaryOf } from "./model.ts";
 
 /** ChangesPage is what was merged, the newest first, and how far each has come. */
@@ -289,65 +289,115 @@ function TargetRow({ t }: { t: ChangeTarget }) {
   );
 }
 
-/** Revert opens the pull request that takes the commit's part of one app back; with several targets the person says which. */
+/** Revert opens, for each app of the commit that the person chooses, the pull request that takes its part back. */
 function Revert({ c }: { c: ChangeView }) {
   const [open, setOpen] = useState(false);
-  const candidates = c.targets.filter((t) => t.state !== "superseded");
-  const [chosen, setChosen] = useState(candidates[0]?.id ?? "");
-  const view = useQuery({ ...app(chosen), enabled: !!chosen });
-  const act = useAct(chosen);
-  const can = view.data?.can?.revert;
-  if (!candidates.length) return null;
-  const ok = can?.ok === true;
+  const can = c.reverts.filter((r) => r.ok);
+  const why = can.length ? undefined : c.reverts[0]?.why;
+  if (!c.reverts.length) return null;
   return (
     <>
-      <Tipped tip={ok || !can ? undefined : can.why}>
+      <Tipped tip={why}>
         {(id) => (
           <button
             type="button"
             className="button"
             data-action="revert"
-            aria-disabled={!ok}
+            aria-disabled={!can.length}
             aria-describedby={id}
-            onClick={() => ok && setOpen(true)}
+            onClick={() => can.length && setOpen(true)}
           >
             <Icon name="undo" />
             Revert…
           </button>
         )}
       </Tipped>
-      {open && (
-        <Dialog title={`Revert ${short(c.id)}`} onClose={() => setOpen(false)}>
-          <p>Plumb opens a pull request that takes this change of one app back. Nothing changes in the cluster before it is merged.</p>
-          <label className="label">
-            App
-            <select className="field" value={chosen} onChange={(e) => setChosen(e.target.value)}>
-              {candidates.map((t) => (
-                <option key={t.id} value={t.id}>
-                  {address(t)}: {word(t.state)}
-                </option>
-              ))}
-            </select>
-          </label>
-          <footer>
-            <button type="button" className="button" onClick={() => setOpen(false)}>
-              Cancel
-            </button>
-            <button
-              type="button"
-              className="button first"
-              aria-disabled={!ok}
-              onClick={() => {
-                if (!ok) return;
-                act.mutate({ action: "revert" });
-                setOpen(false);
-              }}
-            >
-              Open the pull request
-            </button>
-          </footer>
-        </Dialog>
-      )}
+      {open && <RevertDialog c={c} onClose={() => setOpen(false)} />}
     </>
+  );
+}
+
+function RevertDialog({ c, onClose }: { c: ChangeView; onClose: () => void }) {
+  const can = c.reverts.filter((r) => r.ok);
+  const cannot = c.reverts.filter((r) => !r.ok);
+  const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
+  const [asked, setAsked] = useState<Record<string, { text: string; url?: string; bad?: boolean }>>({});
+  const [busy, setBusy] = useState(false);
+  const chosen = can.filter((r) => !left.has(r.id) && !asked[r.id]);
+  const revert = async () => {
+    setBusy(true);
+    for (const r of chosen) {
+      // one after the other: each is a commit and a request of its own at the forge
+      const said = await post<Asked>(["apps", ...r.id.split("/"), "revert"], {}).then(
+        (d) => ({ text: d.text, url: d.url }),
+        (e) => ({ text: Fault.of(e).message, bad: true }),
+      );
+      setAsked((a) => ({ ...a, [r.id]: said }));
+    }
+    setBusy(false);
+  };
+  return (
+    <Dialog title={`Revert ${short(c.id)}`} onClose={onClose} className="wide">
+      <p>Plumb opens a pull request for each app, which takes its part back. Nothing changes in the cluster before it is merged.</p>
+      <ul className="rows reverts">
+        {can.map((r) => {
+          const said = asked[r.id];
+          return (
+            <li key={r.id} className="stack" style={{ gap: 6 }}>
+              <label className="line">
+                <input
+                  type="checkbox"
+                  checked={!left.has(r.id)}
+                  disabled={busy || !!said}
+                  onChange={() =>
+                    setLeft((l) => {
+                      const next = new Set(l);
+                      if (!next.delete(r.id)) next.add(r.id);
+                      return next;
+                    })
+                  }
+                />
+                <b>{addressOf(c, r.id)}</b>
+                <span className="dim cut">{r.does}</span>
+              </label>
+              {said ? (
+                <p className={said.bad ? "s-failed" : "s-ok"} role="status">
+                  {said.text} {said.url && <Out href={said.url}>{said.url}</Out>}
+                </p>
+              ) : (
+                !left.has(r.id) && (
+                  <details open={can.length === 1}>
+                    <summary>What it would change</summary>
+                    <Preview id={r.id} />
+                  </details>
+                )
+              )}
+            </li>
+          );
+        })}
+        {cannot.map((r) => (
+          <li key={r.id} className="line">
+            <Glyph state="unknown" />
+            <span>{addressOf(c, r.id)}</span>
+            <span className="dim">{r.why}</span>
+          </li>
+        ))}
+      </ul>
+      <footer>
+        <button type="button" className="button" onClick={onClose}>
+          {Object.keys(asked).length ? "Close" : "Cancel"}
+        </button>
+        <button
+          type="button"
+          className="button first"
+          aria-disabled={busy || !chosen.length}
+          onClick={() => {
+            if (!busy && chosen.length) void revert();
+          }}
+        >
+          {chosen.length === 1 ? "Open the pull request" : `Open ${chosen.length} pull requests`}
+        </button>
+      </footer>
+    </Dialog>
   );
 }

@@ -2,13 +2,14 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { pull, pulls } from "../api/queries.ts";
 import type { PlanApp, PlanFault, PlanObject, PullPlan } from "../api/types.ts";
+import { Objects } from "../app/differences.tsx";
 import { Command } from "../parts/copy.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
 import { Glyph, Icon, StatePill } from "../parts/glyph.tsx";
 import { Out, To } from "../parts/link.tsx";
 import { useTitle } from "../parts/title.ts";
-import { hasValue, plural, short, sign, valueText } from "../words.ts";
-import { effect, findingState, nameOf, pullState, pullWord, risksOf, riskText, tallies } from "./model.ts";
+import { plural, short, sign } from "../words.ts";
+import { effect, findingState, pullState, pullWord, risksOf, riskText, tallies } from "./model.ts";
 
 /** PullsPage is what waits to be merged, and what merging it would do. */
 export function PullsPage() {
@@ -252,37 +253,6 @@ function AppPlan({ a, open }: { a: PlanApp; open: boolean }) {
         )}
       </div>
     </details>
-  );
-}
-
-function Objects({ objects }: { objects: PlanObject[] }) {
-  if (!objects.length) return null;
-  return (
-    <ul className="rows">
-      {objects.map((o, i) => (
-        <li key={i} className="change">
-          <p className="line wrap">
-            <span className={`verb v-${o.change}`}>{o.change}</span> <b>{nameOf(o.object)}</b>
-            {o.folded && <span className="dim">only labels that every release changes</span>}
-          </p>
-          {o.notes?.map((n) => (
-            <p key={n} className="note-line">
-              {n}
-            </p>
-          ))}
-          {o.fields?.map((f, j) => (
-            <div key={j} className="change-field">
-              <span className="path dim">{f.field}</span>
-              <span className="values">
-                {hasValue(f.from) && <del>{valueText(f.from)}</del>}
-                {hasValue(f.to) && <ins>{valueText(f.to)}</ins>}
-                {!hasValue(f.from) && !hasValue(f.to) && <span className="dim">{f.kind}</span>}
-              </span>
-            </div>
-          ))}
-        </li>
-      ))}
-    </ul>
   );
 }
 
