@@ -15,6 +15,7 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/report"
 	"plumb.dev/plumb/internal/repos"
+	"plumb.dev/plumb/internal/server"
 )
 
 // The stages of the line as metrics and traces call them.
@@ -67,6 +68,8 @@ type metrics struct {
 	held     prometheus.Gauge
 	stale    *prometheus.GaugeVec
 	renewed  prometheus.Gauge
+	asked    *prometheus.CounterVec
+	open     *prometheus.GaugeVec
 }
 
 // newMetrics makes the metrics of an agent of a version; started tells how many rendering processes it has started.
@@ -95,6 +98,8 @@ func newMetrics(version string, started func() int) *metrics {
 		forges:   counter("plumb_forge_requests_total", "Requests to forges, by how they ended.", "result"),
 		plans:    counter("plumb_pull_plans_total", "Plans of pull requests that were told, by the state of the status.", "state"),
 		stages:   histogram("plumb_stage_duration_seconds", "How long a stage took, each time that it had work to do.", stageBounds, "stage"),
+		asked:    counter("plumb_page_requests_total", "Requests of people to the page and its API, by what they are for and how they ended.", "kind", "result"),
+		open:     gauge("plumb_page_streams", "Streams to people that are open.", "kind"),
 		states:   gauge("plumb_apps", "Apps by state.", "state"),
 		verified: level(gauge("plumb_apps_verified", "Apps that this process has compared with Git and the cluster at the newest commit.")),
 		queued:   level(gauge("plumb_queue_apps", "Apps that wait for a worker.")),
@@ -105,7 +110,7 @@ func newMetrics(version string, started func() int) *metrics {
 	commits := histogram("plumb_commit_to_applied_seconds", "From when a commit was seen to when it was applied completely, per app that it changed.", commitBounds)
 	settled := histogram("plumb_commit_to_healthy_seconds", "From when a commit was seen to when all objects were healthy, per app that it changed.", commitBounds)
 	reviewed := histogram("plumb_pull_hint_to_comment_seconds", "From when a webhook told of a pull request to when its comment and its status stood.", commitBounds)
-	for _, c := range []prometheus.Collector{m.failures, m.requests, m.webhooks, m.forges, m.plans, m.stages, m.states, m.stale, commits, settled, reviewed} {
+	for _, c := range []prometheus.Collector{m.failures, m.requests, m.webhooks, m.forges, m.plans, m.stages, m.asked, m.open, m.states, m.stale, commits, settled, reviewed} {
 		add(c)
 	}
 	m.reviews = reviewed.WithLabelValues().(prometheus.Histogram)
@@ -137,6 +142,13 @@ func (m *metrics) begin() {
 	for _, state := range []string{report.PullPending, report.PullSuccess, report.PullFailure} {
 		m.plans.WithLabelValues(state)
 	}
+	for _, kind := range []string{server.AskedRead, server.AskedAct, server.AskedStream, server.AskedLogin} {
+		m.asked.WithLabelValues(kind, resultOK)
+		m.asked.WithLabelValues(kind, resultRefused)
+	}
+	for _, kind := range []string{server.StreamFleet, server.StreamLogs} {
+		m.open.WithLabelValues(kind)
+	}
 	m.failures.WithLabelValues(string(fault.ApplyFailed))
 }
 
@@ -166,6 +178,16 @@ func (m *metrics) delivered(status int) int {
 	}
 	m.webhooks.WithLabelValues(result).Inc()
 	return status
+}
+
+// Answered counts a request of a person: it implements server.Tally.
+func (m *metrics) Answered(kind string, status int) {
+	m.asked.WithLabelValues(kind, resultOf(&http.Response{StatusCode: status}, nil)).Inc()
+}
+
+// Streaming counts the streams to people.
+func (m *metrics) Streaming(kind string, change int) {
+	m.open.WithLabelValues(kind).Add(float64(change))
 }
 
 // collected brings the gauges up to date whenever they are read.

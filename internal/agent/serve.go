@@ -33,6 +33,7 @@ func (ag *Agent) Handler(token string, simulated bool) http.Handler {
 		Pull:      ag.planOf,
 		Token:     token,
 		Metrics:   promhttp.HandlerFor(ag.collected(), promhttp.HandlerOpts{}),
+		Tally:     ag.metrics,
 		Live:      ag.live,
 		Ready:     ag.checks,
 		Weak:      ag.sandbox.Weakness,

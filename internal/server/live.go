@@ -264,6 +264,8 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request) {
 		refuseFault(w, fault.Of(err, fault.InvalidQuery))
 		return
 	}
+	s.Tally.Streaming(StreamLogs, 1)
+	defer s.Tally.Streaming(StreamLogs, -1)
 	t := &logTeller{w: w}
 	ctx, cancel := whileServed(r.Context())
 	defer cancel()

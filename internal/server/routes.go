@@ -109,7 +109,7 @@ func (s *server) handler(table []route) http.Handler {
 		if r.op != nil {
 			r.op.join(api, r)
 		}
-		mux.Handle(r.method+" "+r.pattern, s.guard(*r))
+		mux.Handle(r.method+" "+r.pattern, s.counted(*r, s.guard(*r)))
 	}
 	s.openapi = api.text()
 	return headers(s.web.orLost(mux))

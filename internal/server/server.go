@@ -58,6 +58,8 @@ type Config struct {
 	Token string
 	// Metrics answers /metrics.
 	Metrics http.Handler
+	// Tally counts what is asked; nil counts nothing.
+	Tally Tally
 	// Live tells whether the agent still moves; nil is always.
 	Live func() bool
 	// Ready tells what the agent needs to do its work, and whether it has it; nil is nothing.
@@ -86,6 +88,9 @@ func New(c Config) http.Handler {
 func newServer(c Config) *server {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Tally == nil {
+		c.Tally = uncounted{}
 	}
 	if c.Board == nil {
 		c.Board = board.New("empty")

@@ -104,6 +104,8 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.open.close(person.How + " " + person.Name)
+	s.Tally.Streaming(StreamFleet, 1)
+	defer s.Tally.Streaming(StreamFleet, -1)
 	t := &teller{server: s, out: newEvents(w), sight: sight, from: from}
 	ctx, end := whileServed(r.Context())
 	defer end()
