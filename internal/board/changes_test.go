@@ -197,6 +197,86 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// A change that was taken back has failed, also one that was healthy; the one that took it back ends that.
+func TestFiguresOfReverts(t *testing.T) {
+	ok := func(id string, seen, healthy int) v1alpha1.HistoryRow {
+		return v1alpha1.HistoryRow{Revision: id, Seen: at2(seen), Applied: at2(seen), Healthy: at2(healthy), Result: "ok"}
+	}
+	bad := func(id string, seen int) v1alpha1.HistoryRow {
+		return v1alpha1.HistoryRow{Revision: id, Seen: at2(seen), Applied: at2(seen), Result: "failed", Reason: "HealthDegraded"}
+	}
+	for _, row := range []struct {
+		reason                               string
+		rows                                 []v1alpha1.HistoryRow
+		subjects                             map[string]string
+		deploys, failed, reverted, recovered int
+		recovery                             float64 // minutes; 0 is none
+	}{
+		{"nothing is wrong", []v1alpha1.HistoryRow{ok("c2000000", -10, -9), ok("c1000000", -20, -19)}, nil, 2, 0, 0, 0, 0},
+		{"healthy, and taken back by git", []v1alpha1.HistoryRow{ok("c2000000", -10, -8), ok("c1000000", -20, -19)}, map[string]string{"c1000000": "cart: 2", "c2000000": `Revert "cart: 2"`}, 2, 1, 1, 1, 12},
+		{"by a forge's squash, with the number of the pull request", []v1alpha1.HistoryRow{ok("c2000000", -10, -8), ok("c1000000", -20, -19)}, map[string]string{"c1000000": "cart: 2", "c2000000": `Revert "cart: 2" (#12)`}, 2, 1, 1, 1, 12},
+		{"failed, and taken back by plumb", []v1alpha1.HistoryRow{ok("c2000000", -10, -8), bad("c1000000", -20)}, map[string]string{"c2000000": "Revert of cart/dev: c100000 back to c000000"}, 2, 1, 1, 1, 12},
+		{"taken back, and that is not healthy yet", []v1alpha1.HistoryRow{{Revision: "c2000000", Seen: at2(-10), Applied: at2(-10)}, ok("c1000000", -20, -19)}, map[string]string{"c2000000": "Revert of cart/dev: c100000 back to c000000"}, 2, 1, 1, 0, 0},
+		{"what the revert names was not of this app", []v1alpha1.HistoryRow{ok("c2000000", -10, -8), ok("c1000000", -20, -19)}, map[string]string{"c2000000": `Revert "pay: 3"`}, 2, 0, 0, 0, 0},
+		{"a failure that comes right by itself is none that was taken back", []v1alpha1.HistoryRow{ok("c2000000", -10, -8), bad("c1000000", -20)}, nil, 2, 1, 0, 1, 12},
+	} {
+		b := New("life")
+		b.Put(went("a", "cart/dev", v1alpha1.StateOK, row.rows...))
+		for id, subject := range row.subjects {
+			b.PutCommit("a/fleet", v1alpha1.CommitLine{ID: id, Subject: subject})
+		}
+		f := b.Figures(all, FiguresQuery{Days: 2}, now)
+		recovery := 0.0
+		if f.Recovery != nil {
+			recovery = *f.Recovery / 60
+		}
+		if f.Deploys != row.deploys || f.Failed != row.failed || f.Reverted != row.reverted || f.Recovered != row.recovered || recovery != row.recovery {
+			t.Errorf("%s: %+v, recovery %v min", row.reason, f, recovery)
+		}
+	}
+}
+
+// Figures go back further than the commits that are remembered, whichever way those were heard of, and each deploy counts once.
+func TestFiguresGoBackFurther(t *testing.T) {
+	b := New("life")
+	const commits = 3 * maxCommits
+	row := func(n int) v1alpha1.HistoryRow {
+		return v1alpha1.HistoryRow{Revision: commitID(n), Seen: at2(n - commits), Applied: at2(n - commits), Healthy: at2(n - commits + 1), Result: "ok"}
+	}
+	for n := range commits {
+		b.PutCommit("a/fleet", v1alpha1.CommitLine{ID: commitID(n), Subject: "number", Time: at3(n - commits - 1)})
+		b.Put(went("a", fmt.Sprintf("app%d/dev", n%50), v1alpha1.StateOK, row(n)))
+	}
+	b.Put(went("a", "app1/dev", v1alpha1.StateOK, row(commits-49), row(1))) // it is told again
+	b.RecallEntry("a/fleet", &v1alpha1.Entry{ObjectMeta: metav1.ObjectMeta{Namespace: "a"}, App: "app7-dev", Result: v1alpha1.ResultFailed, Revision: &v1alpha1.RevisionEntry{
+		Commit: v1alpha1.CommitLine{ID: "ffffffff", Subject: "older"}, Seen: at2(-commits - 5), Applied: at2(-commits - 5),
+	}})
+	f := b.Figures(all, FiguresQuery{Days: 30}, now)
+	if f.Deploys != commits+1 || f.Failed != 1 || f.LeftOut || !f.Since.Equal(now.Add((-commits-5)*time.Minute)) || *f.LeadP50 != 120 {
+		t.Errorf("%d deploys, %d failed, lead %v, since %s, left out %v", f.Deploys, f.Failed, *f.LeadP50, f.Since, f.LeftOut)
+	}
+}
+
+// What is kept for figures is bounded, and they say that something is left out.
+func TestThePastIsBounded(t *testing.T) {
+	h := newHistory()
+	for n := range maxDeploys + 1 {
+		h.past.put(&commit{commitKey: commitKey{"a/fleet", commitID(n)}}, "a/cart-dev", step{app: "cart", env: "dev", seen: now.UnixMicro() + int64(n), applied: 1})
+	}
+	if n := len(h.past.deploys); n > maxDeploys || n < maxDeploys*3/4 || len(h.past.known) != n {
+		t.Errorf("%d deploys, %d known", n, len(h.past.known))
+	}
+	b := New("life")
+	b.history = h
+	if f := b.Figures(all, FiguresQuery{Days: 30}, now.Add(time.Hour)); !f.LeftOut || f.Deploys != len(h.past.deploys) {
+		t.Errorf("%d deploys, left out %v", f.Deploys, f.LeftOut)
+	}
+	h.past.put(&commit{commitKey: commitKey{"a/fleet", "old"}}, "a/cart-dev", step{app: "cart", seen: now.UnixMicro(), applied: 1})
+	if h.past.deploys[0].seen <= h.past.floor {
+		t.Error("what was forgotten comes back")
+	}
+}
+
 func TestRepoRow(t *testing.T) {
 	ready := func(status metav1.ConditionStatus, reason string) []metav1.Condition {
 		return []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: "m"}}

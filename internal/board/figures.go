@@ -1,6 +1,7 @@
 package board
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -13,12 +14,14 @@ type Figures struct {
 	PerDay    float64   `json:"perDay" doc:"Deploys per day"`
 	LeadP50   *float64  `json:"leadP50,omitempty" doc:"Seconds from the commit's time to healthy: half of the deploys took no longer"`
 	LeadP95   *float64  `json:"leadP95,omitempty"`
-	Failed    int       `json:"failed" doc:"Deploys that failed, for a time or for good"`
+	Failed    int       `json:"failed" doc:"Deploys that failed, for a time or for good, or that a later one took back"`
+	Reverted  int       `json:"reverted" doc:"Of them, those that were taken back"`
 	Rate      *float64  `json:"failureRate,omitempty" doc:"Failed of all, 0 to 1"`
-	Recovered int       `json:"recovered" doc:"Failures after which the app was healthy again"`
-	Recovery  *float64  `json:"recoveryP50,omitempty" doc:"Seconds from when a commit that failed was seen until the app was healthy again: half took no longer"`
+	Recovered int       `json:"recovered" doc:"Of Failed, those after which the app was healthy again: with the same commit, with a later one, or with the one that took it back"`
+	Recovery  *float64  `json:"recoveryP50,omitempty" doc:"Seconds from when such a commit was seen until the app was healthy again: half took no longer"`
 	Buckets   []Day     `json:"buckets" doc:"One for each day, the oldest first"`
-	Since     time.Time `json:"since" doc:"What is older is not known: the figures are of the commits that are remembered"`
+	Since     time.Time `json:"since" doc:"When the first deploy was seen of those that are known, now if there is none"`
+	LeftOut   bool      `json:"leftOut" doc:"There were more: what was seen before Since is forgotten"`
 }
 
 // Day is one day of Figures.
@@ -43,82 +46,129 @@ type day struct {
 	leads           []float64
 }
 
-// deploy is a step with the time of its commit.
-type deploy struct {
-	step
-	committed int64
-}
-
 // Figures works out the figures up to now.
 func (b *Board) Figures(sight Sight, q FiguresQuery, now time.Time) Figures {
 	days := min(max(q.Days, 1), 365)
 	midnight := now.UTC().Truncate(24 * time.Hour)
 	from := midnight.AddDate(0, 0, 1-days)
 	f := Figures{Days: days, From: from, Since: now.UTC(), Buckets: []Day{}}
-	all := make([]day, days)
-	var leads, recoveries []float64
-	for _, deploys := range b.deploys(sight, q) {
-		for i, d := range deploys {
-			if at := time.UnixMicro(d.seen).UTC(); at.Before(f.Since) {
-				f.Since = at
-			}
-			n := int(time.UnixMicro(d.seen).Sub(from) / (24 * time.Hour))
-			if d.seen < from.UnixMicro() || n >= days {
-				continue
-			}
-			failed := d.result == "failed" || d.reason != "" && d.result != "superseded" && d.result != "held" && d.healthy == 0 && d.result != "rolling" && d.result != "waiting" && d.result != "paused"
-			if failed {
-				f.Failed++
-				all[n].failed++
-				if at := nextHealthy(deploys[i:]); at != 0 {
-					f.Recovered++
-					recoveries = append(recoveries, float64(at-d.seen)/1e6)
-				}
-			}
-			if d.applied == 0 && !failed {
-				continue
-			}
-			f.Deploys++
-			all[n].deploys++
-			if d.healthy != 0 && d.committed != 0 && d.healthy > d.committed {
-				lead := float64(d.healthy-d.committed) / 1e6
-				leads, all[n].leads = append(leads, lead), append(all[n].leads, lead)
-			}
+	c := counting{days: make([]day, days), from: from}
+	all, floor := b.deploys(sight, q)
+	for _, deploys := range all {
+		if at := time.UnixMicro(deploys[0].seen).UTC(); at.Before(f.Since) {
+			f.Since = at
 		}
+		c.take(deploys, &f)
 	}
+	f.LeftOut = floor >= from.UnixMicro()
 	f.PerDay = float64(f.Deploys) / float64(days)
 	if f.Deploys > 0 {
 		rate := float64(f.Failed) / float64(f.Deploys)
 		f.Rate = &rate
 	}
-	f.LeadP50, f.LeadP95, f.Recovery = percentile(leads, 50), percentile(leads, 95), percentile(recoveries, 50)
-	for i, d := range all {
+	f.LeadP50, f.LeadP95, f.Recovery = percentile(c.leads, 50), percentile(c.leads, 95), percentile(c.recoveries, 50)
+	for i, d := range c.days {
 		f.Buckets = append(f.Buckets, Day{from.AddDate(0, 0, i).Format(time.DateOnly), d.deploys, d.failed, percentile(d.leads, 50), percentile(d.leads, 95)})
 	}
 	return f
 }
 
-// deploys gives what each app went through, the oldest first.
-func (b *Board) deploys(sight Sight, q FiguresQuery) map[string][]deploy {
+// counting is figures on their way over the apps.
+type counting struct {
+	from              time.Time
+	days              []day
+	leads, recoveries []float64
+}
+
+// take counts the deploys of one app, the oldest first.
+func (c *counting) take(deploys []deploy, f *Figures) {
+	for i := range deploys {
+		d := &deploys[i]
+		n := int(time.UnixMicro(d.seen).Sub(c.from) / (24 * time.Hour))
+		if d.seen < c.from.UnixMicro() || n >= len(c.days) {
+			continue
+		}
+		back := takenBackBy(deploys[i:])
+		if bad := d.failed || back != nil; bad {
+			f.Failed++
+			c.days[n].failed++
+			at := nextHealthy(deploys[i:])
+			if back != nil {
+				f.Reverted++
+				if !d.failed { // it was healthy, and no good
+					at = back.healthy
+				}
+			}
+			if at != 0 {
+				f.Recovered++
+				c.recoveries = append(c.recoveries, float64(at-d.seen)/1e6)
+			}
+		}
+		if d.applied == 0 && !d.failed {
+			continue
+		}
+		f.Deploys++
+		c.days[n].deploys++
+		if d.healthy != 0 && d.committed != 0 && d.healthy > d.committed {
+			lead := float64(d.healthy-d.committed) / 1e6
+			c.leads, c.days[n].leads = append(c.leads, lead), append(c.days[n].leads, lead)
+		}
+	}
+}
+
+// failed tells whether a commit failed in an app, for a time or for good.
+func (s step) failed() bool {
+	switch s.result {
+	case "failed":
+		return true
+	case "superseded", "held", "rolling", "waiting", "paused":
+		return false
+	}
+	return s.reason != "" && s.healthy == 0
+}
+
+// deploys gives what each app went through, the oldest first, and from when on that is known.
+func (b *Board) deploys(sight Sight, q FiguresQuery) (all map[string][]deploy, floor int64) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	out := map[string][]deploy{}
+	wanted := func(id, app, env string) bool {
+		return (q.App == "" || app == q.App || id == q.App) && (q.Env == "" || env == q.Env) && sight.Sees(namespaceOf(id))
+	}
+	type key struct {
+		app    string
+		commit uint64
+	}
+	all, told := map[string][]deploy{}, map[key]bool{}
 	for _, c := range b.history.commits {
-		committed := int64(0)
-		if !c.line.Time.IsZero() {
-			committed = c.line.Time.UnixMicro()
-		}
 		for id, s := range c.steps {
-			if s.seen == 0 || q.App != "" && s.app != q.App && id != q.App || q.Env != "" && s.env != q.Env || !sight.Sees(namespaceOf(id)) {
-				continue
+			if s.seen != 0 && wanted(id, s.app, s.env) {
+				d := deployOf(c, nil, s)
+				all[id], told[key{id, d.commit}] = append(all[id], d), true
 			}
-			out[id] = append(out[id], deploy{s, committed})
 		}
 	}
-	for _, deploys := range out {
-		slices.SortFunc(deploys, func(x, y deploy) int { return int(min(1, max(-1, x.seen-y.seen))) })
+	for _, d := range b.history.past.deploys {
+		if !told[key{d.in.id, d.commit}] && wanted(d.in.id, d.in.app, d.in.env) {
+			all[d.in.id] = append(all[d.in.id], d)
+		}
 	}
-	return out
+	for _, deploys := range all {
+		slices.SortFunc(deploys, func(x, y deploy) int { return cmp.Compare(x.seen, y.seen) })
+	}
+	return all, b.history.past.floor
+}
+
+// revertedWithin is among how many deploys after one the revert of it is looked for.
+const revertedWithin = 50
+
+// takenBackBy finds the deploy that takes the first one back; nil is none.
+func takenBackBy(deploys []deploy) *deploy {
+	for i := range deploys[1:min(len(deploys), revertedWithin+1)] {
+		if d := &deploys[i+1]; d.takesBack(&deploys[0]) {
+			return d
+		}
+	}
+	return nil
 }
 
 // nextHealthy is when the app was healthy after the first of the deploys, itself among them; 0 is not yet.

@@ -18,6 +18,7 @@ const maxCommits = 2000
 type history struct {
 	commits map[commitKey]*commit
 	floor   int64 // what was seen no later is forgotten
+	past    past  // what figures need of it
 }
 
 type commitKey struct{ repo, id string } // repo is "" for Apps by hand
@@ -40,7 +41,7 @@ type step struct {
 	changed                int
 }
 
-func newHistory() history { return history{commits: map[commitKey]*commit{}} }
+func newHistory() history { return history{commits: map[commitKey]*commit{}, past: newPast()} }
 
 // put takes in the history of an app's status; true is news.
 func (h *history) put(r *Row, rows []v1alpha1.HistoryRow) bool {
@@ -61,6 +62,7 @@ func (h *history) put(r *Row, rows []v1alpha1.HistoryRow) bool {
 func (h *history) step(key commitKey, app string, s step) bool {
 	c := h.commit(key, s.seen)
 	if c == nil {
+		h.past.put(&commit{commitKey: key}, app, s)
 		return false
 	}
 	if c.steps[app] == s {
@@ -93,6 +95,9 @@ func (h *history) prune() {
 		return
 	}
 	for _, c := range h.sorted()[maxCommits*7/8:] {
+		for id, s := range c.steps {
+			h.past.put(c, id, s)
+		}
 		delete(h.commits, c.commitKey)
 		h.floor = max(h.floor, c.seen)
 	}
@@ -136,6 +141,9 @@ func (b *Board) takeEntry(repo string, e *v1alpha1.Entry, past bool) {
 	if c == nil { // only the app itself may still show it
 		old := &commit{commitKey: commitKey{repo, r.Commit.ID}, steps: map[string]step{id: {}}}
 		old.say(r.Commit, r.Pulls)
+		if row := b.rows[id]; row != nil {
+			b.history.past.put(old, id, stepOf(&row.Row, e))
+		}
 		if row := b.rows[id]; !past || row != nil && row.Change == nil {
 			b.retell(old)
 		}
@@ -147,10 +155,7 @@ func (b *Board) takeEntry(repo string, e *v1alpha1.Entry, past bool) {
 	}
 	news := line.ID != "" && c.say(line, pulls)
 	if row := b.rows[id]; row != nil {
-		s := step{
-			app: row.App, env: row.Env, cluster: row.Cluster, seen: seen, applied: micro(r.Applied), healthy: micro(r.Healthy),
-			result: string(e.Result), reason: r.Reason, changed: len(r.Changes),
-		}
+		s := stepOf(&row.Row, e)
 		if before, known := c.steps[id]; !known || before.result == "" && !past {
 			s.changed = max(s.changed, before.changed)
 			news = b.history.step(c.commitKey, id, s) || news
@@ -158,6 +163,15 @@ func (b *Board) takeEntry(repo string, e *v1alpha1.Entry, past bool) {
 	}
 	if news {
 		b.retell(c)
+	}
+}
+
+// stepOf gives the way through a commit that an Entry tells.
+func stepOf(row *Row, e *v1alpha1.Entry) step {
+	r := e.Revision
+	return step{
+		app: row.App, env: row.Env, cluster: row.Cluster, seen: micro(cmp.Or(r.Seen, r.Planned, r.Applied)), applied: micro(r.Applied), healthy: micro(r.Healthy),
+		result: string(e.Result), reason: r.Reason, changed: len(r.Changes),
 	}
 }
 

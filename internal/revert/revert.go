@@ -129,6 +129,21 @@ func Is(subject, body string) bool {
 
 const subjectStart = "Revert of "
 
+var subjectOfOurs = regexp.MustCompile(`^Revert of .*: ([0-9a-f]{7}) back to [0-9a-f]{7}(?: \(#\d+\))?$`)
+
+// TakesBack gives what a commit takes back as far as its subject says: the first seven digits of a commit, or the subject of one.
+func TakesBack(subject string) (commit, of string) {
+	if m := subjectOfOurs.FindStringSubmatch(subject); m != nil {
+		return m[1], ""
+	}
+	if quoted, ok := strings.CutPrefix(subject, `Revert "`); ok {
+		if end := strings.LastIndexByte(quoted, '"'); end > 0 {
+			return "", quoted[:end]
+		}
+	}
+	return "", ""
+}
+
 // Branch names the branch of a revert: one per app and change, so that a second try finds the first.
 func (c Change) Branch() string {
 	name := c.App

@@ -941,7 +941,7 @@ export interface components {
             deploys: number;
             /**
              * Format: int64
-             * @description Deploys that failed, for a time or for good
+             * @description Deploys that failed, for a time or for good, or that a later one took back
              */
             failed: number;
             /**
@@ -958,6 +958,8 @@ export interface components {
             leadP50?: number;
             /** Format: double */
             leadP95?: number;
+            /** @description There were more: what was seen before Since is forgotten */
+            leftOut: boolean;
             /**
              * Format: double
              * @description Deploys per day
@@ -965,17 +967,22 @@ export interface components {
             perDay: number;
             /**
              * Format: int64
-             * @description Failures after which the app was healthy again
+             * @description Of Failed, those after which the app was healthy again: with the same commit, with a later one, or with the one that took it back
              */
             recovered: number;
             /**
              * Format: double
-             * @description Seconds from when a commit that failed was seen until the app was healthy again: half took no longer
+             * @description Seconds from when such a commit was seen until the app was healthy again: half took no longer
              */
             recoveryP50?: number;
             /**
+             * Format: int64
+             * @description Of them, those that were taken back
+             */
+            reverted: number;
+            /**
              * Format: date-time
-             * @description What is older is not known: the figures are of the commits that are remembered
+             * @description When the first deploy was seen of those that are known, now if there is none
              */
             since: string;
         };

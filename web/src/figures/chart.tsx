@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useId, useState } from "react";
 import { ceilNice, countTicks, linePath } from "./scale.ts";
 
 const width = 520;
@@ -65,7 +65,16 @@ function Frame({ label, days, max, ticks, format, children, told }: Frame) {
 const dayText = (day: string | undefined): string =>
   day ? new Date(`${day}T00:00:00Z`).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" }) : "";
 
-type Series = { name: string; values: (number | undefined)[]; tone: string };
+type Series = { name: string; values: (number | undefined)[]; tone: string; dashed?: boolean };
+
+/** Key says which drawing is which: by form, so that nobody needs the colours. */
+function Key({ children }: { children: React.ReactNode }) {
+  return (
+    <p className="chart-key dim" aria-hidden="true">
+      {children}
+    </p>
+  );
+}
 
 export function Lines({ label, days, series, format }: { label: string; days: string[]; series: Series[]; format: (n: number) => string }) {
   const max = ceilNice(Math.max(1, ...series.flatMap((s) => s.values.map((v) => v ?? 0))));
@@ -75,17 +84,37 @@ export function Lines({ label, days, series, format }: { label: string; days: st
       .map((s) => `${s.name} ${format(s.values[i]!)}`)
       .join(", ");
   return (
-    <Frame label={label} days={days} max={max} ticks={[0, max / 2, max]} format={format} told={told}>
-      {(x, y) =>
-        series.map((s) => (
-          <g key={s.name} className={`s-${s.tone}`}>
-            <path d={linePath(s.values, x, y)} fill="none" stroke="currentColor" strokeWidth="1.600" />
-            {s.values.map((v, i) => (v === undefined ? null : <circle key={i} cx={x(i)} cy={y(v)} r="2.400" fill="currentColor" />))}
-          </g>
-        ))
-      }
-    </Frame>
+    <>
+      <Frame label={label} days={days} max={max} ticks={[0, max / 2, max]} format={format} told={told}>
+        {(x, y) =>
+          series.map((s) => (
+            <g key={s.name} className={`s-${s.tone}`}>
+              <path d={linePath(s.values, x, y)} fill="none" stroke="currentColor" strokeWidth="1.600" strokeDasharray={dashes(s)} />
+              {s.values.map((v, i) => (v === undefined ? null : <Mark key={i} x={x(i)} y={y(v)} square={s.dashed} />))}
+            </g>
+          ))
+        }
+      </Frame>
+      <Key>
+        {series.map((s) => (
+          <span key={s.name} className="line">
+            <svg aria-hidden="true" width="28" height="10" className={`s-${s.tone}`}>
+              <path d="M0 5H28" stroke="currentColor" strokeWidth="1.600" strokeDasharray={dashes(s)} />
+              <Mark x={14} y={5} square={s.dashed} />
+            </svg>
+            {s.name}
+          </span>
+        ))}
+      </Key>
+    </>
   );
+}
+
+const dashes = (s: Series): string | undefined => (s.dashed ? "5 3" : undefined);
+
+function Mark({ x, y, square }: { x: number; y: number; square?: boolean }) {
+  if (square) return <rect x={x - 2.6} y={y - 2.6} width="5.200" height="5.200" className="mark-open" />;
+  return <circle cx={x} cy={y} r="2.400" fill="currentColor" />;
 }
 
 export function Bars({
@@ -102,31 +131,63 @@ export function Bars({
   names: [string, string];
 }) {
   const max = ceilNice(Math.max(1, ...total));
+  const hatch = useId();
   const told = (i: number) => {
     const ok = total[i]! - part[i]!;
     return [names[0] && ok ? `${ok} ${names[0]}` : "", part[i] ? `${part[i]} ${names[1]}` : ""].filter(Boolean).join(", ");
   };
+  const bad = { fill: `url(#${hatch})` };
   return (
-    <Frame label={label} days={days} max={max} ticks={countTicks(max)} format={String} told={told}>
-      {(x, y, step) =>
-        days.map((d, i) => (
-          <g key={d}>
-            {total[i]! > part[i]! && (
-              <rect
-                x={x(i) - step * 0.36}
-                width={step * 0.72}
-                y={y(total[i]!)}
-                height={y(part[i]!) - y(total[i]!)}
-                className="bar-ok"
-                rx="1"
-              />
-            )}
-            {part[i]! > 0 && (
-              <rect x={x(i) - step * 0.36} width={step * 0.72} y={y(part[i]!)} height={y(0) - y(part[i]!)} className="bar-bad" rx="1" />
-            )}
-          </g>
-        ))
-      }
-    </Frame>
+    <>
+      <Frame label={label} days={days} max={max} ticks={countTicks(max)} format={String} told={told}>
+        {(x, y, step) =>
+          days.map((d, i) => (
+            <g key={d}>
+              {total[i]! > part[i]! && (
+                <rect
+                  x={x(i) - step * 0.36}
+                  width={step * 0.72}
+                  y={y(total[i]!)}
+                  height={y(part[i]!) - y(total[i]!)}
+                  className="bar-ok"
+                  rx="1"
+                />
+              )}
+              {part[i]! > 0 && (
+                <rect
+                  x={x(i) - step * 0.36}
+                  width={step * 0.72}
+                  y={y(part[i]!)}
+                  height={y(0) - y(part[i]!)}
+                  className="bar-bad"
+                  {...bad}
+                  rx="1"
+                />
+              )}
+            </g>
+          ))
+        }
+      </Frame>
+      <Key>
+        {names[0] && (
+          <span className="line">
+            <svg aria-hidden="true" width="14" height="10">
+              <rect width="14" height="10" className="bar-ok" rx="1" />
+            </svg>
+            {names[0]}
+          </span>
+        )}
+        <span className="line">
+          <svg aria-hidden="true" width="14" height="10">
+            <pattern id={hatch} width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+              <rect width="4" height="4" className="hatch-back" />
+              <rect width="2" height="4" className="hatch-line" />
+            </pattern>
+            <rect x="0.500" y="0.500" width="13" height="9" className="bar-bad" {...bad} rx="1" />
+          </svg>
+          {names[1]}
+        </span>
+      </Key>
+    </>
   );
 }

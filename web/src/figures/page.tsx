@@ -3,6 +3,7 @@ import { figures } from "../api/queries.ts";
 import type { Figures } from "../api/types.ts";
 import { useFleet } from "../live/connection.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
+import { Clock } from "../parts/time.tsx";
 import { useTitle } from "../parts/title.ts";
 import { useAddress } from "../router.tsx";
 import { plural, span } from "../words.ts";
@@ -77,62 +78,72 @@ export function FiguresPage() {
 function Shown({ f }: { f: Figures }) {
   const days = f.buckets;
   return (
-    <div className="figures">
-      <section className="card figure">
-        <h2>From commit to healthy</h2>
-        <p className="figure-n">{f.leadP50 === undefined ? "–" : span(f.leadP50)}</p>
+    <>
+      {f.leftOut && (
         <p className="dim">
-          half of the deploys took no longer{f.leadP95 !== undefined && <>; 95 of 100 no longer than {span(f.leadP95)}</>}
+          Known since <Clock at={f.since} />: of what came before, nothing is remembered. It is not in these figures.
         </p>
-        <Lines
-          label="From commit to healthy, per day: median, and 95th percentile"
-          days={days.map((d) => d.day)}
-          series={[
-            { name: "median", values: days.map((d) => d.leadP50), tone: "rolling" },
-            { name: "95 %", values: days.map((d) => d.leadP95), tone: "waiting" },
-          ]}
-          format={span}
-        />
-      </section>
-      <section className="card figure">
-        <h2>Deploys</h2>
-        <p className="figure-n">{f.perDay.toFixed(f.perDay < 10 ? 1 : 0)} a day</p>
-        <p className="dim">
-          {plural(f.deploys, "deploy")} of an app in {plural(f.days, "day")}
-        </p>
-        <Bars
-          label="Deploys per day, failed ones apart"
-          days={days.map((d) => d.day)}
-          total={days.map((d) => d.deploys)}
-          part={days.map((d) => d.failed)}
-          names={["ok", "failed"]}
-        />
-      </section>
-      <section className="card figure">
-        <h2>Failed</h2>
-        <p className="figure-n">{f.failureRate === undefined ? "–" : `${(f.failureRate * 100).toFixed(f.failureRate < 0.1 ? 1 : 0)} %`}</p>
-        <p className="dim">
-          {f.failed} of {plural(f.deploys, "deploy")}, for a time or for good
-        </p>
-        <Bars
-          label="Failed deploys per day"
-          days={days.map((d) => d.day)}
-          total={days.map((d) => d.failed)}
-          part={days.map((d) => d.failed)}
-          names={["", "failed"]}
-        />
-      </section>
-      <section className="card figure">
-        <h2>Well again after a failure</h2>
-        <p className="figure-n">{f.recoveryP50 === undefined ? "–" : span(f.recoveryP50)}</p>
-        <p className="dim">
-          {f.recovered
-            ? `half of ${plural(f.recovered, "recovery", "recoveries")} took no longer`
-            : f.failed
-              ? "none has recovered yet"
-              : "nothing has failed"}
-        </p>
-      </section>
-    </div>
+      )}
+      <div className="figures">
+        <section className="card figure">
+          <h2>From commit to healthy</h2>
+          <p className="figure-n">{f.leadP50 === undefined ? "–" : span(f.leadP50)}</p>
+          <p className="dim">
+            half of the deploys took no longer{f.leadP95 !== undefined && <>; 95 of 100 no longer than {span(f.leadP95)}</>}
+          </p>
+          <Lines
+            label="From commit to healthy, per day: median, and 95th percentile"
+            days={days.map((d) => d.day)}
+            series={[
+              { name: "median", values: days.map((d) => d.leadP50), tone: "rolling" },
+              { name: "95 %", values: days.map((d) => d.leadP95), tone: "waiting", dashed: true },
+            ]}
+            format={span}
+          />
+        </section>
+        <section className="card figure">
+          <h2>Deploys</h2>
+          <p className="figure-n">{f.perDay.toFixed(f.perDay < 10 ? 1 : 0)} a day</p>
+          <p className="dim">
+            {plural(f.deploys, "deploy")} of an app in {plural(f.days, "day")}
+          </p>
+          <Bars
+            label="Deploys per day, failed ones apart"
+            days={days.map((d) => d.day)}
+            total={days.map((d) => d.deploys)}
+            part={days.map((d) => d.failed)}
+            names={["ok", "failed or taken back"]}
+          />
+        </section>
+        <section className="card figure">
+          <h2>Changes that failed</h2>
+          <p className="figure-n">
+            {f.failureRate === undefined ? "–" : `${(f.failureRate * 100).toFixed(f.failureRate < 0.1 ? 1 : 0)} %`}
+          </p>
+          <p className="dim">
+            {f.failed} of {plural(f.deploys, "deploy")} failed for a time or for good
+            {f.reverted > 0 && `, ${f.reverted} of them taken back`}
+          </p>
+          <Bars
+            label="Failed deploys per day"
+            days={days.map((d) => d.day)}
+            total={days.map((d) => d.failed)}
+            part={days.map((d) => d.failed)}
+            names={["", "failed or taken back"]}
+          />
+        </section>
+        <section className="card figure">
+          <h2>Well again after a failure</h2>
+          <p className="figure-n">{f.recoveryP50 === undefined ? "–" : span(f.recoveryP50)}</p>
+          <p className="dim">
+            {f.recovered
+              ? `half of ${plural(f.recovered, "recovery", "recoveries")} took no longer`
+              : f.failed
+                ? "none has recovered yet"
+                : "nothing has failed"}
+          </p>
+        </section>
+      </div>
+    </>
   );
 }
