@@ -165,6 +165,30 @@ func TestRowOfAnApp(t *testing.T) {
 }
 
 // What a reader has from a snapshot and the deltas behind it is what a later snapshot shows, whatever happened in between.
+// A matrix says which commit is there, and which is wanted where that is another one.
+func TestASnapshotSaysWhatIsWanted(t *testing.T) {
+	b := New("life")
+	for name, revisions := range map[string][2]string{"a": {"aaaaaaaaaa", "aaaaaaaaaa"}, "b": {"aaaaaaaaaa", "bbbbbbbbbb"}, "c": {"", "bbbbbbbbbb"}, "d": {"", ""}} {
+		o := target("a", name+"/dev", v1alpha1.StateRolling, 0)
+		o.Status.Revision, o.Status.Target = revisions[0], revisions[1]
+		b.Put(o)
+	}
+	f := b.Snapshot(all, Agent{}, now)
+	got := ""
+	for i := range f.N {
+		for _, n := range []int{f.Revision[i], f.Wanted[i]} {
+			if n < 0 {
+				got += " none"
+			} else {
+				got += " " + f.Revisions[n]
+			}
+		}
+	}
+	if want := " aaaaaaa none aaaaaaa bbbbbbb none bbbbbbb none none"; got != want {
+		t.Errorf("%s, want%s", got, want)
+	}
+}
+
 func TestDeltasLeadFromOneSnapshotToTheNext(t *testing.T) {
 	b := fleet()
 	first := b.Snapshot(all, Agent{}, now)

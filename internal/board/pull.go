@@ -10,17 +10,18 @@ import (
 
 // PullRow is one open pull request that has a plan.
 type PullRow struct {
-	Repo   string `json:"repo" doc:"<namespace>/<name> of the Repo"`
-	Number int    `json:"number"`
-	Title  string `json:"title,omitempty"`
-	Author string `json:"author,omitempty"`
-	Link   string `json:"link,omitempty" doc:"To the pull request at its forge"`
-	Branch string `json:"branch" doc:"That it is to be merged into"`
-	Head   string `json:"head"`
-	Status string `json:"status" enum:"pending,success,failure" doc:"As plumb says it on the pull request"`
-	Line   string `json:"line" doc:"The line of that status"`
-	Apps   int    `json:"apps" doc:"How many it affects, or cannot be told about"`
-	Risks  int    `json:"risks" doc:"How many objects are worth a second look"`
+	Repo    string `json:"repo" doc:"<namespace>/<name> of the Repo"`
+	Number  int    `json:"number"`
+	Title   string `json:"title,omitempty"`
+	Author  string `json:"author,omitempty"`
+	Link    string `json:"link,omitempty" doc:"To the pull request at its forge"`
+	Branch  string `json:"branch" doc:"That it is to be merged into"`
+	Head    string `json:"head"`
+	Status  string `json:"status" enum:"pending,success,failure" doc:"As plumb says it on the pull request"`
+	Line    string `json:"line" doc:"The line of that status"`
+	Consent string `json:"consent,omitempty" doc:"Of a fork's that waits: the comment of somebody who may push that has it rendered"`
+	Apps    int    `json:"apps" doc:"How many it affects, or cannot be told about"`
+	Risks   int    `json:"risks" doc:"How many objects are worth a second look"`
 }
 
 // PutPull takes in the plan of an open pull request.
@@ -32,7 +33,7 @@ func (b *Board) RecallPull(plan report.PullPlan) { b.takePull(plan, true) }
 func (b *Board) takePull(plan report.PullPlan, past bool) {
 	row := PullRow{
 		Repo: plan.Repo, Number: plan.Number, Title: report.Clean(plan.Title), Author: report.Clean(plan.Author), Link: plan.Link,
-		Branch: plan.Branch, Head: plan.Head, Apps: len(plan.Apps), Risks: risksOf(plan),
+		Branch: plan.Branch, Head: plan.Head, Apps: len(plan.Apps), Risks: risksOf(plan), Consent: plan.Consent,
 	}
 	row.Status, row.Line = report.PullStatus(plan)
 	b.mu.Lock()

@@ -104,6 +104,7 @@ type Fleet struct {
 	Repo      []int    `json:"repo" doc:"Into repos; -1 for an App by hand"`
 	State     []int    `json:"state" doc:"Into states: as last said, also while the agent is silent"`
 	Revision  []int    `json:"revision" doc:"Into revisions: what is applied; -1 before the first"`
+	Wanted    []int    `json:"wanted" doc:"Into revisions: what is to be applied, where that is another; else -1"`
 	Since     []int64  `json:"since" doc:"Seconds before at that the state began, in whole minutes after an hour and whole hours after two days; -1 if that is not known"`
 	Changed   []int64  `json:"changed" doc:"Likewise, when the newest change reached it; -1 if none did"`
 	Drifted   []int    `json:"drifted" doc:"How many objects differ from Git"`

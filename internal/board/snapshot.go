@@ -21,7 +21,7 @@ func (b *Board) Snapshot(sight Sight, agent Agent, now time.Time) Fleet {
 	f := Fleet{
 		Stream: b.stream, Seq: b.seq, At: now.UTC().Truncate(time.Second), Agent: agent, States: v1alpha1.States, N: n,
 		App: make([]int, n), Name: make([]string, n), Namespace: make([]int, n), Env: make([]int, n), Cluster: make([]int, n), Repo: make([]int, n),
-		State: make([]int, n), Revision: make([]int, n), Since: make([]int64, n), Changed: make([]int64, n), Drifted: make([]int, n), Why: make([]string, n),
+		State: make([]int, n), Revision: make([]int, n), Wanted: make([]int, n), Since: make([]int64, n), Changed: make([]int64, n), Drifted: make([]int, n), Why: make([]string, n),
 	}
 	numbers := [columnCount][]int{}
 	f.Envs, numbers[columnEnv] = b.columns[columnEnv].only(used[columnEnv], compareEnvs)
@@ -43,6 +43,9 @@ func (b *Board) Snapshot(sight Sight, agent Agent, now time.Time) Fleet {
 		f.App[i], f.Revision[i] = len(f.Apps)-1, revisions.of(short(e.Revision))
 		f.Namespace[i], f.Env[i] = numbers[columnNamespace][e.codes[columnNamespace]], numbers[columnEnv][e.codes[columnEnv]]
 		f.Cluster[i], f.Repo[i] = numbers[columnCluster][e.codes[columnCluster]], numbers[columnRepo][e.codes[columnRepo]]
+		if f.Wanted[i] = -1; e.Target != e.Revision {
+			f.Wanted[i] = revisions.of(short(e.Target))
+		}
 		f.State[i], f.Drifted[i] = slices.Index(v1alpha1.States, e.State), e.Objects.Drifted
 		f.Since[i], f.Changed[i] = before(e.Since, f.At), before(e.Changed, f.At)
 		if !hasUsualName(&e.Row) {

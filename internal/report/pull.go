@@ -23,6 +23,8 @@ type PullPlan struct {
 
 	// Pending says why there is no plan yet, in one sentence: it is being made, or a fork waits for somebody's word.
 	Pending string `json:"pending,omitempty"`
+	// Consent is the comment that has the head of a fork rendered, of whoever may push; "" if nobody's word is waited for.
+	Consent string `json:"consent,omitempty"`
 	// Lenient: what could not be asked does not keep the status pending.
 	Lenient bool `json:"lenient,omitempty"`
 

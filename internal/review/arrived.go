@@ -19,7 +19,7 @@ import (
 // is what the request changes of its own.
 func (w *work) arrived(ctx context.Context) error {
 	reviewed, planned := w.Plan(w.repo, w.pull.Number)
-	if !planned || w.pull.Merged == "" {
+	if !planned || reviewed.Pending != "" || w.pull.Merged == "" {
 		return nil // nobody was shown anything
 	}
 	differing, err := w.unlike(ctx, reviewed)

@@ -10,6 +10,7 @@ import (
 
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/forge"
+	"plumb.dev/plumb/internal/report"
 	"plumb.dev/plumb/internal/source"
 )
 
@@ -79,6 +80,7 @@ func (r *Reviewer) look(ctx context.Context, repo string, at *Desk, pull forge.P
 		}
 	}
 	if pull.Fork && !w.said.Asked {
+		w.keep(w.unasked())
 		return w.status(ctx, forge.Pending, "from a fork, not rendered; who may push comments: "+consentLine(pull.Head.Commit))
 	}
 	return w.review(ctx)
@@ -246,6 +248,15 @@ func headOf(kind forge.Kind, number int, commit string) source.Head {
 		ref = fmt.Sprintf("refs/merge-requests/%d/head", number)
 	}
 	return source.Head{Ref: ref, Commit: commit, Kind: source.Ref}
+}
+
+// unasked is what is shown of a fork's pull request that nobody has asked for: that it waits, and for which words.
+func (w *work) unasked() *report.PullPlan {
+	return &report.PullPlan{
+		Repo: w.repo, Number: w.pull.Number, Title: w.pull.Title, Author: w.pull.Author, Link: w.pull.URL, Branch: w.at.Branch,
+		Head: w.pull.Head.Commit, Tip: w.at.Tip,
+		Pending: "from a fork: it is rendered when somebody who may push asks for it", Consent: consentLine(w.pull.Head.Commit),
+	}
 }
 
 // consentLine is the comment that has the head of a fork rendered.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -175,6 +176,21 @@ func (o *office) pends(commit, text string) {
 	})
 }
 
+// waitsFor tells which pull requests are shown as waiting for whose words, and as nothing else.
+func (o *office) waitsFor(want map[int]string) {
+	o.Helper()
+	got := map[int]string{}
+	for _, plan := range o.Kept(aRepo) {
+		got[plan.Number] = plan.Consent
+		if state, _ := report.PullStatus(plan); state != report.PullPending || len(plan.Apps) > 0 {
+			o.Errorf("pull request %d is shown as %s", plan.Number, state)
+		}
+	}
+	if !maps.Equal(got, want) {
+		o.Errorf("shown as waiting are %v, want %v", got, want)
+	}
+}
+
 // A fork's head is not rendered, and whoever may push is told how to ask for it. Hints that come again and again, and a new life,
 // say nothing twice.
 func TestAForkIsSaidOnce(t *testing.T) {
@@ -203,10 +219,12 @@ func TestAForkIsSaidOnce(t *testing.T) {
 	if n := written(); n != 2 {
 		t.Errorf("two statuses are right, %d writes came", n)
 	}
+	o.waitsFor(map[int]string{first: "/plumb plan " + one, second: "/plumb plan " + two})
 	again := newOffice(t, hub, dir)
 	third, three := again.fork("three")
 	again.Hint(aRepo, third)
 	again.pends(three, "/plumb plan "+three)
+	again.waitsFor(map[int]string{first: "/plumb plan " + one, second: "/plumb plan " + two, third: "/plumb plan " + three})
 	again.until("all were looked at", func() error {
 		again.mu.Lock()
 		defer again.mu.Unlock()

@@ -373,7 +373,7 @@ func (s *server) clusterRow(name string, c v1alpha1.Cluster, apps []board.Facet)
 	return row
 }
 
-// PullList is the open pull requests that have a plan.
+// PullList is the open pull requests that have a plan, or wait for somebody's word.
 type PullList struct {
 	Items []board.PullRow `json:"items"`
 }

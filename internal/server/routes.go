@@ -75,7 +75,7 @@ func (s *server) routes() []route {
 		{"GET", apiPath + "/drift", need{access: member}, nil, op("drift", "What differs from Git, and what was undone, by who did it", s.drift)},
 		{"GET", apiPath + "/repos", need{access: member}, nil, op("repos", "Repos", s.listRepos)},
 		{"GET", apiPath + "/clusters", need{access: member}, nil, op("clusters", "Clusters, and the agent", s.listClusters)},
-		{"GET", apiPath + "/pulls", need{access: member}, nil, op("pulls", "Open pull requests that have a plan", s.listPulls)},
+		{"GET", apiPath + "/pulls", need{access: member}, nil, op("pulls", "Open pull requests: those that have a plan, and those from forks that wait for somebody's word", s.listPulls)},
 		{"GET", apiPath + "/pulls/{namespace}/{name}/{number}", need{access: seesApp}, nil, op("pull", "The plan of one pull request", s.onePull)},
 		{"GET", apiPath + "/figures", need{access: member}, nil, op("figures", "Time from commit to healthy, deploys, failures, recovery", s.figures)},
 	}

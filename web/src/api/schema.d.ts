@@ -383,7 +383,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Open pull requests that have a plan */
+        /** Open pull requests: those that have a plan, and those from forks that wait for somebody's word */
         get: operations["pulls"];
         put?: never;
         post?: never;
@@ -1039,6 +1039,8 @@ export interface components {
             states: string[];
             /** @description Names the agent's life; a cursor of the stream is <stream>-<seq> */
             stream: string;
+            /** @description Into revisions: what is to be applied, where that is another; else -1 */
+            wanted: number[];
             /** @description The sentence of a state that is not ok */
             why: string[];
         };
@@ -1364,6 +1366,7 @@ export interface components {
             author?: string;
             branch: string;
             conflicts?: string[];
+            consent?: string;
             fault?: components["schemas"]["Fault"];
             findings?: components["schemas"]["PullFinding"][];
             head: string;
@@ -1504,6 +1507,8 @@ export interface components {
             author?: string;
             /** @description That it is to be merged into */
             branch: string;
+            /** @description Of a fork's that waits: the comment of somebody who may push that has it rendered */
+            consent?: string;
             head: string;
             /** @description The line of that status */
             line: string;

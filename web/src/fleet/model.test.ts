@@ -13,6 +13,7 @@ const target = (app: string, env: string, state: State = "ok", more: Partial<Tar
   repo: "ns/fleet",
   state,
   revision: "9f31c2a",
+  wanted: "",
   since: 100,
   changed: 100,
   drifted: 0,
@@ -154,16 +155,17 @@ test("a snapshot in columns and the deltas after it give the same as the rows", 
     repo: [0, -1],
     state: [1, 0],
     revision: [0, -1],
+    wanted: [-1, 0],
     since: [10, -1],
     changed: [-1, 40],
     drifted: [0, 1],
     why: ["", "it is broken"],
   });
   assert.deepEqual(
-    fleet.targets.map((t) => [t.id, t.state, t.revision, t.repo]),
+    fleet.targets.map((t) => [t.id, t.state, t.revision, t.wanted, t.repo]),
     [
-      ["ns/cart-dev", "ok", "9f31c2a", "ns/fleet"],
-      ["ns/odd", "failed", "", ""],
+      ["ns/cart-dev", "ok", "9f31c2a", "", "ns/fleet"],
+      ["ns/odd", "failed", "", "9f31c2a", ""],
     ],
   );
   const at = Date.parse("2026-01-01T00:01:40Z") / 1000;

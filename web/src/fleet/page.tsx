@@ -287,6 +287,20 @@ function Select(p: { name: string; label: string; value: string; options: string
   );
 }
 
+/** Commits is what is applied, and what is wanted where that is another commit. */
+function Commits({ t }: { t: Target }) {
+  if (!t.wanted) return t.revision ? <code className="dim">{t.revision}</code> : null;
+  return (
+    <code className="dim">
+      <span className="sr">applied </span>
+      {t.revision || "none"}
+      <span aria-hidden="true"> → </span>
+      <span className="sr">, wanted </span>
+      {t.wanted}
+    </code>
+  );
+}
+
 const attention = 5;
 
 /** Attention is what somebody on call looks at first: what is wrong, where, why, since when and since which commit. */
@@ -306,7 +320,7 @@ function Attention({ targets, version, at, change }: { targets: Target[]; versio
                 {address(t)}
               </span>
               <span className="attention-why cut">{t.why || word(t.state)}</span>
-              {t.revision && <code className="dim">{t.revision}</code>}
+              <Commits t={t} />
               <Ago at={t.since} suffix="" className="dim attention-age" />
             </button>
           </li>

@@ -11,6 +11,7 @@ export type Target = {
   repo: string;
   state: State;
   revision: string;
+  wanted: string; // another commit than the one that is applied; else empty
   since: number; // Unix seconds, 0 unknown
   changed: number;
   drifted: number;
@@ -39,6 +40,7 @@ export function targetsOf(f: FleetSnapshot): Target[] {
       repo: f.repos[f.repo[i]!] ?? "",
       state: asState(f.states[f.state[i]!]),
       revision: f.revisions[f.revision[i]!] ?? "",
+      wanted: f.revisions[f.wanted[i]!] ?? "",
       since: before(f.since[i]),
       changed: before(f.changed[i]),
       drifted: f.drifted[i] ?? 0,
@@ -60,6 +62,7 @@ export function targetOf(r: Row): Target {
     repo: r.repo,
     state,
     revision: r.revision.slice(0, 7),
+    wanted: r.target === r.revision ? "" : r.target.slice(0, 7),
     since: r.since ? Date.parse(r.since) / 1000 : 0,
     changed: r.changed ? Date.parse(r.changed) / 1000 : 0,
     drifted: r.objects.drifted,

@@ -53,9 +53,16 @@ export function PullsPage() {
                   <code>{short(p.head)}</code>
                 </p>
               </div>
-              <span className="cut pull-line">{p.line}</span>
+              {p.consent ? (
+                <span className="pull-line stack" style={{ gap: 4 }}>
+                  <span className="dim">{p.line}: a comment with</span>
+                  <Command text={p.consent} label="copy the words that have it rendered" />
+                </span>
+              ) : (
+                <span className="cut pull-line">{p.line}</span>
+              )}
               <span className="dim change-sum">
-                {plural(p.apps, "app")}
+                {p.consent ? "from a fork" : plural(p.apps, "app")}
                 {p.risks > 0 && <span className="s-drifted">, {plural(p.risks, "risk")}</span>}
               </span>
             </li>
@@ -110,6 +117,23 @@ export function PullPage() {
           {plan.unaffected ? ` · ${plural(plan.unaffected, "app")} not affected` : ""}
         </p>
       </header>
+      {plan.consent && (
+        <section className="card lead c-waiting">
+          <header>
+            <h2>Waits for your word</h2>
+          </header>
+          <div className="body stack" style={{ gap: 8 }}>
+            <p>
+              It comes from a fork, whose author could have anything rendered. Read what it changes; then somebody who may push comments, on
+              the pull request, with
+            </p>
+            <Command text={plan.consent} label="copy the words that have it rendered" />
+            <p className="dim">
+              The words name this very commit: a newer one waits again. It is compared as Git says it, without the cluster.
+            </p>
+          </div>
+        </section>
+      )}
       {plan.fault && <PlanTrouble fault={plan.fault} />}
       {plan.conflicts && plan.conflicts.length > 0 && (
         <section className="card">
