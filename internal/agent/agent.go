@@ -88,7 +88,7 @@ type Agent struct {
 	claims     *claims
 	order      *order
 	metrics    *metrics
-	hooks      hooks
+	hooks      *repos.Hooks
 	tenure     *tenure
 	unlock     func() // the cache folder
 	recorder   *recorder.Recorder
@@ -256,6 +256,7 @@ func (ag *Agent) begin(ctx context.Context) error {
 			return err
 		}
 	}
+	ag.hooks = repos.NewHooks(ag.hookOptions())
 	var start errgroup.Group
 	start.Go(func() error { return ag.testSandbox(ctx) })
 	start.Go(func() error {

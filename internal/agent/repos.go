@@ -78,6 +78,33 @@ func (ag *Agent) putRepo(o *v1alpha1.Repo) {
 	ag.rebind(o)
 }
 
+// hookOptions say whom deliveries of webhooks are for.
+func (ag *Agent) hookOptions() repos.HookOptions {
+	options := repos.HookOptions{
+		Secret: ag.secret, Look: ag.lookAtPulls,
+		Repo: func(key types.NamespacedName) *repos.Repo {
+			if r := ag.repoOf(key.Namespace, key.Name); r != nil {
+				return r.Repo
+			}
+			return nil
+		},
+		Repos: func(namespace string) (of []*repos.Repo) {
+			ag.mu.Lock()
+			defer ag.mu.Unlock()
+			for key, r := range ag.repos {
+				if key.Namespace == namespace {
+					of = append(of, r.Repo)
+				}
+			}
+			return of
+		},
+	}
+	if ag.reviewer != nil {
+		options.Hint = func(repo types.NamespacedName, number int) { ag.reviewer.Hint(repo.String(), number) }
+	}
+	return options
+}
+
 // causeOf tells why a repository is looked at: because a person asked, or because somebody began to use it.
 func causeOf(asked bool) trigger.Cause {
 	if asked {

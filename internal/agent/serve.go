@@ -25,7 +25,7 @@ func (ag *Agent) Handler(token string, simulated bool) http.Handler {
 		Clusters: ag.knownClusters,
 		Entries:  ag.entriesOf,
 		Hook: func(namespace, name string, header http.Header, body []byte) (int, string) {
-			status, said := ag.hook(ag.life, types.NamespacedName{Namespace: namespace, Name: name}, header, body)
+			status, said := ag.hooks.Deliver(ag.life, types.NamespacedName{Namespace: namespace, Name: name}, header, body)
 			return ag.metrics.delivered(status), said
 		},
 		Visitors:  ag.people,

@@ -1,12 +1,13 @@
 // Package repos looks after Repos, and follows what apps are made of: Git repositories, for those who track a revision of one, and
-// charts from elsewhere, for the apps that need them. It asks when it is time, fetches, gives what is new to everybody who uses it,
-// and writes the status of each Repo soon after it changed.
+// charts from elsewhere, for the apps that need them. It asks when it is time or a webhook says so, fetches, gives what is new to
+// everybody who uses it, and writes the status of each Repo soon after it changed.
 //
 // All who read one address with one credential share one copy and one question. What cannot be read is asked again, and those who
 // use it are told since when; what they were given before stays readable to them. It never decides what a commit means, never
 // touches a user's object, and reads of the cluster nothing but the Secrets that addresses name, through the hand that it is given.
 //
-// Start at Repositories.Track, at Charts.Use, and at Repo; repository.go is one pass over a repository, status.go what a Repo says.
+// Start at Repositories.Track, at Charts.Use, at Repo, and at Hooks.Deliver; repository.go is one pass over a repository, status.go
+// what a Repo says.
 package repos
 
 import (
