@@ -78,6 +78,7 @@ export function Cause({ view }: { view: AppView }) {
           <Out href={st.revert.url}>pull request #{st.revert.pull}</Out>
         </p>
       )}
+      {row.state === "drifted" && view.can?.restore?.ok && <p>Nothing takes it back by itself: Restore from Git does, once.</p>}
       {next.map((n) =>
         isCommand(n) ? (
           <div key={n} className="cause-next">

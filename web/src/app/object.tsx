@@ -6,13 +6,20 @@ import { CopyButton } from "../parts/copy.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
 import { Icon, StatePill } from "../parts/glyph.tsx";
 import { Ago } from "../parts/time.tsx";
-import { hasValue, valueText } from "../words.ts";
+import { hasValue, plural, short, valueText } from "../words.ts";
+import { unified } from "./diff.ts";
 import { stateOfHealth } from "./tree.ts";
 import { spans } from "./yaml.ts";
 
-const views = ["difference", "live", "desired", "fields"] as const;
+const views = ["difference", "whole", "live", "desired", "fields"] as const;
 type View = (typeof views)[number];
-const names: Record<View, string> = { difference: "Difference", live: "Live", desired: "Desired", fields: "Who wrote" };
+const names: Record<View, string> = {
+  difference: "Difference",
+  whole: "As a whole",
+  live: "Live",
+  desired: "Desired",
+  fields: "Who wrote",
+};
 
 /** ObjectPanel is one object: where it differs from Git and who did it, how it is live, how Git wants it. */
 export function ObjectPanel({ id, node, onClose }: { id: string; node: Node; onClose: () => void }) {
@@ -61,10 +68,11 @@ export function ObjectPanel({ id, node, onClose }: { id: string; node: Node; onC
 }
 
 function Shown({ o, view }: { o: ObjectView; view: View }) {
+  if (view === "whole") return <Whole o={o} />;
   if (view === "live") return o.live ? <Yaml text={o.live} redacted={o.redacted} /> : <p className="dim">It is not in the cluster.</p>;
   if (view === "desired")
     return o.desired ? (
-      <Yaml text={o.desired} redacted={o.redacted} file={o.file} />
+      <Yaml text={o.desired} redacted={o.redacted} file={o.file} revision={o.revision} />
     ) : (
       <p className="dim">Git does not have it: another object, or a controller, made it.</p>
     );
@@ -184,11 +192,52 @@ function Managers({ o }: { o: ObjectView }) {
 
 const shown = 3000;
 
-function Yaml({ text, redacted, file }: { text: string; redacted?: boolean; file?: ObjectView["file"] }) {
+/** Whole is the object line by line: what Git says, and what is there. */
+function Whole({ o }: { o: ObjectView }) {
+  const [added, setAdded] = useState(false);
+  const lines = useMemo(() => unified(o.desired, o.live, added), [o.desired, o.live, added]);
+  return (
+    <div className="yaml">
+      <div className="line wrap yaml-head">
+        <span className="dim">− live, + Git{o.revision && <> at {short(o.revision)}</>}</span>
+        <span className="grow" />
+        <button type="button" className="button small" aria-pressed={added} onClick={() => setAdded(!added)}>
+          Status and defaults
+        </button>
+      </div>
+      <pre tabIndex={0} role="region" aria-label="Difference of the whole object">
+        {lines.slice(0, shown).map((l, i) =>
+          l.kind === "fold" ? (
+            <span key={i} className="yaml-line dim">
+              {`… ${plural(l.count, l.only === "same" ? "line that is the same" : "line that only the cluster has", l.only === "same" ? "lines that are the same" : "lines that only the cluster has")}\n`}
+            </span>
+          ) : l.kind === "same" ? (
+            <span key={i} className="yaml-line">{`  ${l.text}\n`}</span>
+          ) : l.kind === "git" ? (
+            <ins key={i} className="yaml-line">
+              <span className="sr">in Git: </span>
+              {`+ ${l.text}\n`}
+            </ins>
+          ) : (
+            <del key={i} className="yaml-line">
+              <span className="sr">live: </span>
+              {`- ${l.text}\n`}
+            </del>
+          ),
+        )}
+      </pre>
+      {lines.length > shown && <p className="dim">{lines.length - shown} more lines are not shown.</p>}
+      {o.redacted && <p className="dim">Values of Secrets are not shown, and not compared here.</p>}
+    </div>
+  );
+}
+
+function Yaml({ text, redacted, file, revision }: { text: string; redacted?: boolean; file?: ObjectView["file"]; revision?: string }) {
   const lines = useMemo(() => text.replace(/\n$/, "").split("\n"), [text]);
   return (
     <div className="yaml">
       <div className="line yaml-head">
+        {revision && <span className="dim">at {short(revision)}</span>}
         {file?.path && <code className="cut">{file.path}</code>}
         {redacted && <span className="dim">values of Secrets are not shown</span>}
         <span className="grow" />

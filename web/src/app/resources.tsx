@@ -79,6 +79,12 @@ export default function Resources({ id }: { id: string }) {
             </button>
           )}
         </div>
+        {all.data?.truncated && (
+          <p className="note-line" role="status">
+            These are the first {plural(nodes.length, "object")}: the app has more, or has more than 5,000 of a kind in one namespace. What
+            is cut is not searched either; kubectl shows it.
+          </p>
+        )}
         <Nodes rows={laid.rows} tree={tree} selected={search.o} onSelect={(key) => change({ o: key })} onToggle={toggle} />
       </div>
       {selected && <ObjectPanel id={id} node={selected} onClose={() => change({ o: undefined })} />}
