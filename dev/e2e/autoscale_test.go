@@ -147,7 +147,15 @@ func TestAutoscalerBesideTheNumberInGit(t *testing.T) {
 	s.calmSince(before, "hpagit", "spec.replicas", "3")
 	s.ok("hpagit", s.commit("an image", files{"apps/hpagit/a.yaml": both("registry.example/web:2")}))
 	s.has(web, "spec.template.spec.containers.0.image", "registry.example/web:2")
-	if got := seen(); !slices.IsSorted(got) || got[0] != 2 || got[len(got)-1] != 6 {
+	if err := eventually(limit, func() error { // its own watch tells of them
+		if got := seen(); got[len(got)-1] != 6 {
+			return errNotYet("the last number is not 6: %v", got)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if got := seen(); !slices.IsSorted(got) || got[0] != 2 {
 		t.Errorf("the numbers were %v, want 2, 4, 5, 6", got)
 	}
 	s.ok("hpagit", s.commit("no autoscaler", files{"apps/hpagit/hpa.yaml": ""}))

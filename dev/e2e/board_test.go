@@ -113,7 +113,9 @@ func TestThePageIsTold(t *testing.T) {
 
 	var at position
 	s.answered("/fleet", &at)
-	resp := s.streams(s.Context(), fmt.Sprintf("/stream?since=%s-%d", at.Stream, at.Seq))
+	bounded, end := context.WithTimeout(s.Context(), 2*limit)
+	defer end()
+	resp := s.streams(bounded, fmt.Sprintf("/stream?since=%s-%d", at.Stream, at.Seq))
 	defer resp.Body.Close()
 	stream := bufio.NewReader(resp.Body)
 	second := s.commit("told: green", files{"apps/told/all.yaml": documentsOf(deployment("web", 2, "registry.example/web:1"), configMap("settings", "colour", "green"))})
@@ -169,7 +171,7 @@ func TestThePageIsTold(t *testing.T) {
 	})
 
 	s.restarted()
-	again := s.streams(s.Context(), fmt.Sprintf("/stream?since=%s-%d", at.Stream, at.Seq))
+	again := s.streams(bounded, fmt.Sprintf("/stream?since=%s-%d", at.Stream, at.Seq))
 	defer again.Body.Close()
 	s.streamed(bufio.NewReader(again.Body), "reset", func(string) bool { return true })
 	for _, commit := range []struct{ id, subject string }{{first, "told: begin"}, {second, "told: green"}} {

@@ -310,12 +310,16 @@ func (s *scenario) settled(app string) {
 	o := s.edit(id, "kubectl-edit", "spec: {template: {spec: {containers: [{name: sentinel, image: registry.example/other:1}]}}}")
 	s.has(id, "spec.template.spec.containers.0.image", "registry.example/web:1")
 	seen := field(o, "metadata.generation").(int64)
-	s.until(app, func(a appStatus) error {
-		if a.State != "ok" || field(s.live(id), "status.observedGeneration").(int64) <= seen {
-			return errNotYet("%s", a)
+	err := eventually(limit, func() error { // of two objects: the last news of the one may come before that of the other
+		a := statusOf(s.live("App/" + system + "/" + app))
+		if observed, _ := field(s.live(id), "status.observedGeneration").(int64); a.State != "ok" || observed <= seen {
+			return errNotYet("%s; %d of more than %d is observed", a, observed, seen)
 		}
 		return nil
 	})
+	if err != nil {
+		s.Fatal(err)
+	}
 }
 
 // A field that admission rewrites on the way in is mutated by admission: the app is ok, and the agent does not try again.

@@ -6,6 +6,17 @@ import (
 	"testing"
 )
 
+// holds waits until an App waits with exactly these deletions held: why they are may be known better a moment later.
+func (s *scenario) holds(app string, want ...string) appStatus {
+	s.Helper()
+	return s.until(app, func(a appStatus) error {
+		if reason, _ := a.ready(); a.State != "waiting" || reason != "DeletionHeld" || !slices.Equal(a.held(), want) {
+			return errNotYet("%s; held are %v, want %v", a, a.held(), want)
+		}
+		return nil
+	})
+}
+
 // An object that moves in the very commit that breaks its new app is kept until that app can say whether it wants it.
 func TestAMoveIntoABrokenApp(t *testing.T) {
 	t.Parallel()
@@ -23,10 +34,7 @@ func TestAMoveIntoABrokenApp(t *testing.T) {
 	s.commit("in b, which breaks", files{
 		"apps/brk-a/moving.yaml": "", "apps/brk-b/moving.yaml": object, "apps/brk-b/b.yaml": configMap("b", "a", "2") + "  c: [\n"})
 	s.is("brk-b", "failed", "InvalidObject")
-	status := s.is("brk-a", "waiting", "DeletionHeld")
-	if held := status.held(); !slices.Equal(held, []string{moving + " AppFailing"}) {
-		t.Errorf("held are %v", held)
-	}
+	status := s.holds("brk-a", moving+" AppFailing")
 	_, message := status.ready()
 	s.says(message, "plumb-system/brk-b may want it and cannot be rendered (InvalidObject)", "mend plumb-system/brk-b", "Plumb-Allow-Delete: brk-a")
 
@@ -57,9 +65,7 @@ func TestAMoveIntoANewBrokenApp(t *testing.T) {
 		"apps/brknew-b/kustomization.yaml": "resources: [moving.yaml, missing.yaml]\n", "apps/brknew-b/moving.yaml": object,
 	})
 	s.is("brknew-b", "failed", "RenderFailed")
-	if held := s.is("brknew-a", "waiting", "DeletionHeld").held(); !slices.Equal(held, []string{"ConfigMap/brknew-a/goes AppFailing", "ConfigMap/brknew-a/moving AppFailing"}) {
-		t.Errorf("held are %v", held)
-	}
+	s.holds("brknew-a", "ConfigMap/brknew-a/goes AppFailing", "ConfigMap/brknew-a/moving AppFailing")
 	s.ok("brknew-b", s.commit("mended", files{"apps/brknew-b/kustomization.yaml": "resources: [moving.yaml]\n"}))
 	s.is("brknew-a", "ok", "Healthy")
 	s.same(before)

@@ -68,12 +68,12 @@ func TestRolling(t *testing.T) {
 	s.ok("rolling", s.commit("one", files{"apps/rolling/a.yaml": deployment("web", 1, "registry.example/web:1")}))
 	second := s.commit("slow", files{"apps/rolling/a.yaml": failing("web", "slow-start-5s")})
 	status := s.until("rolling", func(a appStatus) error {
-		if a.State != "rolling" || a.Target != second {
+		if a.State != "rolling" || a.Target != second || !strings.Contains(a.Summary, "Deployment/rolling/web") {
 			return errNotYet("%s, want it rolling", a)
 		}
 		return nil
 	})
-	s.says(status.Summary, second[:7]+" is rolling out", "Deployment/rolling/web")
+	s.says(status.Summary, second[:7]+" is rolling out")
 	s.ok("rolling", second)
 }
 
@@ -94,7 +94,13 @@ health:
 `,
 		"apps/rules/a.yaml": documentsOf(gizmos, "apiVersion: example.com/v1\nkind: Gizmo\nmetadata: {name: one}\nspec: {size: 3}\n"),
 	})
-	s.says(s.is("rules", "rolling", "Rolling").Summary, "Gizmo/rules/one", "it has not begun")
+	rolling := s.until("rules", func(a appStatus) error { // first it is the definition that is waited for
+		if a.State != "rolling" || !strings.Contains(a.Summary, "Gizmo/rules/one") {
+			return errNotYet("%s, want it to wait for the gizmo", a)
+		}
+		return nil
+	})
+	s.says(rolling.Summary, "it has not begun")
 	s.patch("Gizmo/rules/one", "gizmo-controller", "status: {phase: Error, message: it burns}")
 	s.says(s.is("rules", "failed", "HealthDegraded").Summary, "Gizmo/rules/one", "it burns")
 	s.patch("Gizmo/rules/one", "gizmo-controller", "status: {phase: Done, message: fine}")

@@ -137,7 +137,7 @@ func TestHookOutlivesItsTime(t *testing.T) {
 	s := newScenario(t, shared(t), "patience")
 	before := s.now(t)
 	first := s.commit("slow", files{"apps/patience/plumb.yaml": "wait: {timeout: 2s}\n", "apps/patience/a.yaml": documentsOf(
-		hookJob("before", "PreSync", "slow-start-12s"), configMap("settings", "a", "1"))})
+		hookJob("before", "PreSync", "slow-start-30s"), configMap("settings", "a", "1"))})
 	status := s.is("patience", "failed", "HookFailed")
 	s.says(status.Summary, "Job/patience/before", "no progress for 2s since ", " UTC")
 	if b := status.Blocking; b == nil || b.Kind != "Job" || b.Name != "before" {

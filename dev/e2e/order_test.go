@@ -123,7 +123,6 @@ func TestHooksGate(t *testing.T) {
 		return nil
 	})
 	s.says(status.Summary, "PreSync hook Job/gate/before", "come after it")
-	s.gone("ConfigMap/gate/settings")
 	s.ok("gate", first)
 	writes := s.writesOf(before, "gate")
 	s.inOrder(writes, "jobs/before/status", "configmaps/settings", "jobs/after")
@@ -218,9 +217,13 @@ func TestHookThatFails(t *testing.T) {
 	s.commit("broken", files{"apps/wreck/a.yaml": documentsOf(broken, configMap("settings", "a", "1"), hookJob("told", "SyncFail", ""))})
 	status := s.is("wreck", "failed", "HookFailed")
 	s.says(status.Summary, "apps/wreck/a.yaml:", "PreSync hook Job/wreck/migrate failed", "BackoffLimitExceeded")
-	if b := status.Blocking; b == nil || b.Name != "migrate" || !strings.Contains(strings.Join(b.Log, "\n"), "fatal: simulated failure") {
-		t.Errorf("blocking: %+v", b)
-	} else if text := strings.Join(b.Log, "\n"); strings.Contains(text, "fail-42") || !strings.Contains(text, "‹redacted›") {
+	status = s.until("wreck", func(a appStatus) error {
+		if b := a.Blocking; b == nil || b.Name != "migrate" || !strings.Contains(strings.Join(b.Log, "\n"), "fatal: simulated failure") {
+			return errNotYet("%s; blocking: %+v", a, b)
+		}
+		return nil
+	})
+	if text := strings.Join(status.Blocking.Log, "\n"); strings.Contains(text, "fail-42") || !strings.Contains(text, "‹redacted›") {
 		t.Errorf("the log has the value of a Secret, or hides nothing: %s", text)
 	}
 	why := s.command(t, s.repo.clone, "why", "wreck")
@@ -229,12 +232,14 @@ func TestHookThatFails(t *testing.T) {
 	s.gone("ConfigMap/wreck/settings")
 	s.patch("Job/wreck/told", "e2e", "metadata: {labels: {a: b}}") // news, and no reason to try again
 	s.command(t, s.repo.clone, "sync", "wreck")
-	s.await(s.T, "Job/wreck/migrate", func(*unstructured.Unstructured) error {
+	if err := eventually(limit, func() error {
 		if n := times(s.writesOf(before, "wreck"), "-jobs/migrate"); n != 1 {
 			return errNotYet("it was made anew %d times", n)
 		}
 		return nil
-	})
+	}); err != nil {
+		t.Error(err)
+	}
 	s.is("wreck", "failed", "HookFailed")
 	if n := times(s.writesOf(before, "wreck"), "-jobs/migrate"); n != 1 {
 		t.Errorf("one request ran it again %d times", n)
