@@ -228,7 +228,8 @@ func (t *turn) healing(id object.ID, rows []v1alpha1.Drift, now time.Time) {
 	t.log.Info("drift is undone", "object", id.String(), "by", manager, "fields", len(rows))
 }
 
-// rows tells what drifted. Values of Secrets never get in: package diff gives their marker.
+// rows tells what drifted. Values of Secrets never get in: package diff gives their marker, and where they stand in another
+// object, as in a variable that somebody has set by hand, they are known by those of Git.
 func (t *turn) rows(s plan.Step, now time.Time) []v1alpha1.Drift {
 	row := v1alpha1.Drift{Object: s.ID.String(), Kind: s.Drift, Seen: stamp(now)}
 	e := t.exams[s.ID]
@@ -237,8 +238,9 @@ func (t *turn) rows(s plan.Step, now time.Time) []v1alpha1.Drift {
 		return []v1alpha1.Drift{row}
 	}
 	var rows []v1alpha1.Drift
+	hide := redact.NewFilter(redact.Needles(t.objects...)...)
 	for _, c := range append(slices.Clone(e.changes), diff.AddedChanges(e.live, e.added)...) {
-		rows = append(rows, driftRow(row, c))
+		rows = append(rows, driftRow(row, c, hide))
 	}
 	if len(rows) == 0 {
 		return []v1alpha1.Drift{row}
@@ -246,9 +248,9 @@ func (t *turn) rows(s plan.Step, now time.Time) []v1alpha1.Drift {
 	return rows
 }
 
-func driftRow(row v1alpha1.Drift, c diff.Change) v1alpha1.Drift {
+func driftRow(row v1alpha1.Drift, c diff.Change, hide redact.Filter) v1alpha1.Drift {
 	row.Kind, row.Field, row.Manager, row.Operation, row.Subresource = string(c.Kind), c.Field, c.Manager, c.Operation, c.Subresource
-	row.Git, row.Live = redact.Short(c.Git), redact.Short(c.Live)
+	row.Git, row.Live = hide.Short(c.Git), hide.Short(c.Live)
 	if !c.Time.IsZero() {
 		at := metav1.NewTime(c.Time)
 		row.Time = &at

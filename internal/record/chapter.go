@@ -62,6 +62,7 @@ func (c *Chapter) Gather(steps []Done, renders Renders) {
 		c.changes = map[object.ID]v1alpha1.ObjectChange{}
 	}
 	c.incomplete = c.Previous != "" && !renders.Known
+	hide := renders.hides()
 	planned := map[object.ID]bool{}
 	for _, d := range steps {
 		id := d.Step.ID
@@ -69,7 +70,7 @@ func (c *Chapter) Gather(steps []Done, renders Renders) {
 		if d.Step.Drift != "" {
 			continue
 		}
-		change, sure := c.change(d, renders)
+		change, sure := c.change(d, renders, hide)
 		if _, known := c.changes[id]; change.Change != "" && (sure || !known) {
 			c.changes[id] = change
 		}
@@ -86,14 +87,14 @@ func (c *Chapter) Gather(steps []Done, renders Renders) {
 }
 
 // change tells of one step. sure is false where nothing was sent: then an earlier pass knows better.
-func (c *Chapter) change(d Done, renders Renders) (out v1alpha1.ObjectChange, sure bool) {
+func (c *Chapter) change(d Done, renders Renders, hide redact.Filter) (out v1alpha1.ObjectChange, sure bool) {
 	s := d.Step
 	out = v1alpha1.ObjectChange{Object: text(s.ID.String(), maxName), From: texts(d.Took, 5)}
 	before, was := renders.Before[s.ID]
 	after, is := renders.After[s.ID]
 	fields := func() {
 		if was && is {
-			out.Fields = lines(diff.Fields(before, after))
+			out.Fields = lines(diff.Fields(before, after), hide)
 		}
 	}
 	switch {
@@ -151,11 +152,22 @@ func (c *Chapter) change(d Done, renders Renders) (out v1alpha1.ObjectChange, su
 	return out, true
 }
 
-// lines makes fields short. Values of Secrets are a marker already.
-func lines(fields []diff.FieldChange) []v1alpha1.FieldLine {
+// hides knows the values of the Secrets of both.
+func (r Renders) hides() redact.Filter {
+	var known []redact.Secret
+	for _, objects := range []map[object.ID]object.Object{r.Before, r.After} {
+		for _, o := range objects {
+			known = append(known, redact.Needles(o)...)
+		}
+	}
+	return redact.NewFilter(known...)
+}
+
+// lines makes fields short. Values of Secrets are a marker already; where they stand in other objects too, hide knows them.
+func lines(fields []diff.FieldChange, hide redact.Filter) []v1alpha1.FieldLine {
 	var out []v1alpha1.FieldLine
 	for _, f := range fields {
-		out = append(out, v1alpha1.FieldLine{Field: text(f.Field, maxName), Kind: f.Kind, From: text(redact.Short(f.From), maxName), To: text(redact.Short(f.To), maxName)})
+		out = append(out, v1alpha1.FieldLine{Field: text(f.Field, maxName), Kind: f.Kind, From: text(hide.Short(f.From), maxName), To: text(hide.Short(f.To), maxName)})
 	}
 	return out
 }

@@ -338,6 +338,23 @@ func TestNoSecretGetsIn(t *testing.T) {
 	}
 }
 
+// So it is where it stands in another object, as a variable of a container does that somebody wrote out.
+func TestNoSecretGetsInByAnotherObject(t *testing.T) {
+	settings := func(value string) object.Object {
+		return object.Object{Fields: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "settings"}, "data": map[string]any{"url": "db://lena:" + value + "@db", "a": value + "3"}}}
+	}
+	secret := object.Object{Fields: map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "key"}, "stringData": map[string]any{"a": "hunter2hunter2"}}}
+	before, after := []object.Object{settings("nothing"), secret}, []object.Object{settings("hunter2hunter2"), secret}
+	s := plan.Step{ID: object.ID{Kind: "ConfigMap", Namespace: "shop", Name: "settings"}, Action: plan.Apply, Object: &after[0], UID: "u"}
+	c := &Chapter{Previous: "77ab410"}
+	c.Gather([]Done{{Step: s, Done: true, Tried: true}}, rendersOf(before, after))
+	e := Revision(cart, Row{HistoryRow: v1alpha1.HistoryRow{Revision: "9f31c2a", Result: "ok"}, Chapter: c})
+	data, err := json.Marshal(e)
+	if err != nil || strings.Contains(string(data), "hunter2") || !strings.Contains(string(data), "db://lena:‹redacted›@db") {
+		t.Errorf("%s, %v", data, err)
+	}
+}
+
 // Without Entries the history is what the status says; with them each revision is there once, newest first.
 func TestHistory(t *testing.T) {
 	app := v1alpha1.App{Spec: v1alpha1.AppSpec{App: "cart", Env: "prod"}}

@@ -247,7 +247,10 @@ const maxShort = 120
 
 // Short writes a JSON value on one short line: a text as it is, nothing for nil, anything else as JSON. It takes nothing
 // out: what it is given comes from Object, or from package diff.
-func Short(v any) string {
+func Short(v any) string { return Filter{}.Short(v) }
+
+// Short is Short without the values of the filter: what is known of a Secret may stand in other objects too.
+func (f Filter) Short(v any) string {
 	var s string
 	switch v := v.(type) {
 	case nil:
@@ -257,7 +260,7 @@ func Short(v any) string {
 	default:
 		s = string(object.Canonical(v))
 	}
-	s = strings.Join(strings.Fields(s), " ")
+	s = strings.Join(strings.Fields(f.Text(s)), " ")
 	if len(s) <= maxShort {
 		return s
 	}

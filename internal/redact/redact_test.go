@@ -168,6 +168,23 @@ func TestShort(t *testing.T) {
 	}
 }
 
+// A value of a Secret that stands in another object is taken out before the text is cut: what is left of it would be no value.
+func TestShortWithoutWhatIsKnown(t *testing.T) {
+	f := NewFilter(Hide("correct-horse-battery"))
+	for _, tt := range []struct {
+		in   any
+		want string
+	}{
+		{"correct-horse-battery", Marker}, {nil, ""}, {int64(3), "3"}, {"postgres://a:correct-horse-battery@db", "postgres://a:" + Marker + "@db"},
+		{[]any{map[string]any{"name": "A", "value": "correct-horse-battery"}}, `[{"name":"A","value":"` + Marker + `"}]`},
+		{strings.Repeat("x", maxShort-8) + "correct-horse-battery", strings.Repeat("x", maxShort-8) + "‹redac…"},
+	} {
+		if got := f.Short(tt.in); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
 func TestTextNeverHoldsAValue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.StringN(MinNeedle, 40, -1).Draw(t, "value")
