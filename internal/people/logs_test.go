@@ -2,10 +2,12 @@ package people
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -77,6 +79,37 @@ func TestStreamsOfLogsAreBounded(t *testing.T) {
 	if err := take(login("mallory", server.ByOIDC)); err != nil || people.streams.total != 1 || len(people.streams.of) != 1 {
 		t.Errorf("when they are closed: %v, %d of %d people", err, people.streams.total, len(people.streams.of))
 	}
+}
+
+// Who loses the right to a log, or their session, hears no more of it within the half minute, also of one that never pauses. The clock
+// is made.
+func TestALogEndsWithTheRight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithTimeout(t.Context(), 5*time.Minute)
+		lines := make(chan server.LogLine)
+		go func() {
+			for send(ctx, lines, server.LogLine{Text: "and on"}) == nil {
+			}
+		}()
+		begun, told, lost := time.Now(), 0, 45*time.Second
+		err := (&Person{}).pass(ctx, lines, func(server.LogLine) error {
+			told++
+			time.Sleep(time.Millisecond) // the reader takes it
+			return nil
+		}, func() error {
+			if time.Since(begun) < lost {
+				return nil
+			}
+			return mayNot(Verdict{Why: "lena has not get on pods/log"})
+		})
+		if took := time.Since(begun); !fault.Is(err, fault.Forbidden) || took < lost || took > lost+recheckEvery {
+			t.Errorf("after %s: %v", took, err)
+		}
+		if told < 1000 {
+			t.Errorf("%d lines were told before: this shows nothing", told)
+		}
+		end()
+	})
 }
 
 func TestSecretsOfAPod(t *testing.T) {
