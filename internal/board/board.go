@@ -25,7 +25,8 @@ type Board struct {
 	mu      sync.RWMutex
 	seq     uint64
 	rows    map[string]*entry
-	orders  map[string][]*entry // by the name of the order, sorted
+	slots   slots
+	orders  map[string][]slot   // by the name of the order, sorted
 	log     []change            // the newest last, of which old ones are forgotten
 	changed chan struct{}       // closed when seq grows
 	names   map[string]string   // one copy of each string that many rows have
@@ -41,7 +42,7 @@ type Board struct {
 type entry struct {
 	Row
 	place
-	codes  [columnCount]int32
+	slot   slot
 	text   string // what is searched, in small letters
 	newest string // the commit of the newest change
 	drift  []v1alpha1.Drift
@@ -50,7 +51,7 @@ type entry struct {
 // New makes an empty board. The stream names this life of it: cursors of another life are refused.
 func New(stream string) *Board {
 	b := &Board{
-		stream: stream, rows: map[string]*entry{}, orders: map[string][]*entry{}, changed: make(chan struct{}),
+		stream: stream, rows: map[string]*entry{}, orders: map[string][]slot{}, changed: make(chan struct{}),
 		names: map[string]string{}, history: newHistory(), repos: map[string]RepoRow{}, pulls: map[string]PullRow{}, heard: map[string]bool{}, drifted: map[string]bool{},
 	}
 	for _, s := range v1alpha1.States {
@@ -79,9 +80,6 @@ func (b *Board) Put(app *v1alpha1.App) {
 	b.share(&row)
 	e := &entry{Row: row, place: placeOf(&row), newest: newestOf(app), drift: app.Status.Drift}
 	news := b.history.put(&row, app.Status.History)
-	for i, v := range [columnCount]string{string(e.State), e.Env, e.Cluster, e.Repo, e.Namespace} {
-		e.codes[i] = int32(b.columns[i].any(v))
-	}
 	before := b.rows[row.ID]
 	e.Change = b.history.line(row.Repo, e.newest)
 	if e.Change == nil && before != nil && before.newest == e.newest {
@@ -122,25 +120,43 @@ func (b *Board) Drop(namespace, name string) {
 
 // replace puts one entry in the place of another; either may be nil.
 func (b *Board) replace(before, after *entry) {
-	for name, compare := range orders {
-		rows := b.orders[name]
-		if before != nil {
-			if i, found := slices.BinarySearchFunc(rows, &before.place, func(e *entry, p *place) int { return compare(&e.place, p) }); found {
-				rows = slices.Delete(rows, i, i+1)
+	stays := func(order string) bool { // a state that changes leaves the order of names as it is
+		return before != nil && after != nil && orders[order](&before.place, &after.place) == 0
+	}
+	for order := range orders {
+		if before != nil && !stays(order) {
+			if i, found := b.find(order, &before.place); found {
+				b.orders[order] = slices.Delete(b.orders[order], i, i+1)
 			}
 		}
-		if after != nil {
-			i, _ := slices.BinarySearchFunc(rows, &after.place, func(e *entry, p *place) int { return compare(&e.place, p) })
-			rows = slices.Insert(rows, i, after)
-		}
-		b.orders[name] = rows
 	}
-	if before != nil {
+	if after == nil {
 		delete(b.rows, before.ID)
+		b.slots.drop(before)
+		return
 	}
-	if after != nil {
-		b.rows[after.ID] = after
+	b.rows[after.ID] = after
+	b.slots.put(after, before, b.codesOf(&after.Row))
+	for order := range orders {
+		if !stays(order) {
+			i, _ := b.find(order, &after.place)
+			b.orders[order] = slices.Insert(b.orders[order], i, after.slot)
+		}
 	}
+}
+
+// find gives where a place is in an order, and whether a row has it.
+func (b *Board) find(order string, p *place) (int, bool) {
+	compare := orders[order]
+	return slices.BinarySearchFunc(b.orders[order], p, func(at slot, p *place) int { return compare(&b.slots.entries[at].place, p) })
+}
+
+// codesOf gives the numbers of a row's values.
+func (b *Board) codesOf(r *Row) (codes [columnCount]int32) {
+	for i, v := range [columnCount]string{string(r.State), r.Env, r.Cluster, r.Repo, r.Namespace} {
+		codes[i] = int32(b.columns[i].any(v))
+	}
+	return codes
 }
 
 // Row gives one row, if the person may see it.
@@ -158,12 +174,15 @@ func (b *Board) Row(sight Sight, id string) (Row, bool) {
 func (b *Board) Siblings(sight Sight, namespace, app string) []Row {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	rows := b.orders[ByName]
-	i, _ := slices.BinarySearchFunc(rows, app, func(e *entry, app string) int { return strings.Compare(e.App, app) })
+	i, _ := slices.BinarySearchFunc(b.orders[ByName], app, func(at slot, app string) int { return strings.Compare(b.slots.entries[at].App, app) })
 	out := []Row{}
-	for ; i < len(rows) && rows[i].App == app; i++ {
-		if rows[i].Namespace == namespace && sight.Sees(namespace) {
-			out = append(out, rows[i].Row)
+	for _, at := range b.orders[ByName][i:] {
+		e := b.slots.entries[at]
+		if e.App != app {
+			break
+		}
+		if e.Namespace == namespace && sight.Sees(namespace) {
+			out = append(out, e.Row)
 		}
 	}
 	return out

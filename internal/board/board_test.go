@@ -276,6 +276,9 @@ func TestSnapshotIsInColumns(t *testing.T) {
 	if got := f.States[f.State[2]]; got != v1alpha1.StateFailed || f.Why[2] != "it is failed" || f.Why[0] != "" || f.Changed[2] != 300 || f.Name[2] != "" {
 		t.Errorf("cart/prod: %s %q, changed %d, named %q", got, f.Why[2], f.Changed[2], f.Name[2])
 	}
+	if f.Since[2] != sinceChanged { // both are known, and the same
+		t.Errorf("cart/prod began to fail %d seconds ago", f.Since[2])
+	}
 	if empty := New("x").Snapshot(all, Agent{}, now); empty.N != 0 || empty.Apps == nil || empty.Revisions == nil {
 		t.Errorf("an empty fleet: %+v", empty)
 	}

@@ -27,6 +27,7 @@ type commitKey struct{ repo, id string } // repo is "" for Apps by hand
 type commit struct {
 	commitKey
 	line  ChangeLine
+	told  *ChangeLine // line, as all rows share it; it is replaced, not changed
 	pull  *v1alpha1.PullLine
 	seen  int64 // first, in microseconds of Unix time; until an app has met it, when it was committed
 	met   bool
@@ -118,8 +119,7 @@ func (h *history) line(repo, id string) *ChangeLine {
 	if c == nil || c.line.ID == "" {
 		return nil
 	}
-	line := c.line
-	return &line
+	return c.told
 }
 
 // PutEntry takes in what an Entry says: which commit it is about, who wrote and reviewed it, and how it went.
@@ -229,7 +229,7 @@ func (c *commit) say(from v1alpha1.CommitLine, pulls []v1alpha1.PullLine) bool {
 	if len(pulls) > 0 {
 		c.pull = pulls[0].DeepCopy()
 	}
-	c.line = line
+	c.line, c.told = line, &line
 	return news
 }
 
@@ -245,12 +245,11 @@ func (b *Board) retell(c *commit) {
 		if e == nil || e.newest != c.id {
 			continue
 		}
-		line := c.line
-		if e.Change != nil && equalLines(e.Change, &line) {
+		if e.Change != nil && equalLines(e.Change, c.told) {
 			continue
 		}
-		e.Change = &line
-		e.text = textOf(&e.Row)
+		e.Change = c.told
+		b.slots.reword(e)
 		b.note(kindApp, id)
 	}
 }

@@ -3,9 +3,7 @@ package board
 import (
 	"encoding/base64"
 	"encoding/json"
-	"maps"
 	"slices"
-	"strings"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
@@ -46,7 +44,7 @@ const (
 //
 // Errors: InvalidQuery for an order or a cursor that is none.
 func (b *Board) List(sight Sight, q Query) (Page, error) {
-	after, compare, err := q.from()
+	after, err := q.from()
 	if err != nil {
 		return Page{}, err
 	}
@@ -58,24 +56,22 @@ func (b *Board) List(sight Sight, q Query) (Page, error) {
 	rows := b.orders[q.order()]
 	start := 0
 	if after != nil {
-		start, _ = slices.BinarySearchFunc(rows, after, func(e *entry, p *place) int {
-			if n := compare(&e.place, p); n != 0 {
-				return n
-			}
-			return -1 // what stands at the cursor was on the page before
-		})
+		found := false
+		if start, found = b.find(q.order(), after); found {
+			start++ // what stands at the cursor was on the page before
+		}
 	}
 	var last *entry
-	for i, e := range rows {
-		if !c.take(e) {
+	for i, at := range rows {
+		if !c.take(&b.slots, at) {
 			continue
 		}
 		page.Total++
 		switch {
 		case i < start:
 		case len(page.Items) < limit:
-			page.Items = append(page.Items, e.said(q.Silent))
-			last = e
+			last = b.slots.entries[at]
+			page.Items = append(page.Items, last.said(q.Silent))
 		case page.Next == "":
 			page.Next = cursorOf(q.order(), &last.place)
 		}
@@ -109,17 +105,15 @@ func (q Query) order() string {
 	return q.Sort
 }
 
-// from gives the place after which the page begins, and the order.
-func (q Query) from() (*place, func(a, b *place) int, error) {
-	compare := orders[q.order()]
-	if compare == nil {
-		return nil, nil, fault.New(fault.InvalidQuery, "there is no order %q", q.Sort).WithNext("sort by trouble, name or changed")
+// from gives the place after which the page begins; nil is the beginning.
+func (q Query) from() (*place, error) {
+	if orders[q.order()] == nil {
+		return nil, fault.New(fault.InvalidQuery, "there is no order %q", q.Sort).WithNext("sort by trouble, name or changed")
 	}
 	if q.Cursor == "" {
-		return nil, compare, nil
+		return nil, nil
 	}
-	p, err := parseCursor(q.order(), q.Cursor)
-	return p, compare, err
+	return parseCursor(q.order(), q.Cursor)
 }
 
 // cursor is a place in an order. It stays good when rows come, go and move: what follows is what stands behind it then.
@@ -156,7 +150,7 @@ func parseCursor(order, text string) (*place, error) {
 
 // choice is a query on its way over the rows. Values are known by their numbers in the columns of the board.
 type choice struct {
-	words  []string
+	words  []word
 	sees   []bool // by namespace; nil: all
 	wanted [columnCount][]bool
 	counts [columnCount][]int
@@ -164,12 +158,9 @@ type choice struct {
 }
 
 func (b *Board) choice(sight Sight, q Query) *choice {
-	c := &choice{words: strings.Fields(strings.ToLower(q.Text)), silent: -1}
+	c := &choice{words: wordsOf(q.Text), sees: b.sees(sight), silent: -1}
 	if q.Silent {
 		c.silent = b.columns[columnState].any(string(v1alpha1.StateUnknown))
-	}
-	if !sight.All {
-		c.sees = b.columns[columnNamespace].chosen(slices.Collect(maps.Keys(sight.Namespaces)))
 	}
 	for i, values := range [columnCount][]string{q.State, q.Env, q.Cluster, q.Repo, q.Namespace} {
 		c.counts[i] = make([]int, len(b.columns[i].values))
@@ -180,12 +171,26 @@ func (b *Board) choice(sight Sight, q Query) *choice {
 	return c
 }
 
+// sees gives by the number of a namespace whether a person may see it; nil is all of them.
+func (b *Board) sees(sight Sight) []bool {
+	if sight.All {
+		return nil
+	}
+	var names []string
+	for name, sees := range sight.Namespaces {
+		if sees {
+			names = append(names, name)
+		}
+	}
+	return b.columns[columnNamespace].chosen(names)
+}
+
 // take tells whether a row is chosen, and counts it in the columns whose own choice alone leaves it out.
-func (c *choice) take(e *entry) bool {
-	if c.sees != nil && !c.sees[e.codes[columnNamespace]] {
+func (c *choice) take(rows *slots, at slot) bool {
+	codes := rows.codes[at]
+	if c.sees != nil && !c.sees[codes[columnNamespace]] {
 		return false
 	}
-	codes := e.codes
 	if c.silent >= 0 {
 		codes[columnState] = int32(c.silent)
 	}
@@ -199,10 +204,8 @@ func (c *choice) take(e *entry) bool {
 	if misses > 1 {
 		return false
 	}
-	for _, w := range c.words {
-		if !strings.Contains(e.text, w) {
-			return false
-		}
+	if len(c.words) > 0 && !rows.has(at, c.words) {
+		return false
 	}
 	if misses == 1 {
 		c.counts[missing][codes[missing]]++
@@ -239,15 +242,16 @@ func (b *Board) Counts(sight Sight, silent bool) map[string][]Facet {
 	c := b.choice(sight, Query{Silent: silent})
 	states := len(b.columns[columnState].values)
 	counts := make([]int, states*len(b.columns[columnCluster].values))
-	for _, e := range b.orders[ByName] {
-		if !c.take(e) {
+	for _, at := range b.orders[ByName] {
+		if !c.take(&b.slots, at) {
 			continue
 		}
-		state := int(e.codes[columnState])
+		codes := &b.slots.codes[at]
+		state := int(codes[columnState])
 		if silent {
 			state = c.silent
 		}
-		counts[int(e.codes[columnCluster])*states+state]++
+		counts[int(codes[columnCluster])*states+state]++
 	}
 	out := map[string][]Facet{}
 	for cluster, name := range b.columns[columnCluster].values {

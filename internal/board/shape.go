@@ -84,7 +84,7 @@ type Agent struct {
 type Fleet struct {
 	Stream string    `json:"stream" doc:"Names the agent's life; a cursor of the stream is <stream>-<seq>"`
 	Seq    uint64    `json:"seq" doc:"What follows comes from /stream?since=<stream>-<seq>"`
-	At     time.Time `json:"at"`
+	At     time.Time `json:"at" doc:"When it was put together: a large fleet is told from a copy that is up to some seconds old, and the stream tells what follows"`
 	Agent  Agent     `json:"agent"`
 
 	Apps       []string         `json:"apps"`
@@ -105,7 +105,7 @@ type Fleet struct {
 	State     []int    `json:"state" doc:"Into states: as last said, also while the agent is silent"`
 	Revision  []int    `json:"revision" doc:"Into revisions: what is applied; -1 before the first"`
 	Wanted    []int    `json:"wanted" doc:"Into revisions: what is to be applied, where that is another; else -1"`
-	Since     []int64  `json:"since" doc:"Seconds before at that the state began, in whole minutes after an hour and whole hours after two days; -1 if that is not known"`
+	Since     []int64  `json:"since" doc:"Seconds before at that the state began, in whole minutes after an hour and whole hours after two days; -1 if that is not known, -2 if it is the same as changed"`
 	Changed   []int64  `json:"changed" doc:"Likewise, when the newest change reached it; -1 if none did"`
 	Drifted   []int    `json:"drifted" doc:"How many objects differ from Git"`
 	Why       []string `json:"why" doc:"The sentence of a state that is not ok"`

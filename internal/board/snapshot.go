@@ -41,13 +41,17 @@ func (b *Board) Snapshot(sight Sight, agent Agent, now time.Time) Fleet {
 			f.Apps = append(f.Apps, e.App)
 		}
 		f.App[i], f.Revision[i] = len(f.Apps)-1, revisions.of(short(e.Revision))
-		f.Namespace[i], f.Env[i] = numbers[columnNamespace][e.codes[columnNamespace]], numbers[columnEnv][e.codes[columnEnv]]
-		f.Cluster[i], f.Repo[i] = numbers[columnCluster][e.codes[columnCluster]], numbers[columnRepo][e.codes[columnRepo]]
+		codes := &b.slots.codes[e.slot]
+		f.Namespace[i], f.Env[i] = numbers[columnNamespace][codes[columnNamespace]], numbers[columnEnv][codes[columnEnv]]
+		f.Cluster[i], f.Repo[i] = numbers[columnCluster][codes[columnCluster]], numbers[columnRepo][codes[columnRepo]]
 		if f.Wanted[i] = -1; e.Target != e.Revision {
 			f.Wanted[i] = revisions.of(short(e.Target))
 		}
 		f.State[i], f.Drifted[i] = slices.Index(v1alpha1.States, e.State), e.Objects.Drifted
 		f.Since[i], f.Changed[i] = before(e.Since, f.At), before(e.Changed, f.At)
+		if f.Since[i] == f.Changed[i] && f.Changed[i] >= 0 {
+			f.Since[i] = sinceChanged
+		}
 		if !hasUsualName(&e.Row) {
 			f.Name[i] = e.Name
 		}
@@ -65,17 +69,22 @@ func (b *Board) seen(sight Sight) (rows []*entry, used [columnCount][]bool) {
 		used[i] = make([]bool, len(b.columns[i].values))
 	}
 	rows = make([]*entry, 0, len(b.rows))
-	for _, e := range b.orders[ByName] {
-		if !sight.Sees(e.Namespace) {
+	sees := b.sees(sight)
+	for _, at := range b.orders[ByName] {
+		codes := &b.slots.codes[at]
+		if sees != nil && !sees[codes[columnNamespace]] {
 			continue
 		}
-		for i, code := range e.codes {
+		for i, code := range codes {
 			used[i][code] = true
 		}
-		rows = append(rows, e)
+		rows = append(rows, b.slots.entries[at])
 	}
 	return rows, used
 }
+
+// sinceChanged stands for a state that began when the newest change came. Most did: it is a quarter of what is sent.
+const sinceChanged = -2
 
 // before gives how many seconds a time lies before another, in whole minutes after an hour, in whole hours after two days; -1 if
 // it is not known.

@@ -996,7 +996,10 @@ export interface components {
             /** @description Into apps */
             app: number[];
             apps: string[];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was put together: a large fleet is told from a copy that is up to some seconds old, and the stream tells what follows
+             */
             at: string;
             /** @description Likewise, when the newest change reached it; -1 if none did */
             changed: number[];
@@ -1031,7 +1034,7 @@ export interface components {
              * @description What follows comes from /stream?since=<stream>-<seq>
              */
             seq: number;
-            /** @description Seconds before at that the state began, in whole minutes after an hour and whole hours after two days; -1 if that is not known */
+            /** @description Seconds before at that the state began, in whole minutes after an hour and whole hours after two days; -1 if that is not known, -2 if it is the same as changed */
             since: number[];
             /** @description Into states: as last said, also while the agent is silent */
             state: number[];

@@ -31,6 +31,7 @@ export function targetsOf(f: FleetSnapshot): Target[] {
     const namespace = f.namespaces[f.namespace[i]!] ?? "";
     const env = f.envs[f.env[i]!] ?? "";
     const cluster = f.clusters[f.cluster[i]!] ?? "";
+    const changed = before(f.changed[i]);
     out[i] = {
       id: `${namespace}/${f.name[i] || name(app, env, cluster)}`,
       namespace,
@@ -41,8 +42,8 @@ export function targetsOf(f: FleetSnapshot): Target[] {
       state: asState(f.states[f.state[i]!]),
       revision: f.revisions[f.revision[i]!] ?? "",
       wanted: f.revisions[f.wanted[i]!] ?? "",
-      since: before(f.since[i]),
-      changed: before(f.changed[i]),
+      since: f.since[i] === -2 ? changed : before(f.since[i]),
+      changed,
       drifted: f.drifted[i] ?? 0,
       why: f.why[i] ?? "",
     };
@@ -70,9 +71,13 @@ export function targetOf(r: Row): Target {
   };
 }
 
+/** remembered is how many changes of targets are known one by one; who has missed more reads all of them. */
+const remembered = 4096;
+
 /**
  * Fleet is all targets that this person may see, kept true by deltas. Structure counts how often the set of targets changed,
- * version how often anything did: what is derived from them is made anew only when its counter moved.
+ * version how often anything did: what is derived from them is made anew only when its counter moved, and since says of which
+ * targets.
  */
 export class Fleet {
   targets: Target[] = [];
@@ -84,6 +89,8 @@ export class Fleet {
   version = 0;
   structure = 0;
   private index = new Map<string, number>();
+  private journal: Target[] = []; // as each was after a change, the newest last
+  private forgotten = 0; // how many there were before the first of them
   private listeners = new Set<() => void>();
 
   load(f: FleetSnapshot) {
@@ -95,7 +102,23 @@ export class Fleet {
     this.drifted = 0;
     for (const t of this.targets) this.count(t, 1);
     this.structure++;
+    this.forget();
     this.tell();
+  }
+
+  /** mark is the moment now, for since. */
+  get mark(): number {
+    return this.forgotten + this.journal.length;
+  }
+
+  /** since gives the targets that changed since a mark, one as often as it did; undefined if that is not known any more. */
+  since(mark: number): Target[] | undefined {
+    return mark < this.forgotten ? undefined : this.journal.slice(mark - this.forgotten);
+  }
+
+  private forget() {
+    this.forgotten += this.journal.length + 1;
+    this.journal = [];
   }
 
   get(id: string): Target | undefined {
@@ -120,7 +143,9 @@ export class Fleet {
       } else {
         this.targets[i] = next;
       }
+      this.journal.push(next);
     }
+    if (this.journal.length > remembered) this.forget();
     if (gone.length) {
       const away = new Set(gone);
       const kept = this.targets.filter((t) => !away.has(t.id));
