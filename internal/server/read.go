@@ -75,14 +75,6 @@ func (s *server) agent() board.Agent {
 	return board.Agent{Heard: a.Heard.UTC(), Silent: a.Silent(s.Now()), ReadOnly: a.ReadOnly}
 }
 
-func (s *server) fleetColumns(ctx context.Context, _ *nothing) (board.Fleet, error) {
-	sight, err := sees(ctx)
-	if err != nil {
-		return board.Fleet{}, err
-	}
-	return s.Board.Snapshot(sight, s.agent(), s.Now()), nil
-}
-
 // appsQuery chooses apps.
 type appsQuery struct {
 	Q         string   `query:"q" maxLength:"200" doc:"Words that are all found in names, commits, authors or the sentence of a state"`

@@ -54,7 +54,7 @@ func (s *server) routes() []route {
 		{"POST", apiPath + "/login", need{access: anyone}, nil, op("login", "A code for a browser, for a bearer token of the API server", s.login)},
 		{"POST", apiPath + "/logout", need{access: member}, s.logout, logoutOperation()},
 		{"GET", apiPath + "/me", need{access: member}, nil, op("me", "Who you are, and which agent this is", s.me)},
-		{"GET", apiPath + "/fleet", need{access: member}, nil, op("fleet", "All that you may see, in columns", s.fleetColumns)},
+		{"GET", apiPath + "/fleet", need{access: member}, s.fleet, fleetOperation()},
 		{"GET", apiPath + "/stream", need{access: member}, s.stream, streamOperation()},
 		{"GET", apiPath + "/apps", need{access: member}, nil, op("apps", "Apps: search, choose, sort", s.listApps)},
 		{"GET", apiPath + "/apps/{namespace}/{name}", need{access: seesApp}, nil, op("app", "One App, and the same app elsewhere", s.oneApp)},

@@ -108,9 +108,11 @@ func newServer(c Config) *server {
 	return &server{Config: c, web: readWeb(files), origins: http.NewCrossOriginProtection(), large: make(chan struct{}, largeHookBodies)}
 }
 
-// server answers requests. Of its own it holds the files of the page, and counts what is bounded: streams, large bodies.
+// server answers requests. Of its own it holds the files of the page and copies of the fleet, and counts what is bounded: streams,
+// large bodies.
 type server struct {
 	Config
+	fleets  fleets
 	web     web
 	openapi []byte
 	open    streams
