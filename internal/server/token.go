@@ -15,6 +15,9 @@ import (
 // tokenPeople knows one person: whoever has the page's token, or the cookie that it leaves.
 type tokenPeople struct{ token string }
 
+// ByPageToken gives the people of a server without others: whoever has the page's token. Nobody may do anything beyond reading.
+func ByPageToken(token string) People { return tokenPeople{token} }
+
 func (p tokenPeople) Of(r *http.Request) (Person, bool) {
 	if p.hasBearer(r) {
 		return tokenPerson{}, true

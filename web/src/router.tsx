@@ -7,7 +7,7 @@ import {
   useNavigate,
   useRouterState,
 } from "@tanstack/react-router";
-import { useCallback } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { FleetPage } from "./fleet/page.tsx";
 import { parseSearch, type Search, stringifySearch } from "./search.ts";
 import { NotFound, Shell, Trouble } from "./shell/shell.tsx";
@@ -80,6 +80,41 @@ export function useAddress(): [Search, (change: Record<string, string | undefine
     [navigate],
   );
   return [search, change];
+}
+
+/** settled is how long, in milliseconds, nobody types before what is typed stands in the address. */
+const settled = 250;
+
+/**
+ * useTyped holds what is typed into a field that has a place in the address: it is shown and found at once, and the address follows
+ * when the typing rests. Where the address changes by itself, the field follows it.
+ */
+export function useTyped(value: string, change: (value: string) => void): [string, (text: string) => void] {
+  const [text, setText] = useState(value);
+  const [known, setKnown] = useState(value);
+  const own = useRef(value); // what the address says because of what was typed
+  const last = useRef(change);
+  const timer = useRef(0);
+  if (value !== known) {
+    setKnown(value);
+    if (value !== own.current) {
+      own.current = value;
+      setText(value);
+    }
+  }
+  useEffect(() => {
+    last.current = change;
+  });
+  useEffect(() => () => window.clearTimeout(timer.current), []);
+  const type = useCallback((text: string) => {
+    setText(text);
+    window.clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => {
+      own.current = text;
+      last.current(text);
+    }, settled);
+  }, []);
+  return [text, type];
 }
 
 /** go leads to an address given as text. */

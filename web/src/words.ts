@@ -20,8 +20,9 @@ export const asState = (s: string | undefined): State => (s && isState(s) ? s : 
 export const word = (s: string): string => words[asState(s)];
 /** sign is a state in a title, where no drawing can stand. */
 export const sign = (s: string): string => signs[asState(s)];
+const severities: Record<State, number> = { failed: 0, unknown: 0.5, drifted: 1, rolling: 2, waiting: 3, paused: 4, ok: 5 };
 /** severity orders states: 0 is the gravest. Unknown stands beside failed: nobody knows. */
-export const severity = (s: State): number => (s === "unknown" ? 0.5 : states.indexOf(s));
+export const severity = (s: State): number => severities[s];
 
 /** plural counts things in words: "1 app", "2 apps", "1,200 apps". */
 export function plural(n: number, one: string, many = `${one}s`): string {

@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useCallback, useMemo, useRef, useState } from "react";
+import { useMemo, useRef, useState } from "react";
 import { resources } from "../api/queries.ts";
 import type { Node } from "../api/types.ts";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
 import { Glyph, Icon } from "../parts/glyph.tsx";
 import { Ago } from "../parts/time.tsx";
+import { useWindow } from "../parts/window.ts";
 import { useAddress } from "../router.tsx";
 import { useKeys } from "../shell/keys.ts";
 import { plural } from "../words.ts";
@@ -93,6 +93,7 @@ export default function Resources({ id }: { id: string }) {
 }
 
 const height = 34;
+const headHeight = 32;
 
 type NodesProps = {
   rows: Placed[];
@@ -104,13 +105,7 @@ type NodesProps = {
 
 function Nodes({ rows, tree, selected, onSelect, onToggle }: NodesProps) {
   const scroll = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => height,
-    overscan: 12,
-    getItemKey: useCallback((i: number) => rows[i]!.node.key, [rows]),
-  });
+  const drawn = useWindow(scroll, { count: rows.length, line: height, top: headHeight, above: headHeight + 4 });
   const [active, setActive] = useState("");
   const [focused, setFocused] = useState(false);
   const keys = (e: React.KeyboardEvent) => {
@@ -120,7 +115,7 @@ function Nodes({ rows, tree, selected, onSelect, onToggle }: NodesProps) {
       const r = rows[Math.max(0, Math.min(rows.length - 1, i))];
       if (!r) return;
       setActive(r.node.key);
-      virtual.scrollToIndex(rows.indexOf(r));
+      drawn.show(rows.indexOf(r));
     };
     const page = Math.max(1, Math.floor((scroll.current?.clientHeight ?? 340) / height) - 1);
     if (e.key === "ArrowDown" || e.key === "j") to(at + 1);
@@ -162,22 +157,22 @@ function Nodes({ rows, tree, selected, onSelect, onToggle }: NodesProps) {
             Age
           </span>
         </div>
-        <div role="rowgroup" style={{ height: virtual.getTotalSize(), position: "relative" }}>
-          {virtual.getVirtualItems().map((v) => {
-            const r = rows[v.index]!;
+        <div role="rowgroup" style={{ height: rows.length * height, position: "relative" }}>
+          {rows.slice(drawn.from, drawn.to).map((r, i) => {
             const n = r.node;
+            const index = drawn.from + i;
             return (
               // biome-ignore lint/a11y/useKeyWithClickEvents: keys are the list's
               <div
                 key={n.key}
                 id={rowId(n.key)}
                 role="row"
-                aria-rowindex={v.index + 2}
+                aria-rowindex={index + 2}
                 aria-level={r.level + 1}
                 aria-expanded={r.children ? r.open : undefined}
                 aria-selected={n.key === selected}
                 className={`node ${focused && active === n.key ? "active" : ""}`}
-                style={{ transform: `translateY(${v.start}px)`, position: "absolute" }}
+                style={{ transform: `translateY(${index * height}px)`, position: "absolute" }}
                 onClick={() => onSelect(n.key)}
               >
                 <span role="gridcell" className="node-name" style={{ paddingLeft: r.level * 20 }}>

@@ -1,12 +1,12 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Target } from "../live/fleet.ts";
 import { Glyph, Icon } from "../parts/glyph.tsx";
 import { appPath } from "../parts/link.tsx";
 import { Ago } from "../parts/time.tsx";
+import { useWindow } from "../parts/window.ts";
 import { go } from "../router.tsx";
 import { address, count, place, plural, severity, word } from "../words.ts";
-import type { Column, Item, Line } from "./model.ts";
+import type { Column, Head, Item, Line } from "./model.ts";
 
 type Props = {
   scroll: RefObject<HTMLDivElement | null>;
@@ -38,19 +38,10 @@ export function Grid(p: Props) {
     for (const e of scroll.current?.children ?? []) watch.observe(e);
     return () => watch.disconnect();
   }, [scroll]);
-  const virtual = useVirtualizer({
-    count: items.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => rowHeight,
-    overscan: 10,
-    scrollMargin: margin + headHeight,
-    scrollPaddingStart: headHeight + 8,
-    scrollPaddingEnd: 8,
-    getItemKey: useCallback((i: number) => items[i]!.key, [items]), // a new one has every line measured anew
-  });
+  const drawn = useWindow(scroll, { count: items.length, line: rowHeight, top: margin + headHeight, above: headHeight + 8 });
   const [active, setActive] = useState<{ key: string; col: number } | undefined>();
   const [focused, setFocused] = useState(false);
-  const move = useMoves(p, virtual, active, setActive);
+  const move = useMoves(p, drawn.show, active, setActive);
   useHold(grid, focused && !!active, p.onHold);
 
   const template = `minmax(200px, 340px) repeat(${columns.length}, minmax(var(--cell), 190px)) minmax(72px, 1fr)`;
@@ -89,38 +80,42 @@ export function Grid(p: Props) {
           App
         </span>
         {columns.map((c) => (
-          <Head key={c.key} column={c} onFold={p.onFold} />
+          <ColumnHead key={c.key} column={c} onFold={p.onFold} />
         ))}
         <span role="columnheader" className="grid-last">
           Changed
         </span>
       </div>
-      <div className="grid-body" role="rowgroup" style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map((v) => {
-          const item = items[v.index]!;
-          const top = v.start - margin - headHeight;
-          return item.kind === "head" ? (
-            <div key={item.key} role="row" aria-rowindex={v.index + 2} className="grid-group" style={{ transform: `translateY(${top}px)` }}>
-              <span role="gridcell" aria-colspan={columns.length + 2} className="line">
-                <Glyph state={item.worst} />{" "}
-                <b>{word(item.title) === "unknown" && item.title !== "unknown" ? item.title : word(item.title)}</b>
-                <span className="dim num">{plural(item.n, "app")}</span>
-              </span>
-            </div>
-          ) : (
+      <div className="grid-body" role="rowgroup" style={{ height: items.length * rowHeight }}>
+        {items.slice(drawn.from, drawn.to).map((item, i) => {
+          const index = drawn.from + i;
+          if (item.kind === "head") return <GroupHead key={item.key} head={item} index={index} columns={columns.length} />;
+          return (
             <Row
               key={item.key}
-              line={item.line}
+              line={item}
+              version={item.version}
               columns={columns}
               namespaces={p.namespaces}
-              index={v.index}
-              top={top}
+              index={index}
+              bare={drawn.fast}
               active={focused && active?.key === item.key ? active.col : -1}
-              selected={item.line.cells.some((cell) => cell.some((t) => t.id === p.selected)) ? p.selected : undefined}
+              selected={p.selected && item.cells.some((cell) => cell.some((t) => t.id === p.selected)) ? p.selected : undefined}
             />
           );
         })}
       </div>
+    </div>
+  );
+}
+
+function GroupHead({ head, index, columns }: { head: Head; index: number; columns: number }) {
+  return (
+    <div role="row" aria-rowindex={index + 2} className="grid-group" style={{ transform: `translateY(${index * rowHeight}px)` }}>
+      <span role="gridcell" aria-colspan={columns + 2} className="line">
+        <Glyph state={head.worst} /> <b>{word(head.title) === "unknown" && head.title !== "unknown" ? head.title : word(head.title)}</b>
+        <span className="dim num">{plural(head.n, "app")}</span>
+      </span>
     </div>
   );
 }
@@ -130,11 +125,11 @@ const cellId = (key: string, col: number): string => `cell ${key} ${col}`.replac
 function first(items: Item[], selected: string | undefined): { key: string; col: number } | undefined {
   for (const i of items) {
     if (i.kind !== "line") continue;
-    const col = i.line.cells.findIndex((cell) => cell.some((t) => t.id === selected));
+    const col = i.cells.findIndex((cell) => cell.some((t) => t.id === selected));
     if (col >= 0) return { key: i.key, col: col + 1 };
   }
   const line = items.find((i) => i.kind === "line");
-  return line && line.kind === "line" ? { key: line.key, col: line.line.cells.indexOf(worstCell(line.line)) + 1 } : undefined;
+  return line?.kind === "line" ? { key: line.key, col: line.cells.indexOf(worstCell(line)) + 1 } : undefined;
 }
 
 const worstCell = (l: Line): Target[] =>
@@ -150,7 +145,7 @@ const worst = (cell: Target[]): Target | undefined =>
 
 function useMoves(
   p: Props,
-  virtual: { scrollToIndex: (i: number, o?: { align?: "auto" | "start" | "end" | "center" }) => void },
+  show: (line: number) => void,
   active: { key: string; col: number } | undefined,
   setActive: (a: { key: string; col: number }) => void,
 ) {
@@ -165,14 +160,14 @@ function useMoves(
       const to = step(items, at, rows[e.key]!);
       if (to >= 0) {
         setActive({ key: items[to]!.key, col: active?.col ?? 1 });
-        virtual.scrollToIndex(to);
+        show(to);
       }
     } else if (e.key in cols && active) {
       setActive({ key: active.key, col: Math.max(0, Math.min(columns.length, active.col + cols[e.key]!)) });
     } else if ((e.key === "Enter" || e.key === "o") && at >= 0) {
       const item = items[at]!;
       if (item.kind !== "line") return;
-      const target = worst(active!.col > 0 ? (item.line.cells[active!.col - 1] ?? []) : worstCell(item.line));
+      const target = worst(active!.col > 0 ? (item.cells[active!.col - 1] ?? []) : worstCell(item));
       if (!target) return;
       if (e.key === "o") go(appPath(target.id));
       else p.onSelect(target.id);
@@ -216,7 +211,7 @@ function useHold(grid: RefObject<HTMLDivElement | null>, chosen: boolean, onHold
   }, [grid, chosen, onHold]);
 }
 
-function Head({ column, onFold }: { column: Column; onFold: (env: string) => void }) {
+function ColumnHead({ column, onFold }: { column: Column; onFold: (env: string) => void }) {
   const cluster = column.cluster && column.cluster !== "local" ? column.cluster : "";
   const text = (
     <>
@@ -247,77 +242,57 @@ function Head({ column, onFold }: { column: Column; onFold: (env: string) => voi
 
 type RowProps = {
   line: Line;
+  version: number; // of the line: it changes in place
   columns: Column[];
   namespaces: boolean;
   index: number;
-  top: number;
+  bare: boolean; // only its name: nobody can read more
   active: number;
   selected: string | undefined;
 };
 
-const Row = memo(function Row({ line, columns, namespaces, index, top, active, selected }: RowProps) {
+/** Row is an app. One that says what it said is not drawn anew. */
+const Row = memo(function Row({ line, columns, namespaces, index, bare, active, selected }: RowProps) {
   const main = worst(worstCell(line)) ?? line.newest;
   return (
-    <div role="row" aria-rowindex={index + 2} className="grid-row" style={{ transform: `translateY(${top}px)` }}>
-      <span role="rowheader" id={cellId(line.key, 0)} className={`grid-app ${active === 0 ? "active" : ""}`}>
+    <div role="row" aria-rowindex={index + 2} className="grid-row" style={{ transform: `translateY(${index * rowHeight}px)` }}>
+      <span role="rowheader" id={active === 0 ? cellId(line.key, 0) : undefined} className={active === 0 ? "grid-app active" : "grid-app"}>
         <a href={appPath(main.id)} data-id={main.id} data-page="1" tabIndex={-1} className="cut">
           {line.app}
         </a>
         {namespaces && <span className="dim cut grid-ns">{line.namespace}</span>}
       </span>
-      {line.cells.map((cell, i) => (
-        <Cell
-          key={columns[i]!.key}
-          id={cellId(line.key, i + 1)}
-          cell={cell}
-          folded={columns[i]!.folded}
-          active={active === i + 1}
-          selected={selected}
-        />
-      ))}
-      <span role="gridcell" className="grid-last dim">
-        <Ago at={line.changed} suffix="" />
-      </span>
+      {!bare &&
+        line.cells.map((cell, i) => {
+          const key = columns[i]!.key;
+          const id = active === i + 1 ? cellId(line.key, i + 1) : undefined;
+          return cell.length ? (
+            <Cell key={key} id={id} cell={cell} folded={columns[i]!.folded} selected={selected} />
+          ) : (
+            <span key={key} role="gridcell" id={id} className={id ? "grid-cell none active" : "grid-cell none"} aria-label="not there" />
+          );
+        })}
+      {!bare && (
+        <span role="gridcell" className="grid-last dim">
+          <Ago at={line.changed} suffix="" />
+        </span>
+      )}
     </div>
   );
-}, same);
+});
 
-/** same: a line that says what it said needs not be drawn anew. Targets are replaced when they change, never changed. */
-function same(a: RowProps, b: RowProps): boolean {
-  if (a.top !== b.top || a.index !== b.index || a.active !== b.active || a.selected !== b.selected || a.columns !== b.columns) return false;
-  if (a.line === b.line) return true;
-  if (a.line.key !== b.line.key || a.line.changed !== b.line.changed) return false;
-  return a.line.cells.every((cell, i) => {
-    const other = b.line.cells[i]!;
-    return cell.length === other.length && cell.every((t, j) => t === other[j]);
-  });
-}
+type CellProps = { id: string | undefined; cell: Target[]; folded: boolean; selected: string | undefined };
 
-function Cell({
-  id,
-  cell,
-  folded,
-  active,
-  selected,
-}: {
-  id: string;
-  cell: Target[];
-  folded: boolean;
-  active: boolean;
-  selected: string | undefined;
-}) {
-  const t = worst(cell);
-  if (!t) return <span role="gridcell" id={id} className={`grid-cell none ${active ? "active" : ""}`} aria-label="not there" />;
-  const ok = cell.filter((x) => x.state === "ok").length;
+/** Cell is an app in one environment on one cluster, or on several. It has an id while keys speak to it. */
+function Cell({ id, cell, folded, selected }: CellProps) {
+  const t = worst(cell)!;
+  const ok = folded ? cell.filter((x) => x.state === "ok").length : 0;
   const label = folded
     ? `${t.app}, ${t.env}: ${plural(ok, "cluster")} of ${count(cell.length)} ok; worst ${word(t.state)} on ${t.cluster}`
     : `${address(t)}: ${word(t.state)}${t.revision ? ` at ${t.revision}` : ""}${t.why ? `, ${t.why}` : ""}`;
+  const chosen = selected && cell.some((x) => x.id === selected) ? " chosen" : "";
   return (
-    <span
-      role="gridcell"
-      id={id}
-      className={`grid-cell c-${t.state} ${active ? "active" : ""} ${selected && cell.some((x) => x.id === selected) ? "chosen" : ""}`}
-    >
+    <span role="gridcell" id={id} className={`grid-cell c-${t.state}${id ? " active" : ""}${chosen}`}>
       <a
         href={appPath(t.id)}
         data-id={t.id}

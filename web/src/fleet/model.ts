@@ -1,4 +1,4 @@
-import type { Target } from "../live/fleet.ts";
+import type { Fleet, Target } from "../live/fleet.ts";
 import { type State, severity, states } from "../words.ts";
 
 // What the matrix shows, from what is known and what was chosen. Pure: no clock, no page.
@@ -22,16 +22,22 @@ export type Sort = (typeof sorts)[number];
 /** Column is an environment on a cluster, or a whole environment where there are too many clusters to stand beside each other. */
 export type Column = { key: string; env: string; cluster: string; folded: boolean; clusters: string[] };
 
-/** Line is an app: its targets by column (of a folded column several). */
+/**
+ * Line is an app: its targets by column (of a folded column several). It stays the same line while they change; its version counts
+ * how often they did.
+ */
 export type Line = {
+  kind: "line";
   key: string;
   app: string;
   namespace: string;
   repo: string;
   cells: Target[][];
+  counts: Counts;
   worst: State;
   changed: number;
   newest: Target;
+  version: number;
 };
 
 export type Counts = Record<State, number>;
@@ -70,69 +76,139 @@ export function columnsOf(targets: Target[], envs: string[], clusters: string[],
   });
 }
 
-/** matcher tells whether a target is meant by words: each must be in its app, namespace, environment, cluster or commit. */
-export function matcher(q: string): (t: Target) => boolean {
-  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-  if (!words.length) return () => true;
-  return (t) =>
-    words.every(
-      (w) =>
-        t.app.includes(w) ||
-        t.namespace.includes(w) ||
-        t.env === w ||
-        t.cluster.includes(w) ||
-        (w.length >= 4 && t.revision.startsWith(w.slice(0, 7))) ||
-        (w.includes("/") && `${t.app}/${t.env}`.startsWith(w)),
-    );
-}
+/** wordsOf gives the words of a search. */
+const wordsOf = (q: string): string[] => q.toLowerCase().split(/\s+/).filter(Boolean);
+
+/** inPlace tells whether a word means a target by what its line does not know: its environment, cluster or commit. */
+const inPlace = (w: string, t: Target): boolean =>
+  t.env === w ||
+  t.cluster.includes(w) ||
+  (w.length >= 4 && t.revision.startsWith(w.slice(0, 7))) ||
+  (w.includes("/") && `${t.app}/${t.env}`.startsWith(w));
 
 const none = (): Counts => ({ failed: 0, drifted: 0, rolling: 0, waiting: 0, paused: 0, ok: 0, unknown: 0 });
 
-/** matrixOf lays the fleet out: an app is a line if one of its targets is chosen, and then all its targets are shown. */
-export function matrixOf(targets: Target[], columns: Column[], c: Choice): Matrix {
-  const at = new Map<string, number>();
-  for (const [i, col] of columns.entries()) for (const cluster of col.clusters) at.set(`${col.env}@${cluster}`, i);
-  const matches = matcher(c.q);
-  const counts = none();
-  const byApp = new Map<string, Line & { chosen: boolean }>();
-  let total = 0;
-  for (const t of targets) {
-    if (c.repo && t.repo !== c.repo) continue;
-    if (c.namespace && t.namespace !== c.namespace) continue;
-    if (c.env.length && !c.env.includes(t.env)) continue;
-    if (c.cluster.length && !c.cluster.includes(t.cluster)) continue;
-    const col = at.get(`${t.env}@${t.cluster}`);
-    if (col === undefined) continue;
-    const key = `${t.namespace}/${t.app}`;
-    let line = byApp.get(key);
-    if (!line) {
-      line = {
-        key,
-        app: t.app,
-        namespace: t.namespace,
-        repo: t.repo,
-        cells: columns.map(() => []),
-        worst: t.state,
-        changed: 0,
-        newest: t,
-        chosen: false,
-      };
-      byApp.set(key, line);
-    }
-    line.cells[col]!.push(t);
-    if (severity(t.state) < severity(line.worst)) line.worst = t.state;
-    if (t.changed > line.changed) {
-      line.changed = t.changed;
-      line.newest = t;
-    }
-    if (matches(t)) {
-      counts[t.state]++;
-      total++;
-      if (!c.state.length || c.state.includes(t.state)) line.chosen = true;
-    }
+/** Scope is the part of a choice for which the matrix is laid out; what is typed and pressed chooses among its lines. */
+export type Scope = Pick<Choice, "env" | "cluster" | "repo" | "namespace" | "sort">;
+
+/**
+ * Lay is the fleet laid out in lines, in their order. It is made once for a scope and its columns, and then follows the fleet
+ * target by target: a change costs what it changes, a search one look at each line.
+ */
+export class Lay {
+  /** relaid counts lines that were worked out anew, for tests. */
+  relaid = 0;
+  private lines: Line[] = [];
+  private readonly byKey = new Map<string, Line>();
+  private readonly column = new Map<string, number>();
+  private mark = 0;
+
+  constructor(
+    fleet: Fleet,
+    private readonly columns: Column[],
+    private readonly scope: Scope,
+  ) {
+    for (const [i, c] of columns.entries()) for (const cluster of c.clusters) this.column.set(`${c.env}@${cluster}`, i);
+    this.load(fleet);
   }
-  const lines = [...byApp.values()].filter((l) => l.chosen).sort(comparers[c.sort]);
-  return { columns, lines, counts, total, apps: lines.length };
+
+  private load(fleet: Fleet) {
+    this.byKey.clear();
+    for (const t of fleet.targets) this.place(t);
+    this.lines = [...this.byKey.values()];
+    for (const l of this.lines) judge(l);
+    this.lines.sort(comparers[this.scope.sort]);
+    this.mark = fleet.mark;
+  }
+
+  /** follow takes in which targets changed since the last time. Where the set of them changed, a new one is to be made. */
+  follow(fleet: Fleet) {
+    const changed = fleet.since(this.mark);
+    if (!changed) {
+      this.load(fleet);
+      return;
+    }
+    this.mark = fleet.mark;
+    const lines = new Set<Line>();
+    for (const t of changed) {
+      const line = this.byKey.get(keyOf(t));
+      const at = this.columnOf(t);
+      if (!line || at === undefined) continue;
+      line.cells[at] = line.cells[at]!.map((old) => (old.id === t.id ? t : old));
+      lines.add(line);
+    }
+    for (const l of lines) {
+      judge(l);
+      l.version++;
+    }
+    this.relaid += lines.size;
+    if (lines.size) this.lines.sort(comparers[this.scope.sort]); // nearly all stand where they stood: it goes over them once
+  }
+
+  /** choose gives the lines of which a target is meant by every word, and by the states; then all their targets are shown. */
+  choose(c: Pick<Choice, "q" | "state">): Matrix {
+    const words = wordsOf(c.q);
+    const counts = none();
+    const lines: Line[] = [];
+    for (const l of this.lines) {
+      const rest = words.filter((w) => !l.app.includes(w) && !l.namespace.includes(w));
+      const found = rest.length ? countOf(l, rest) : l.counts;
+      if (!found) continue;
+      for (const s of states) counts[s] += found[s];
+      if (!c.state.length || c.state.some((s) => found[s] > 0)) lines.push(l);
+    }
+    const total = states.reduce((n, s) => n + counts[s], 0);
+    return { columns: this.columns, lines, counts, total, apps: lines.length };
+  }
+
+  private columnOf(t: Target): number | undefined {
+    const { repo, namespace, env, cluster } = this.scope;
+    if ((repo && t.repo !== repo) || (namespace && t.namespace !== namespace)) return undefined;
+    if ((env.length && !env.includes(t.env)) || (cluster.length && !cluster.includes(t.cluster))) return undefined;
+    return this.column.get(`${t.env}@${t.cluster}`);
+  }
+
+  private place(t: Target) {
+    const at = this.columnOf(t);
+    if (at === undefined) return;
+    const key = keyOf(t);
+    let line = this.byKey.get(key);
+    if (!line) {
+      const cells = this.columns.map((): Target[] => []);
+      const { app, namespace, repo } = t;
+      line = { kind: "line", key, app, namespace, repo, cells, counts: none(), worst: t.state, changed: 0, newest: t, version: 0 };
+      this.byKey.set(key, line);
+    }
+    line.cells[at]!.push(t);
+  }
+}
+
+const keyOf = (t: Target): string => `${t.namespace}/${t.app}`;
+
+/** judge works out what a line says of all its targets. */
+function judge(l: Line) {
+  l.counts = none();
+  l.newest = l.cells.find((cell) => cell.length)![0]!;
+  l.worst = l.newest.state;
+  for (const cell of l.cells)
+    for (const t of cell) {
+      l.counts[t.state]++;
+      if (severity(t.state) < severity(l.worst)) l.worst = t.state;
+      if (t.changed > l.newest.changed) l.newest = t;
+    }
+  l.changed = l.newest.changed;
+}
+
+/** countOf counts the targets of a line that are meant by words; undefined if none is. */
+function countOf(l: Line, words: string[]): Counts | undefined {
+  let counts: Counts | undefined;
+  for (const cell of l.cells)
+    for (const t of cell)
+      if (words.every((w) => inPlace(w, t))) {
+        counts ??= none();
+        counts[t.state]++;
+      }
+  return counts;
 }
 
 const byName = (a: Line, b: Line) => (a.app < b.app ? -1 : a.app > b.app ? 1 : a.namespace < b.namespace ? -1 : 1);
@@ -143,26 +219,28 @@ const comparers: Record<Sort, (a: Line, b: Line) => number> = {
 };
 
 /** settle keeps lines where they are while somebody points at them: old ones in their order, new ones held back. */
-export function settle(shown: readonly string[], wanted: Line[], frozen: boolean): { lines: Line[]; held: number; moved: boolean } {
+export function settle(shown: readonly Line[], wanted: Line[], frozen: boolean): { lines: Line[]; held: number; moved: boolean } {
   if (!frozen || !shown.length) return { lines: wanted, held: 0, moved: false };
   const byKey = new Map(wanted.map((l) => [l.key, l]));
   const lines: Line[] = [];
-  for (const key of shown) {
+  for (const { key } of shown) {
     const l = byKey.get(key);
     if (l) {
       lines.push(l);
       byKey.delete(key);
     }
   }
-  const moved = lines.some((l, i) => wanted[i]?.key !== l.key);
+  const moved = lines.some((l, i) => wanted[i] !== l);
   return { lines, held: byKey.size, moved };
 }
 
-/** Item is what stands at one height of the matrix: the head of a group, or an app. */
-export type Item = { kind: "head"; key: string; title: string; n: number; worst: State } | { kind: "line"; key: string; line: Line };
+/** Head stands above the lines of a group. */
+export type Head = { kind: "head"; key: string; title: string; n: number; worst: State };
+/** Item is what stands at one height of the matrix. */
+export type Item = Head | Line;
 
 export function itemsOf(lines: Line[], group: Group): Item[] {
-  if (group === "none") return lines.map((line) => ({ kind: "line", key: line.key, line }));
+  if (group === "none") return lines;
   const of = (l: Line) => (group === "namespace" ? l.namespace : group === "repo" ? l.repo || "by hand" : l.worst);
   const by = new Map<string, Line[]>();
   for (const l of lines) {
@@ -172,19 +250,26 @@ export function itemsOf(lines: Line[], group: Group): Item[] {
   }
   const titles = [...by.keys()];
   if (group === "state") titles.sort((a, b) => states.indexOf(a as State) - states.indexOf(b as State));
-  return titles.flatMap((title) => {
+  return titles.flatMap((title): Item[] => {
     const list = by.get(title)!;
     const worst = list.reduce<State>((w, l) => (severity(l.worst) < severity(w) ? l.worst : w), "ok");
-    return [
-      { kind: "head" as const, key: `head ${title}`, title, n: list.length, worst },
-      ...list.map((line) => ({ kind: "line" as const, key: line.key, line })),
-    ];
+    return [{ kind: "head", key: `head ${title}`, title, n: list.length, worst }, ...list];
   });
 }
 
 /** troublesOf gives what somebody has to look at, the newest of the gravest first. */
 export function troublesOf(targets: Target[], n: number): { shown: Target[]; more: number } {
-  const bad = targets.filter((t) => t.state === "failed" || t.state === "drifted" || t.state === "unknown");
-  bad.sort((a, b) => severity(a.state) - severity(b.state) || b.since - a.since);
-  return { shown: bad.slice(0, n), more: Math.max(0, bad.length - n) };
+  const graver = (a: Target, b: Target) => severity(a.state) - severity(b.state) || b.since - a.since;
+  const shown: Target[] = [];
+  let all = 0;
+  for (const t of targets) {
+    if (t.state !== "failed" && t.state !== "drifted" && t.state !== "unknown") continue;
+    all++;
+    if (shown.length === n && graver(t, shown[n - 1]!) >= 0) continue;
+    let at = shown.length;
+    while (at > 0 && graver(t, shown[at - 1]!) < 0) at--;
+    shown.splice(at, 0, t);
+    shown.length = Math.min(shown.length, n);
+  }
+  return { shown, more: all - shown.length };
 }

@@ -1,20 +1,20 @@
 import { useQuery } from "@tanstack/react-query";
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { changes } from "../api/queries.ts";
 import { useFleet, useLive } from "../live/connection.tsx";
-import type { Target } from "../live/fleet.ts";
+import type { Fleet, Target } from "../live/fleet.ts";
 import { Command } from "../parts/copy.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
 import { Glyph, Icon } from "../parts/glyph.tsx";
 import { appPath, Commit } from "../parts/link.tsx";
 import { Ago } from "../parts/time.tsx";
 import { useTitle } from "../parts/title.ts";
-import { go, useAddress } from "../router.tsx";
+import { go, useAddress, useTyped } from "../router.tsx";
 import { list, one, toggled } from "../search.ts";
 import { useKeys } from "../shell/keys.ts";
 import { address, count, isState, person, plural, type State, severity, sign, states, word } from "../words.ts";
 import { Grid } from "./grid.tsx";
-import { type Choice, columnsOf, groups, itemsOf, type Matrix, matrixOf, settle, sorts, troublesOf } from "./model.ts";
+import { type Choice, columnsOf, groups, itemsOf, Lay, type Line, type Matrix, settle, sorts, troublesOf } from "./model.ts";
 import { Panel } from "./panel.tsx";
 
 /** FleetPage shows every app in every environment: what is wrong first, then all of it. */
@@ -33,25 +33,28 @@ function titleOf(n: Record<State, number>, all: number): string {
   return worst === "ok" ? `${sign("ok")} all ${count(all)} ok` : `${sign(worst)} ${count(n[worst])} ${word(worst)}`;
 }
 
-/** usePaced follows a counter, but works out what depends on it no more often than that leaves nine tenths of the time free. */
-function usePaced(version: number, cost: React.RefObject<number>): number {
-  const [paced, setPaced] = useState(version);
-  const last = useRef(0);
+/** usePaced follows the fleet's version, but no more often than leaves nine tenths of the time free for what else is done. */
+function usePaced(fleet: Fleet, cost: React.RefObject<number>): number {
+  const [version, setVersion] = useState(fleet.version);
   useEffect(() => {
-    if (version === paced) return;
-    const wait = Math.min(900, last.current + 10 * cost.current - performance.now());
+    let timer = 0;
+    let last = performance.now();
     const follow = () => {
-      last.current = performance.now();
-      setPaced(version);
+      timer = 0;
+      last = performance.now();
+      setVersion(fleet.version);
     };
-    if (wait <= 4) {
-      follow();
-      return;
-    }
-    const timer = window.setTimeout(follow, wait);
-    return () => window.clearTimeout(timer);
-  }, [version, paced, cost]);
-  return paced;
+    const changed = () => {
+      timer ||= window.setTimeout(follow, Math.max(0, Math.min(900, last + 10 * cost.current - performance.now())));
+    };
+    changed();
+    const end = fleet.subscribe(changed);
+    return () => {
+      end();
+      window.clearTimeout(timer);
+    };
+  }, [fleet, cost]);
+  return version;
 }
 
 function useChoice(): [Choice, ReturnType<typeof useAddress>[1], Record<string, string>] {
@@ -72,15 +75,21 @@ function useChoice(): [Choice, ReturnType<typeof useAddress>[1], Record<string, 
   return [choice, change, search];
 }
 
-function FleetView() {
-  const fleet = useFleet();
-  const [choice, change, search] = useChoice();
+/** FleetView is the matrix and what chooses in it. It is drawn anew at its own pace, not with each event of the stream. */
+const FleetView = memo(function FleetView() {
+  const { fleet } = useLive();
+  const [address, change, search] = useChoice();
+  const [q, type] = useTyped(address.q, (q) => change({ q }, true));
+  const choice = useMemo(() => ({ ...address, q }), [address, q]);
   const unfolded = search.open ?? "";
   const scroll = useRef<HTMLDivElement>(null);
   const [held, setHeld] = useState(false); // somebody points into the matrix: lines stay where they are
   const cost = useRef(0);
-  const version = usePaced(fleet.version, cost);
-  const wanted = useDeferredValue(choice); // a keystroke is shown before what it finds
+  const version = usePaced(fleet, cost);
+  const begun = performance.now();
+  useLayoutEffect(() => {
+    cost.current = performance.now() - begun;
+  });
 
   const columns = useMemo(
     () => columnsOf(fleet.targets, fleet.envs, fleet.clusters, new Set(list(unfolded))),
@@ -95,14 +104,17 @@ function FleetView() {
       ),
     [columns, choice.env, choice.cluster],
   );
+  const { env, cluster, repo, namespace, sort } = choice;
+  const lay = useMemo(
+    () => new Lay(fleet, shownColumns, { env, cluster, repo, namespace, sort }),
+    [fleet, fleet.structure, shownColumns, env, cluster, repo, namespace, sort],
+  );
   const matrix = useMemo(() => {
-    const begun = performance.now();
-    const m = matrixOf(fleet.targets, shownColumns, wanted);
-    cost.current = performance.now() - begun;
-    return m;
-  }, [fleet, version, fleet.structure, shownColumns, wanted]);
-  const settled = useSettled(matrix, wanted, held);
-  const items = useMemo(() => itemsOf(settled.lines, wanted.group), [settled.lines, wanted.group]);
+    lay.follow(fleet);
+    return lay.choose(choice);
+  }, [lay, fleet, version, choice]);
+  const settled = useSettled(matrix, choice, held);
+  const items = useMemo(() => itemsOf(settled.lines, choice.group), [settled.lines, choice.group]);
   const namespaces = useMemo(() => new Set(fleet.targets.map((t) => t.namespace)).size > 1, [fleet, fleet.structure]);
   const selected = search.at ? fleet.get(search.at) : undefined;
   useKeys(search.at ? { Escape: () => change({ at: undefined }), o: () => go(appPath(search.at!)) } : {});
@@ -113,7 +125,7 @@ function FleetView() {
         <div className="fleet-head">
           <h1 className="sr">Fleet</h1>
           <Counters matrix={matrix} choice={choice} change={change} />
-          <Filters choice={choice} change={change} />
+          <Filters choice={choice} structure={fleet.structure} change={change} type={type} />
         </div>
         {!choice.q && !choice.state.length && choice.group === "none" && (
           <Attention targets={fleet.targets} version={version} at={search.at} change={change} />
@@ -137,7 +149,10 @@ function FleetView() {
             <button
               type="button"
               className="button"
-              onClick={() => change(Object.fromEntries(Object.keys(search).map((k) => [k, undefined])))}
+              onClick={() => {
+                type("");
+                change(Object.fromEntries(Object.keys(search).map((k) => [k, undefined])));
+              }}
             >
               Clear every filter
             </button>
@@ -153,21 +168,21 @@ function FleetView() {
       {search.at && <Panel id={search.at} target={selected} onClose={() => change({ at: undefined })} />}
     </div>
   );
-}
+});
 
 /** useSettled keeps the order of lines while they are held, and as soon as the choice changes takes the new one. */
 function useSettled(matrix: Matrix, choice: Choice, held: boolean) {
-  const shown = useRef<{ choice: Choice; keys: string[] }>({ choice, keys: [] });
+  const shown = useRef<{ choice: Choice; lines: readonly Line[] }>({ choice, lines: [] });
   const [, again] = useState(0);
   const frozen = held && shown.current.choice === choice;
-  const s = useMemo(() => settle(shown.current.keys, matrix.lines, frozen), [matrix.lines, frozen]);
+  const s = useMemo(() => settle(shown.current.lines, matrix.lines, frozen), [matrix.lines, frozen]);
   useEffect(() => {
-    shown.current = { choice, keys: s.lines.map((l) => l.key) };
+    shown.current = { choice, lines: s.lines };
   }, [choice, s.lines]);
   return {
     ...s,
     release: () => {
-      shown.current = { choice, keys: [] };
+      shown.current = { choice, lines: [] };
       again((n) => n + 1);
     },
   };
@@ -202,12 +217,14 @@ function Counters({ matrix, choice, change }: { matrix: Matrix; choice: Choice; 
   );
 }
 
-function Filters({ choice, change }: { choice: Choice; change: Change }) {
-  const fleet = useFleet();
+type FiltersProps = { choice: Choice; structure: number; change: Change; type: (q: string) => void };
+
+const Filters = memo(function Filters({ choice, structure, change, type }: FiltersProps) {
+  const { fleet } = useLive();
   const options = useMemo(() => {
     const pick = (f: (t: Target) => string) => [...new Set(fleet.targets.map(f))].filter(Boolean).sort();
     return { repo: pick((t) => t.repo), namespace: pick((t) => t.namespace), env: fleet.envs.filter(Boolean), cluster: fleet.clusters };
-  }, [fleet, fleet.structure]);
+  }, [fleet, structure]);
   return (
     <div className="filters">
       <label className="search">
@@ -218,10 +235,10 @@ function Filters({ choice, change }: { choice: Choice; change: Change }) {
           aria-label="Search apps by name, namespace, environment, cluster or commit"
           placeholder="Filter apps, commits…"
           value={choice.q}
-          onChange={(e) => change({ q: e.target.value }, true)}
+          onChange={(e) => type(e.target.value)}
           onKeyDown={(e) => {
             if (e.key === "Escape") {
-              if (choice.q) change({ q: undefined }, true);
+              type("");
               e.currentTarget.blur();
             } else if (e.key === "ArrowDown" || e.key === "Enter") {
               e.preventDefault();
@@ -266,7 +283,7 @@ function Filters({ choice, change }: { choice: Choice; change: Change }) {
       </span>
     </div>
   );
-}
+});
 
 function Select(p: { name: string; label: string; value: string; options: string[]; change: Change }) {
   if (!p.options.length) return null;

@@ -116,6 +116,12 @@ export function useFleet(): Fleet {
   return fleet;
 }
 
+/** useOfFleet gives something small of the fleet, and draws anew only when that is another. */
+export function useOfFleet<T extends string | number>(select: (f: Fleet) => T): T {
+  const { fleet } = useLive();
+  return useSyncExternalStore(fleet.subscribe, () => select(fleet));
+}
+
 /** usePulse is how live the page is, looked at every second. */
 export function usePulse(): Pulse & { now: number } {
   const { pulse } = useLive();

@@ -4,7 +4,7 @@ import { lazy, Suspense, useEffect, useState } from "react";
 import { Fault } from "../api/client.ts";
 import { me } from "../api/queries.ts";
 import type { Me } from "../api/types.ts";
-import { LiveProvider, useFleet, useLive, usePulse } from "../live/connection.tsx";
+import { LiveProvider, useLive, useOfFleet, usePulse } from "../live/connection.tsx";
 import { copyText } from "../parts/copy.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
 import { GlyphSheet, Icon } from "../parts/glyph.tsx";
@@ -143,9 +143,8 @@ function Bob() {
 }
 
 function Nav({ path }: { path: string }) {
-  const fleet = useFleet();
-  const failed = fleet.counts.failed;
-  const drifted = fleet.drifted;
+  const failed = useOfFleet((f) => f.counts.failed);
+  const drifted = useOfFleet((f) => f.drifted);
   const here = (href: string) =>
     href === "/"
       ? path === "/" || path.startsWith("/app/")
