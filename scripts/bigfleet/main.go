@@ -47,7 +47,7 @@ func run(ctx context.Context, apps, churn int, address, token string) error {
 	fmt.Printf("http://%s/?t=%s\n", l.Addr(), token)
 	go f.change(ctx, b, churn)
 	return server.Serve(ctx, l, server.New(server.Config{
-		Reader: f, Board: b, Token: token, Version: "bigfleet", Simulated: true, Clusters: f.clusters, Entries: f.entries,
+		Reader: f, Board: b, Token: token, Version: "bigfleet", Simulated: true, People: viewers{server.ByPageToken(token)}, Clusters: f.clusters, Entries: f.entries,
 	}))
 }
 
