@@ -120,7 +120,7 @@ func (p Person) Kind(ctx context.Context, id object.ID, version string) (Kind, b
 }
 
 // pageOf is how many objects Walk reads at once.
-const pageOf = 250
+const pageOf = 500
 
 // Walk reads the objects of a kind in a namespace ("" is everywhere), page by page, and shows each; nothing is kept. It is
 // complete unless there are more than most. Of kinds that are not served there are none.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/cluster"
@@ -109,14 +110,9 @@ func plumbPath(namespace, resource, name string) []string {
 func (p *Person) Resources(ctx context.Context, app *v1alpha1.App, children bool) (server.Resources, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
-	t, err := p.tree(ctx, app)
+	t, err := p.tree(ctx, app, children)
 	if err != nil {
 		return server.Resources{}, err
-	}
-	if children {
-		if err := t.addChildren(ctx); err != nil {
-			return server.Resources{}, err
-		}
 	}
 	return t.resources(), nil
 }
@@ -136,8 +132,9 @@ type tree struct {
 	truncated bool
 }
 
-// tree gathers what the app has itself.
-func (p *Person) tree(ctx context.Context, app *v1alpha1.App) (*tree, error) {
+// tree gathers what the app has itself, and with children what that has made. All kinds are listed beside each other: whose
+// children are whose is found out when everything is there.
+func (p *Person) tree(ctx context.Context, app *v1alpha1.App, children bool) (*tree, error) {
 	entries, err := p.inventory(ctx, app)
 	if err != nil {
 		return nil, err
@@ -153,7 +150,20 @@ func (p *Person) tree(ctx context.Context, app *v1alpha1.App) (*tree, error) {
 		t.entries[plan.EntryID(e)] = e
 		t.add(t.nodeOf(e))
 	}
-	return t, t.look(ctx)
+	var all errgroup.Group
+	all.SetLimit(lookAtOnce)
+	var made map[object.ID]*offspring
+	if children {
+		made = t.gather(ctx, &all)
+	}
+	t.look(ctx, &all)
+	if err := all.Wait(); err != nil {
+		return nil, err
+	}
+	if children {
+		t.addChildren(made)
+	}
+	return t, nil
 }
 
 func keyOfID(id object.ID) string {
@@ -199,18 +209,15 @@ type group struct {
 }
 
 // look looks at the objects that the app has, kind by kind.
-func (t *tree) look(ctx context.Context) error {
+func (t *tree) look(ctx context.Context, all *errgroup.Group) {
 	groups := map[group][]object.ID{}
 	for id, e := range t.entries {
 		g := group{id: object.ID{Group: id.Group, Kind: id.Kind, Namespace: id.Namespace}, version: e.Version}
 		groups[g] = append(groups[g], id)
 	}
-	var all errgroup.Group
-	all.SetLimit(lookAtOnce)
 	for g, ids := range groups {
 		all.Go(func() error { return t.lookAt(ctx, g, ids) })
 	}
-	return all.Wait()
 }
 
 func (t *tree) lookAt(ctx context.Context, g group, ids []object.ID) error {
@@ -310,34 +317,39 @@ func (t *tree) saw(o object.Object) {
 	if !ok {
 		return
 	}
-	t.fill(&t.nodes[i], o)
+	n := &t.nodes[i]
+	t.fill(n, o, metaOf(o))
+	t.owners[n.UID] = n.Key
 }
 
-func (t *tree) fill(n *server.Node, o object.Object) {
-	meta := metaOf(o)
+// fill says in a node how a live object is.
+func (t *tree) fill(n *server.Node, o object.Object, meta metav1.ObjectMeta) {
 	verdict := health.Assess(o, t.desired.Rules, t.person.people.now())
 	n.Health, n.Message = string(verdict.Health), cut(t.hide.Text(verdict.Message), maxMessage)
 	n.UID, n.Created, n.Hidden = string(meta.UID), meta.CreationTimestamp.Time, ""
-	if n.UID != "" {
-		t.owners[n.UID] = n.Key
-	}
 }
 
 // maxMessage is how much of a message of others is shown, in characters.
 const maxMessage = 1024
 
-// metaOf gives the few fields of an object's metadata that are looked at.
+// metaOf gives the few fields of an object's metadata that are looked at. What cannot be read is left out.
 func metaOf(o object.Object) metav1.ObjectMeta {
-	var meta metav1.ObjectMeta
 	raw, _ := o.Fields["metadata"].(map[string]any)
-	small := map[string]any{}
-	for _, name := range []string{"uid", "name", "namespace", "creationTimestamp", "ownerReferences"} {
-		if v, ok := raw[name]; ok {
-			small[name] = v
-		}
+	text := func(of map[string]any, name string) string {
+		s, _ := of[name].(string)
+		return s
 	}
-	if data, err := json.Marshal(small); err == nil {
-		_ = json.Unmarshal(data, &meta) // what cannot be read is left out
+	meta := metav1.ObjectMeta{UID: types.UID(text(raw, "uid")), Name: text(raw, "name"), Namespace: text(raw, "namespace")}
+	if at, err := time.Parse(time.RFC3339, text(raw, "creationTimestamp")); err == nil {
+		meta.CreationTimestamp = metav1.NewTime(at)
+	}
+	owners, _ := raw["ownerReferences"].([]any)
+	for _, v := range owners {
+		owner, _ := v.(map[string]any)
+		controls, _ := owner["controller"].(bool)
+		meta.OwnerReferences = append(meta.OwnerReferences, metav1.OwnerReference{
+			APIVersion: text(owner, "apiVersion"), Kind: text(owner, "kind"), Name: text(owner, "name"), UID: types.UID(text(owner, "uid")), Controller: &controls,
+		})
 	}
 	return meta
 }
@@ -375,28 +387,84 @@ var makes = map[string][]string{
 	"apps/StatefulSet": {"Pod"}, "apps/DaemonSet": {"Pod"}, "argoproj.io/Rollout": {"ReplicaSet"},
 }
 
+// offspring is what there is of a kind in a namespace, before it is known which of it is the app's.
+type offspring struct {
+	hidden   string // why the person may not see it
+	complete bool
+	seen     []child
+}
+
+// child is an object that another has made.
+type child struct {
+	node   server.Node
+	owner  string // the UID of what has made it
+	asleep bool
+}
+
+// leadsTo tells whether what an object makes, or what that makes in turn, is of a kind.
+func leadsTo(maker object.ID, kind string) bool {
+	for _, made := range makes[maker.GroupKind()] {
+		if made == kind || slices.ContainsFunc(childKinds, func(k group) bool { return k.id.Kind == made && leadsTo(k.id, kind) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// gather has the kinds listed that the app's workloads make, wherever it has some. Pods come first: there are the most of them.
+func (t *tree) gather(ctx context.Context, all *errgroup.Group) map[object.ID]*offspring {
+	made := map[object.ID]*offspring{}
+	for _, kind := range slices.Backward(childKinds) {
+		for _, n := range t.nodes {
+			id := kind.id
+			id.Namespace = n.Namespace
+			if made[id] != nil || !leadsTo(object.ID{Group: n.Group, Kind: n.Kind}, id.Kind) {
+				continue
+			}
+			some := &offspring{}
+			made[id] = some
+			all.Go(func() error { return t.list(ctx, id, kind.version, some) })
+		}
+	}
+	return made
+}
+
+// list takes in what there is of a kind in a namespace.
+func (t *tree) list(ctx context.Context, id object.ID, version string, some *offspring) (err error) {
+	if some.hidden, _, err = t.person.hides(ctx, "list", id, version); err != nil || some.hidden != "" {
+		return err
+	}
+	some.complete, err = t.person.eyes.Walk(ctx, id, version, "", readsAtMost, func(o object.Object) {
+		meta := metaOf(o)
+		owner := metav1.GetControllerOf(&meta)
+		if owner == nil {
+			return
+		}
+		id := o.ID()
+		n := server.Node{Key: keyOfID(id), Group: id.Group, Version: o.Version(), Kind: id.Kind, Namespace: id.Namespace, Name: id.Name}
+		t.fill(&n, o, meta)
+		some.seen = append(some.seen, child{n, string(owner.UID), id.Kind == "ReplicaSet" && asleep(o)})
+	})
+	return err
+}
+
 // addChildren adds what the app's workloads have made.
-func (t *tree) addChildren(ctx context.Context) error {
+func (t *tree) addChildren(made map[object.ID]*offspring) {
 	for _, kind := range childKinds {
 		for _, namespace := range t.makersOf(kind.id.Kind) {
 			id := kind.id
 			id.Namespace = namespace
-			hidden, _, err := t.person.hides(ctx, "list", id, kind.version)
-			if err != nil {
-				return err
-			}
-			if hidden != "" {
-				t.hideChildren(id, kind.version, hidden)
+			some := made[id]
+			if some.hidden != "" {
+				t.hideChildren(id, kind.version, some.hidden)
 				continue
 			}
-			complete, err := t.person.eyes.Walk(ctx, id, kind.version, "", readsAtMost, t.child)
-			if err != nil {
-				return err
+			for _, c := range some.seen {
+				t.addChild(c)
 			}
-			t.truncated = t.truncated || !complete
+			t.truncated = t.truncated || !some.complete
 		}
 	}
-	return nil
 }
 
 // makersOf gives the namespaces in which the app has objects that make a kind.
@@ -423,21 +491,15 @@ func (t *tree) hideChildren(id object.ID, version, why string) {
 	}
 }
 
-// child adds an object that one of the tree has made. A ReplicaSet that stands only for an earlier revision is left out.
-func (t *tree) child(o object.Object) {
-	meta := metaOf(o)
-	owner := metav1.GetControllerOf(&meta)
-	if owner == nil {
+// addChild adds an object if one of the tree has made it. A ReplicaSet that stands only for an earlier revision is left out.
+func (t *tree) addChild(c child) {
+	parent, ours := t.owners[c.owner]
+	if !ours || c.asleep {
 		return
 	}
-	parent, ours := t.owners[string(owner.UID)]
-	if !ours || o.Kind() == "ReplicaSet" && asleep(o) {
-		return
-	}
-	id := o.ID()
-	n := server.Node{Key: keyOfID(id), Parent: parent, Group: id.Group, Version: o.Version(), Kind: id.Kind, Namespace: id.Namespace, Name: id.Name}
-	t.fill(&n, o)
-	t.add(n)
+	c.node.Parent = parent
+	t.owners[c.node.UID] = c.node.Key
+	t.add(c.node)
 }
 
 // asleep tells whether a ReplicaSet has no pods and wants none.

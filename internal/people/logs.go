@@ -187,11 +187,8 @@ func (p *Person) said(ctx context.Context, app *v1alpha1.App, q server.LogQuery)
 
 // podsOf gives the pod that is asked for, if it is one of the app's, or all of the app's.
 func (p *Person) podsOf(ctx context.Context, app *v1alpha1.App, q server.LogQuery) ([]object.Object, error) {
-	t, err := p.tree(ctx, app)
+	t, err := p.tree(ctx, app, true)
 	if err != nil {
-		return nil, err
-	}
-	if err := t.addChildren(ctx); err != nil {
 		return nil, err
 	}
 	var pods []object.Object
