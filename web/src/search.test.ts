@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ceilNice, linePath } from "./figures/scale.ts";
 import { parseSearch, stringifySearch, toggled } from "./search.ts";
-import { rank } from "./shell/rank.ts";
+import { bestOf, rank } from "./shell/rank.ts";
 
 test("an address says again what it was made of", () => {
   for (const search of [{ q: "a b&c=d", state: "failed,drifted" }, { at: "plumb-system/web-dev" }, { q: "1e3" }, { q: '"' }, {}])
@@ -32,4 +32,11 @@ test("charts end at round numbers, and lines are broken where nothing is known",
   const same = (n: number) => n;
   assert.equal(linePath([1, 2, undefined, 4], same, same), "M0.0 1.0L1.0 2.0M3.0 4.0");
   assert.equal(linePath([undefined], same, same), "");
+});
+
+test("of many the best few are found in their order, and of equals those that came first", () => {
+  const all = Array.from({ length: 500 }, (_, i) => ({ i, r: (i * 7919) % 97 }));
+  const before = (a: { r: number }, b: { r: number }) => b.r - a.r;
+  for (const n of [1, 5, 499, 500, 600]) assert.deepEqual(bestOf(all, n, before), [...all].sort(before).slice(0, n));
+  assert.deepEqual(bestOf([], 3, before), []);
 });

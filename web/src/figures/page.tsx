@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { figures } from "../api/queries.ts";
 import type { Figures } from "../api/types.ts";
-import { useFleet } from "../live/connection.tsx";
+import { useLive, useOfFleet } from "../live/connection.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
 import { Clock } from "../parts/time.tsx";
 import { useTitle } from "../parts/title.ts";
@@ -14,13 +15,14 @@ const spans = ["7", "30", "90"] as const;
 /** FiguresPage has the four figures by which deliveries are compared: how long, how often, how many fail, how soon it is well again. */
 export function FiguresPage() {
   const [search, set] = useAddress();
-  const fleet = useFleet();
+  const { fleet } = useLive();
+  const structure = useOfFleet((f) => f.structure);
   const days = spans.includes(search.days as "7") ? search.days! : "30";
   const view = useQuery({ ...figures({ days, app: search.app, env: search.env }), placeholderData: (old) => old });
   useTitle(`Figures${search.app ? ` of ${search.app}` : ""}`);
+  const apps = useMemo(() => [...new Set(fleet.targets.map((t) => t.app))].sort(), [fleet, structure]);
   if (view.error && !view.data) return <FaultCard error={view.error} />;
   const f = view.data;
-  const apps = [...new Set(fleet.targets.map((t) => t.app))].sort();
   return (
     <div className="page">
       <header className="page-head">

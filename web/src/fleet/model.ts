@@ -1,4 +1,5 @@
 import type { Fleet, Target } from "../live/fleet.ts";
+import { bestOf } from "../shell/rank.ts";
 import { type State, severity, states } from "../words.ts";
 
 // What the matrix shows, from what is known and what was chosen. Pure: no clock, no page.
@@ -259,17 +260,7 @@ export function itemsOf(lines: Line[], group: Group): Item[] {
 
 /** troublesOf gives what somebody has to look at, the newest of the gravest first. */
 export function troublesOf(targets: Target[], n: number): { shown: Target[]; more: number } {
-  const graver = (a: Target, b: Target) => severity(a.state) - severity(b.state) || b.since - a.since;
-  const shown: Target[] = [];
-  let all = 0;
-  for (const t of targets) {
-    if (t.state !== "failed" && t.state !== "drifted" && t.state !== "unknown") continue;
-    all++;
-    if (shown.length === n && graver(t, shown[n - 1]!) >= 0) continue;
-    let at = shown.length;
-    while (at > 0 && graver(t, shown[at - 1]!) < 0) at--;
-    shown.splice(at, 0, t);
-    shown.length = Math.min(shown.length, n);
-  }
-  return { shown, more: all - shown.length };
+  const bad = targets.filter((t) => t.state === "failed" || t.state === "drifted" || t.state === "unknown");
+  const shown = bestOf(bad, n, (a, b) => severity(a.state) - severity(b.state) || b.since - a.since);
+  return { shown, more: bad.length - shown.length };
 }

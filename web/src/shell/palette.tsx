@@ -1,14 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { changes, pulls, repos } from "../api/queries.ts";
-import { useFleet } from "../live/connection.tsx";
+import { useLive } from "../live/connection.tsx";
+import type { Target } from "../live/fleet.ts";
 import { copyText } from "../parts/copy.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Glyph, Icon, type IconName } from "../parts/glyph.tsx";
 import { appPath, commitPath } from "../parts/link.tsx";
 import { go } from "../router.tsx";
 import { address, person, severity, short, word } from "../words.ts";
-import { rank } from "./rank.ts";
+import { bestOf, rank, ranker } from "./rank.ts";
 import { ask, pages } from "./shell.tsx";
 import { setTheme, themes } from "./theme.ts";
 import { say } from "./toasts.tsx";
@@ -85,7 +86,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
 }
 
 function useFound(q: string): Item[] {
-  const fleet = useFleet();
+  const { fleet } = useLive(); // as it is when something is typed: what is found does not move by itself
+  const texts = useMemo(() => fleet.targets.map((t) => `${address(t)} ${t.namespace}`.toLowerCase()), [fleet, fleet.structure]);
   const commits = useQuery(changes({ limit: 50 }));
   const open = useQuery(pulls);
   const all = useQuery(repos);
@@ -105,15 +107,18 @@ function useFound(q: string): Item[] {
     [],
   );
   return useMemo(() => {
-    const apps = fleet.targets
-      .map((t) => ({ t, r: rank(q, `${address(t)} ${t.namespace}`) }))
-      .filter((x) => x.r > 0 && (q !== "" || x.t.state !== "ok"))
-      .sort((a, b) => b.r - a.r || severity(a.t.state) - severity(b.t.state) || b.t.changed - a.t.changed)
-      .slice(0, q ? 20 : 8)
-      .map(({ t, r }): [number, Item] => [
-        r,
-        { key: t.id, text: address(t), kind: word(t.state), state: t.state, act: () => go(appPath(t.id)) },
-      ]);
+    const answers = ranker(q);
+    const ranked: { t: Target; r: number }[] = [];
+    for (const [i, t] of fleet.targets.entries()) {
+      const r = q !== "" || t.state !== "ok" ? answers(texts[i]!) : 0;
+      if (r > 0) ranked.push({ t, r });
+    }
+    const order = (a: { t: Target; r: number }, b: { t: Target; r: number }) =>
+      b.r - a.r || severity(a.t.state) - severity(b.t.state) || b.t.changed - a.t.changed;
+    const apps = bestOf(ranked, q ? 20 : 8, order).map(({ t, r }): [number, Item] => [
+      r,
+      { key: t.id, text: address(t), kind: word(t.state), state: t.state, act: () => go(appPath(t.id)) },
+    ]);
     const some = (items: Item[], extra = 0): [number, Item][] =>
       items.map((i): [number, Item] => [rank(q, i.text) && rank(q, i.text) + extra, i]).filter(([r]) => r > 0);
     const history = (commits.data?.items ?? []).map((c) => ({
@@ -139,5 +144,5 @@ function useFound(q: string): Item[] {
     const found = [...apps, ...some(fixed, q ? 0 : 1), ...(q ? some([...history, ...requests, ...repositories]) : [])];
     if (q) found.sort((a, b) => b[0] - a[0]);
     return found.slice(0, most).map(([, item]) => item);
-  }, [q, fleet, fleet.version, commits.data, open.data, all.data, fixed]);
+  }, [q, fleet, texts, commits.data, open.data, all.data, fixed]);
 }
