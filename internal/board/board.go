@@ -43,7 +43,6 @@ type entry struct {
 	Row
 	place
 	slot   slot
-	text   string // what is searched, in small letters
 	newest string // the commit of the newest change
 	drift  []v1alpha1.Drift
 }
@@ -85,7 +84,6 @@ func (b *Board) Put(app *v1alpha1.App) {
 	if e.Change == nil && before != nil && before.newest == e.newest {
 		e.Change = before.Change
 	}
-	e.text = textOf(&e.Row)
 	if len(e.drift) > 0 {
 		b.drifted[row.ID] = true
 	} else {

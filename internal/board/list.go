@@ -158,7 +158,7 @@ type choice struct {
 }
 
 func (b *Board) choice(sight Sight, q Query) *choice {
-	c := &choice{words: wordsOf(q.Text), sees: b.sees(sight), silent: -1}
+	c := &choice{words: b.wordsOf(q.Text), sees: b.sees(sight), silent: -1}
 	if q.Silent {
 		c.silent = b.columns[columnState].any(string(v1alpha1.StateUnknown))
 	}

@@ -3,6 +3,7 @@ package board
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"plumb.dev/plumb/internal/report"
 )
@@ -74,6 +75,20 @@ func (l *legend) chosen(values []string) []bool {
 	out := make([]bool, len(l.values))
 	for _, v := range values {
 		if n, ok := l.number[v]; ok {
+			out[n] = true
+		}
+	}
+	return out
+}
+
+// having gives, by number, whether a text is in a value; nil if it is in none.
+func (l *legend) having(text string) []bool {
+	var out []bool
+	for n, v := range l.values {
+		if strings.Contains(strings.ToLower(v), text) {
+			if out == nil {
+				out = make([]bool, len(l.values))
+			}
 			out[n] = true
 		}
 	}

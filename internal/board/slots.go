@@ -10,7 +10,8 @@ type slot = int32
 type slots struct {
 	entries []*entry
 	codes   [][columnCount]int32 // numbers of the values that rows are chosen by
-	sieves  []sieve
+	texts   []string             // what is searched, in small letters
+	sieves  []sieve              // of the texts
 	free    []slot
 }
 
@@ -24,21 +25,23 @@ func (s *slots) put(e, before *entry, codes [columnCount]int32) {
 		s.free = s.free[:len(s.free)-1]
 	default:
 		e.slot = slot(len(s.entries))
-		s.entries, s.codes, s.sieves = append(s.entries, nil), append(s.codes, codes), append(s.sieves, sieve{})
+		s.entries, s.codes = append(s.entries, nil), append(s.codes, codes)
+		s.texts, s.sieves = append(s.texts, ""), append(s.sieves, sieve{})
 	}
-	s.entries[e.slot], s.codes[e.slot], s.sieves[e.slot] = e, codes, sieveOf(e.text)
+	s.entries[e.slot], s.codes[e.slot] = e, codes
+	s.reword(e)
 }
 
 // drop forgets a row.
 func (s *slots) drop(e *entry) {
-	s.entries[e.slot] = nil
+	s.entries[e.slot], s.texts[e.slot] = nil, ""
 	s.free = append(s.free, e.slot)
 }
 
-// reword takes in that what is searched in a row is another text.
+// reword takes in what is searched in a row.
 func (s *slots) reword(e *entry) {
-	e.text = textOf(&e.Row)
-	s.sieves[e.slot] = sieveOf(e.text)
+	text := textOf(&e.Row)
+	s.texts[e.slot], s.sieves[e.slot] = text, sieveOf(text)
 }
 
 // sieve says of a text which three bytes follow each other in it, some of them with the same bit. A word of which one is missing
@@ -62,14 +65,18 @@ func bitOf(three string) uint16 {
 
 // word is one of a search.
 type word struct {
-	text string
-	bits []uint16 // of each three bytes in it; none for a shorter one
+	text   string
+	bits   []uint16            // of each three bytes in it; none for a shorter one
+	values [columnCount][]bool // by the numbers of a column, whether it is in the value; nil if it is in none
 }
 
-func wordsOf(text string) []word {
+func (b *Board) wordsOf(text string) []word {
 	var out []word
 	for _, w := range strings.Fields(strings.ToLower(text)) {
 		one := word{text: w}
+		for _, i := range []int{columnEnv, columnCluster, columnRepo, columnNamespace} { // the text of a row has these whole
+			one.values[i] = b.columns[i].having(w)
+		}
 		for i := 0; i+3 <= len(w); i++ {
 			one.bits = append(one.bits, bitOf(w[i:i+3]))
 		}
@@ -88,15 +95,25 @@ func (s *sieve) mayHave(w *word) bool {
 	return true
 }
 
+// inValues tells whether a word is in one of a row's values: what half of the fleet has is found without a look at its text.
+func (w *word) inValues(codes *[columnCount]int32) bool {
+	for i, having := range w.values {
+		if having != nil && having[codes[i]] {
+			return true
+		}
+	}
+	return false
+}
+
 // has tells whether all words are in a row.
 func (s *slots) has(at slot, words []word) bool {
 	for i := range words {
-		if !s.sieves[at].mayHave(&words[i]) {
+		if w := &words[i]; !w.inValues(&s.codes[at]) && !s.sieves[at].mayHave(w) {
 			return false
 		}
 	}
 	for i := range words {
-		if !strings.Contains(s.entries[at].text, words[i].text) {
+		if w := &words[i]; !w.inValues(&s.codes[at]) && !strings.Contains(s.texts[at], w.text) {
 			return false
 		}
 	}

@@ -46,13 +46,13 @@ func TestSearchFindsWhatIsInTheText(t *testing.T) {
 	for range 500 {
 		var words []string
 		for range 1 + r.IntN(2) {
-			text := strings.Fields(rows[r.IntN(len(rows))].text)[0]
+			text := strings.Fields(b.slots.texts[rows[r.IntN(len(rows))].slot])[0]
 			from := r.IntN(len(text))
 			words = append(words, text[from:min(len(text), from+1+r.IntN(8))])
 		}
 		want := 0
 		for _, e := range rows {
-			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(e.text, w) }) {
+			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(b.slots.texts[e.slot], w) }) {
 				want++
 			}
 		}

@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -25,16 +26,19 @@ func main() {
 	apps := flag.Int("apps", 10000, "how many apps, in eight places each")
 	address := flag.String("listen", "127.0.0.1:7430", "address on loopback")
 	churn := flag.Int("churn", 20, "how many apps change each second")
+	times := flag.Int("measure", 0, "ask each question so many times, tell how long that took, and end")
 	token := flag.String("token", rand.Text(), "token of the page")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *apps, *churn, *address, *token); err != nil && ctx.Err() == nil {
+	if err := run(ctx, *apps, *churn, *times, *address, *token); err != nil && ctx.Err() == nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, apps, churn int, address, token string) error {
+func run(ctx context.Context, apps, churn, times int, address, token string) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	l, err := server.Listen(address, false)
 	if err != nil {
 		return err
@@ -46,9 +50,19 @@ func run(ctx context.Context, apps, churn int, address, token string) error {
 	fmt.Printf("%d apps, %d targets, made in %s, %d MiB\n", apps, f.targets(), time.Since(begun).Round(time.Millisecond), heap())
 	fmt.Printf("http://%s/?t=%s\n", l.Addr(), token)
 	go f.change(ctx, b, churn)
-	return server.Serve(ctx, l, server.New(server.Config{
+	measured := make(chan error, 1)
+	if times > 0 {
+		go func() {
+			measured <- measure(ctx, l.Addr().String(), token, times)
+			end()
+		}()
+	} else {
+		measured <- nil
+	}
+	err = server.Serve(ctx, l, server.New(server.Config{
 		Reader: f, Board: b, Token: token, Version: "bigfleet", Simulated: true, People: viewers{server.ByPageToken(token)}, Clusters: f.clusters, Entries: f.entries,
 	}))
+	return errors.Join(err, <-measured)
 }
 
 // heap gives what lives on the heap, in MiB.
