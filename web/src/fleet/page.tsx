@@ -57,30 +57,27 @@ function usePaced(fleet: Fleet, cost: React.RefObject<number>): number {
   return version;
 }
 
-function useChoice(): [Choice, ReturnType<typeof useAddress>[1], Record<string, string>] {
+/** useChoice is what the address and the field of the search say. What did not change stays the same value. */
+function useChoice() {
   const [search, change] = useAddress();
+  const [q, type] = useTyped(search.q ?? "", (q) => change({ q }, true));
+  const state = useMemo(() => list(search.state).filter(isState), [search.state]);
+  const env = useMemo(() => list(search.env), [search.env]);
+  const cluster = useMemo(() => list(search.cluster), [search.cluster]);
+  const { repo = "", namespace = "" } = search;
+  const group = one(groups, search.group);
+  const sort = one(sorts, search.sort);
   const choice = useMemo<Choice>(
-    () => ({
-      q: search.q ?? "",
-      state: list(search.state).filter(isState),
-      env: list(search.env),
-      cluster: list(search.cluster),
-      repo: search.repo ?? "",
-      namespace: search.namespace ?? "",
-      group: one(groups, search.group),
-      sort: one(sorts, search.sort),
-    }),
-    [search.q, search.state, search.env, search.cluster, search.repo, search.namespace, search.group, search.sort],
+    () => ({ q, state, env, cluster, repo, namespace, group, sort }),
+    [q, state, env, cluster, repo, namespace, group, sort],
   );
-  return [choice, change, search];
+  return { choice, change, type, search };
 }
 
 /** FleetView is the matrix and what chooses in it. It is drawn anew at its own pace, not with each event of the stream. */
 const FleetView = memo(function FleetView() {
   const { fleet } = useLive();
-  const [address, change, search] = useChoice();
-  const [q, type] = useTyped(address.q, (q) => change({ q }, true));
-  const choice = useMemo(() => ({ ...address, q }), [address, q]);
+  const { choice, change, type, search } = useChoice();
   const unfolded = search.open ?? "";
   const scroll = useRef<HTMLDivElement>(null);
   const [held, setHeld] = useState(false); // somebody points into the matrix: lines stay where they are
