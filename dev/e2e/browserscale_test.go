@@ -49,7 +49,7 @@ func TestBrowserScale(t *testing.T) {
 	}{
 		{"opened", scaleOpened}, {"scrolled", scaleScrolled}, {"searched", scaleSearched}, {"left alone", scaleLeftAlone}, {"a tree", scaleTree},
 	} {
-		if !t.Run(step.story, func(t *testing.T) { step.do(&browser{t, b.ctx, b.base}) }) {
+		if !t.Run(step.story, func(t *testing.T) { step.do(&browser{t, b.ctx, b.base, b.alarms}) }) {
 			return
 		}
 	}
