@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/chromedp/cdproto/input"
@@ -64,6 +65,7 @@ func TestBrowser(t *testing.T) {
 		{"a pause has a reason and an end, and is shown with both", aPause},
 		{"a commit has a page", aCommitPage},
 		{"the agent goes and comes back: the page says so, and catches up", theAgentComesBack},
+		{"an agent that has stopped is not taken for one that is well", theAgentIsSilent},
 		{"no page breaks a rule of accessibility, in either theme or on a phone", accessible},
 		{"a person signs in with a token, and each button says why not", aPersonSignsIn},
 		{"the pictures of the README", pictures},
@@ -245,6 +247,23 @@ func theAgentComesBack(s *scenario, b *browser) {
 	}
 	b.until(`document.querySelector("[data-pulse=live]")`, "the page is live again")
 	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/mail-dev"] .grid-rev')?.innerText === %q`, commit[:7]), "what happened meanwhile is there")
+}
+
+// theAgentIsSilent stops the agent's process: its connections stay open, and nothing comes.
+func theAgentIsSilent(s *scenario, b *browser) {
+	b.visit("/")
+	process := s.agent.cmd.Process
+	if err := process.Signal(syscall.SIGSTOP); err != nil {
+		s.Fatal(err)
+	}
+	goesOn := func() { _ = process.Signal(syscall.SIGCONT) }
+	s.Cleanup(goesOn)
+	b.until(`document.querySelector("[data-pulse=behind]")`, "the page says how far it is behind")
+	b.says(".note[role=alert]", "Nothing has been heard from the agent since", "plumb doctor")
+	goesOn()
+	b.until(`document.querySelector("[data-pulse=live]") && !document.querySelector(".note[role=alert]")`, "the page is live again")
+	commit := s.commit("mail: 2.1.0 in dev", files{"apps/mail/envs/dev/mail.yaml": workload("mail", "2.1.0", "")})
+	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/mail-dev"] .grid-rev')?.innerText === %q`, commit[:7]), "and tells what comes")
 }
 
 // everyPage are addresses of all pages, with what is in them once they are there.
