@@ -16,11 +16,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// serveKubelet answers, for all nodes, the requests that the API server passes on to kubelets: the logs of containers.
-// Commands in containers and port-forwarding have nothing to act on, and are refused in words.
+// serveKubelet answers, for all nodes, the requests that the API server passes on to kubelets: the logs of containers,
+// and port-forwarding to pods that stand for a process (forward.go). Commands have nothing to act on, and are refused in words.
 func serveKubelet(ctx context.Context, s settings, client kubernetes.Interface) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /containerLogs/{namespace}/{pod}/{container}", logs{client})
+	mux.Handle("/portForward/{namespace}/{pod}", forwards{client})
+	mux.Handle("/portForward/{namespace}/{pod}/{uid}", forwards{client})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "pods of the playground are simulated: no process runs in them (logs work)", http.StatusNotImplemented)
