@@ -71,10 +71,10 @@ generate: ## Write the deep copies and the resource definitions anew
 recording: build playground ## Draw docs/images/up.svg from a real run of plumb up
 	go run ./scripts/recording -out docs/images/up.svg
 
-pictures: build playground ## Draw docs/images/page-*.png from the page in a real browser; fonts-inter makes them prettier
+pictures: build playground gitea ## Draw docs/images/page-*.png from the page in a real browser; fonts-inter makes them prettier
 	@scripts/page installed
 	@scripts/need chromium
-	PLUMB_PICTURES=$(CURDIR)/docs/images go -C dev test -count=1 -timeout 20m -run '^TestBrowser$$' ./e2e
+	PLUMB_PICTURES=$(CURDIR)/docs/images go -C dev test -count=1 -timeout 20m -run '^(TestBrowser|TestGiteaPageOfAPull)$$' ./e2e
 
 clean: ## Remove bin/; the caches outside the tree stay
 	rm -rf $(BIN)
@@ -134,7 +134,9 @@ corpus: build playground ## The applications of ../shared/corpus: found, and dep
 upstream: build ## The corpus rendered as the upstream kustomize and helm render it
 	$(call tally,upstream,$(call devtest,-timeout 30m -run '^TestUpstream',$(call having,dev,TestUpstream)))
 
-forge: build playground gitea ## Pull requests, statuses and merges at a real Gitea
+forge: build playground gitea ## Pull requests, statuses and merges at a real Gitea, and their pages in a real browser
+	@scripts/page installed
+	@scripts/need chromium
 	$(call tally,forge,$(call gotest,.,-count=1 -timeout 20m -run '^TestGitea',$(call having,.,TestGitea)) \
 		$(call devtest,-timeout 30m -run '^TestGitea',$(call having,dev,TestGitea)))
 

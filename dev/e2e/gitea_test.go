@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,8 +29,9 @@ type gitea struct {
 
 	door   *httptest.Server // where the agent reaches the API
 	shut   atomic.Bool
-	writes atomic.Int64 // statuses that were written through the door
-	talks  atomic.Int64 // comments that were written or edited
+	writes atomic.Int64               // statuses that were written through the door
+	talks  atomic.Int64               // comments that were written or edited
+	twist  func(answer string) string // what becomes of the API's answers on the way through the door; nil leaves them as they are
 }
 
 var theGitea = sync.OnceValues(startGitea)
@@ -98,6 +100,7 @@ func (g *gitea) openDoor() error {
 		return err
 	}
 	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.ModifyResponse = g.twisted
 	g.door = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.shut.Load() {
 			http.Error(w, "the forge is down", http.StatusBadGateway)
@@ -109,8 +112,25 @@ func (g *gitea) openDoor() error {
 		if (r.Method == http.MethodPost || r.Method == http.MethodPatch) && strings.Contains(r.URL.Path, "/comments") {
 			g.talks.Add(1)
 		}
+		r.Header.Del("Accept-Encoding") // what is twisted must not be packed
 		proxy.ServeHTTP(w, r)
 	}))
+	return nil
+}
+
+// twisted changes an answer on the way through the door.
+func (g *gitea) twisted(answer *http.Response) error {
+	if g.twist == nil {
+		return nil
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	text := g.twist(string(body))
+	answer.Body = io.NopCloser(strings.NewReader(text))
+	answer.ContentLength = int64(len(text))
+	answer.Header.Set("Content-Length", strconv.Itoa(len(text)))
 	return nil
 }
 
