@@ -9,7 +9,7 @@ import (
 	"plumb.dev/plumb/internal/revert"
 )
 
-// Bounds of what is kept for figures of commits that are not remembered any more: about 100 bytes each.
+// Bounds of what is kept for figures of commits that are not remembered any more: about 125 bytes each.
 const (
 	maxDeploys = 100_000
 	deploysFor = 92 * 24 * time.Hour // before the newest
