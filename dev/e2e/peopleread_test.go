@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // A drifted object is shown with who wrote which field, beside the line in Git, and can be restored.
@@ -93,6 +95,15 @@ type: Warning
 reason: Told
 note: "it is ` + second + `"
 `)
+	s.edit("Deployment/hush/web", "kubectl-set", "spec: {template: {spec: {containers: [{name: web, env: [{name: LOGIN, value: "+second+"}]}]}}}")
+	s.until("hush", func(a appStatus) error {
+		for _, d := range a.Drift {
+			if d.Object == "Deployment/hush/web" && d.Healed != nil && strings.Contains(d.Field, "LOGIN") {
+				return nil
+			}
+		}
+		return errNotYet("the drift is not told: %+v", a.Drift)
+	})
 	planted := []string{}
 	for _, value := range []string{first, second, live} {
 		planted = append(planted, value, base64.StdEncoding.EncodeToString([]byte(value)))
@@ -134,8 +145,40 @@ note: "it is ` + second + `"
 	if _, body := v.get(t, "/apps/plumb-system/hush/events"); !strings.Contains(body, "it is ‹redacted›") {
 		t.Errorf("the event is not shown: %s", body)
 	}
+	s.tellsNone(planted)
 	if first := v.streamed(t, "/stream"); strings.Contains(first, "planted") || first == "" {
 		t.Errorf("the stream says %q", first)
+	}
+}
+
+// tellsNone fails the test if a value stands in what the agent writes: its own objects, Events and its log.
+func (s *scenario) tellsNone(planted []string) {
+	s.Helper()
+	looked := map[string]int{}
+	for _, kind := range []string{"App", "Repo", "Entry", "Inventory", "Event"} {
+		list, err := s.admin.Resource(kinds[kind]).Namespace(system).List(s.Context(), metav1.ListOptions{})
+		if err != nil {
+			s.Fatal(err)
+		}
+		for i := range list.Items {
+			data, err := json.Marshal(list.Items[i].Object)
+			if err != nil {
+				s.Fatal(err)
+			}
+			if looked[kind]++; slices.ContainsFunc(planted, func(value string) bool { return strings.Contains(string(data), value) }) {
+				s.Errorf("%s tells a value: %s", idOf(&list.Items[i]), data)
+			}
+		}
+	}
+	for _, kind := range []string{"App", "Entry", "Inventory"} {
+		if looked[kind] == 0 {
+			s.Errorf("no %s was looked at: this shows nothing", kind)
+		}
+	}
+	for _, value := range planted {
+		if said := s.said(value, 1); said != "" {
+			s.Errorf("the log tells a value: %s", said)
+		}
 	}
 }
 
