@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -75,8 +76,15 @@ func newBrowser(t *testing.T, base string) *browser {
 	case err != nil:
 		t.Skip("skipped: there is no chromium; make browser installs it")
 	}
+	profile, err := os.MkdirTemp("", "plumb-e2e-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // the browser's own children may still write there for a moment
+		_ = eventually(10*time.Second, func() error { return os.RemoveAll(profile) })
+	})
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(program), chromedp.NoSandbox,
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(t.TempDir()))
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(profile))
 	allocated, end := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(end)
 	return newTab(t, allocated, base, chromedp.WithErrorf(func(string, ...any) {})) // it does not know all of what a newer browser tells
