@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,10 +184,17 @@ func TestRefusedStreams(t *testing.T) {
 // somebody sees what they are told to see.
 type somebody struct {
 	tokenPerson
-	sight *board.Sight
+	sight *atomic.Pointer[board.Sight]
 }
 
-func (p somebody) Sees(context.Context) (board.Sight, error) { return *p.sight, nil }
+// seeing is somebody who sees that, and the place where it can be changed.
+func seeing(sight board.Sight) somebody {
+	p := somebody{sight: &atomic.Pointer[board.Sight]{}}
+	p.sight.Store(&sight)
+	return p
+}
+
+func (p somebody) Sees(context.Context) (board.Sight, error) { return *p.sight.Load(), nil }
 
 // Streams beat while nothing happens, look again at what may be seen, and end with their reader. The clock is made.
 func TestStreamBeatsAndLooksAgain(t *testing.T) {
@@ -195,8 +203,8 @@ func TestStreamBeatsAndLooksAgain(t *testing.T) {
 		c.Board = board.New("life") // made in the bubble
 		s := newServer(c)
 		here, there := net.Pipe()
-		sight := board.Sight{All: true}
-		ctx, end := context.WithCancel(context.WithValue(t.Context(), personKey{}, somebody{sight: &sight}))
+		reader := seeing(board.Sight{All: true})
+		ctx, end := context.WithCancel(context.WithValue(t.Context(), personKey{}, reader))
 		ended := make(chan struct{})
 		go func() {
 			s.stream(pipe{httptest.NewRecorder(), here}, httptest.NewRequestWithContext(ctx, "GET", "/stream", nil))
@@ -212,7 +220,7 @@ func TestStreamBeatsAndLooksAgain(t *testing.T) {
 		if took := time.Since(begun); took != 3*beatEvery {
 			t.Errorf("four beats took %s", took)
 		}
-		sight = board.Sight{Namespaces: map[string]bool{"a": true}}
+		reader.sight.Store(&board.Sight{Namespaces: map[string]bool{"a": true}})
 		if e := stream.next(); e.name != "reset" {
 			t.Errorf("who sees other things than before is told %+v", e)
 		}
@@ -297,8 +305,8 @@ func TestStreamOfABusyFleetBeatsAndLooksAgain(t *testing.T) {
 		c.Board = board.New("life") // made in the bubble
 		s := newServer(c)
 		here, there := net.Pipe()
-		sight := board.Sight{Namespaces: map[string]bool{"a": true}}
-		ctx, end := context.WithTimeout(context.WithValue(t.Context(), personKey{}, somebody{sight: &sight}), 5*time.Minute)
+		reader := seeing(board.Sight{Namespaces: map[string]bool{"a": true}})
+		ctx, end := context.WithTimeout(context.WithValue(t.Context(), personKey{}, reader), 5*time.Minute)
 		defer context.AfterFunc(ctx, func() { _ = there.Close() })()
 		ended, idle := make(chan struct{}), make(chan struct{})
 		go func() {
@@ -322,7 +330,7 @@ func TestStreamOfABusyFleetBeatsAndLooksAgain(t *testing.T) {
 		if took := time.Since(begun); took > 2*beatEvery+2*time.Second {
 			t.Errorf("three beats took %s", took)
 		}
-		sight = board.Sight{}
+		reader.sight.Store(&board.Sight{})
 		if e := stream.next(); e.name != "reset" {
 			t.Errorf("who sees nothing any more is told %+v", e)
 		}
