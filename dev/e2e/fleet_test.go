@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -114,4 +115,22 @@ func TestLayouts(t *testing.T) {
 	s.ok("layout-web-prod", third)
 	s.decided(third)
 	s.ok("layout-web-dev", second)
+}
+
+// A folder that is meant to be an app and is none has no App to tell of it: the Repo does, and the other apps go on.
+func TestFolderThatIsNoApp(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "stray")
+	told := func() string { return fmt.Sprint(field(s.live("Repo/plumb-system/stray"), "status.summary")) }
+	commit := s.commit("one name that is none", files{"apps/stray/a.yaml": configMap("settings", "a", "1"), "apps/Stray Two/a.yaml": configMap("settings", "a", "1")})
+	s.ok("stray", commit)
+	s.decided(commit)
+	s.says(told(), "1 app at "+commit[:7], `apps/Stray Two: "Stray Two" cannot be the name of an app`)
+
+	second := s.commit("renamed", files{"apps/Stray Two/a.yaml": "", "apps/stray-two/a.yaml": configMap("settings", "a", "1")})
+	s.ok("stray-two", second)
+	s.decided(second)
+	if summary := told(); summary != "2 apps at "+second[:7] {
+		t.Errorf("once it is renamed the Repo says %q", summary)
+	}
 }

@@ -44,7 +44,7 @@ func (ag *Agent) discover(ctx context.Context, r *repo, commit repos.Commit) err
 	if bad == nil {
 		bad = ag.duplicates(o, result)
 	}
-	r.Discovered(repos.Discovery{Result: &result, Apps: slices.Collect(maps.Keys(offers)), Found: commit, Fault: bad})
+	r.Discovered(repos.Discovery{Result: &result, Apps: slices.Collect(maps.Keys(offers)), Found: commit, Fault: bad, Strays: straysOf(result, offers)})
 	r.setOffers(offers)
 	reordered := ag.order.found(r.Key, offers)
 	err := errors.Join(unlawful, ag.makeApps(ctx, o, result))
@@ -64,6 +64,18 @@ func (ag *Agent) discover(ctx context.Context, r *repo, commit repos.Commit) err
 	r.Changed()
 	ag.lookAtPulls(r.Key)
 	return err
+}
+
+// straysOf gives the faults of folders for which there is no App that could tell of them.
+func straysOf(result fleet.Result, offers map[types.NamespacedName]*offer) []fleet.Fault {
+	return slices.DeleteFunc(slices.Clone(result.Faults), func(f fleet.Fault) bool {
+		for _, of := range offers {
+			if of.fault != nil && f.Covers(of.placement.Address(), of.placement.Path) {
+				return true
+			}
+		}
+		return f.App == ""
+	})
 }
 
 // unfetched gives the fault of a folder that could not be fetched: a submodule. The same commit may give more later.

@@ -94,7 +94,7 @@ func (r Result) FaultOf(a Address, path string) *fault.Fault {
 		return r.Apps[i].Fault
 	}
 	for _, f := range r.Faults {
-		if f.covers(a, path) {
+		if f.Covers(a, path) {
 			return f.Fault
 		}
 	}
@@ -112,7 +112,8 @@ type Fault struct {
 	layout bool // Ambiguous by the layout of the folders, which patterns can settle
 }
 
-func (f Fault) covers(a Address, path string) bool {
+// Covers tells whether a fault stands between the commit and an app, which was rendered from path.
+func (f Fault) Covers(a Address, path string) bool {
 	if f.App == "" {
 		return true
 	}

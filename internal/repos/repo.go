@@ -37,6 +37,7 @@ type Repo struct {
 	gone       bool                          // the object was deleted
 	delivered  time.Time                     // when a genuine delivery came last
 	fault      *fault.Fault                  // of the discovery
+	strays     []fleet.Fault                 // of folders that are meant to be apps and are none
 	unread     *fault.Fault                  // the repository cannot be read
 	forge      map[string]*fault.Fault       // by what the forge is told of: why it does not take it; nil if it does
 	trace      *traces.Commit                // of the observed commit, until all apps have decided on it
@@ -142,7 +143,8 @@ type Discovery struct {
 	Result *fleet.Result
 	Apps   []types.NamespacedName // that are to decide on it
 	Found  Commit
-	Fault  *fault.Fault // nil if all is well
+	Fault  *fault.Fault  // nil if all is well
+	Strays []fleet.Fault // of folders that no App tells of: the apps go on
 }
 
 // Discovered takes in what a commit means. What was observed and who has not decided on it become known together, so that
@@ -151,7 +153,7 @@ func (r *Repo) Discovered(d Discovery) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.holdTrace(d.Found.Trace)
-	r.result, r.fault = d.Result, d.Fault
+	r.result, r.fault, r.strays = d.Result, d.Fault, d.Strays
 	r.pending = make(map[types.NamespacedName]bool, len(d.Apps))
 	for _, key := range d.Apps {
 		r.pending[key] = true

@@ -15,6 +15,7 @@ import (
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/fleet"
 	"plumb.dev/plumb/internal/ledger"
 	"plumb.dev/plumb/internal/state"
 )
@@ -115,7 +116,7 @@ func (r *Repo) describe() {
 		ready.Message = fmt.Sprintf("deciding on %s", shown(s.Observed.Ref, s.Observed.Revision))
 		s.Summary = fmt.Sprintf("%d of %d apps are deciding on %s", len(names), s.Apps.Total, shown(s.Observed.Ref, s.Observed.Revision))
 	default:
-		s.Summary = fmt.Sprintf("%s at %s", apps(s.Apps.Total), shown(s.Observed.Ref, s.Revision))
+		s.Summary = fmt.Sprintf("%s at %s", apps(s.Apps.Total), shown(s.Observed.Ref, s.Revision)) + strayText(r.strays)
 		ready.Message = s.Summary
 	}
 	if s.StaleSince != nil {
@@ -130,6 +131,18 @@ func (r *Repo) describe() {
 		apimeta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionStalled)
 	}
 	r.describeForge()
+}
+
+// strayText tells of folders that are meant to be apps and are none; "" without any.
+func strayText(strays []fleet.Fault) string {
+	if len(strays) == 0 {
+		return ""
+	}
+	text := "; " + strays[0].Fault.Error()
+	if more := len(strays) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more of this kind)", more)
+	}
+	return text
 }
 
 func apps(n int) string {

@@ -42,6 +42,10 @@ var descriptions = []struct {
 	{"all have decided", &Repo{
 		status: v1alpha1.RepoStatus{Observed: seenAt, Revision: "aaaaaaaaaaaa", Apps: twoApps}, result: &fleet.Result{},
 	}, "bbbbbbbbbbbb", "2 apps at bbbbbbb", metav1.ConditionTrue, fault.Healthy, false},
+	{"folders that are meant to be apps and are none are told, and hold nobody up", &Repo{
+		status: v1alpha1.RepoStatus{Observed: seenAt, Revision: "aaaaaaaaaaaa", Apps: twoApps}, result: &fleet.Result{},
+		strays: []fleet.Fault{{App: "-x", Fault: fault.New(fault.NameInvalid, `"-x" cannot be the name of an app`)}, {App: "A", Fault: fault.New(fault.NameInvalid, "nor can A")}},
+	}, "bbbbbbbbbbbb", `2 apps at bbbbbbb; "-x" cannot be the name of an app (and 1 more of this kind)`, metav1.ConditionTrue, fault.Healthy, false},
 	{"after a restart nothing was asked yet", &Repo{
 		status: v1alpha1.RepoStatus{Observed: seenAt, Revision: "aaaaaaaaaaaa", Apps: twoApps},
 	}, "aaaaaaaaaaaa", "2 apps at aaaaaaa", metav1.ConditionTrue, fault.Healthy, false},
@@ -57,7 +61,7 @@ var descriptions = []struct {
 func TestDescribe(t *testing.T) {
 	for _, d := range descriptions {
 		t.Run(d.reason, func(t *testing.T) {
-			r := &Repo{object: &v1alpha1.Repo{}, status: d.repo.status, result: d.repo.result, fault: d.repo.fault, unread: d.repo.unread, pending: d.repo.pending}
+			r := &Repo{object: &v1alpha1.Repo{}, status: d.repo.status, result: d.repo.result, fault: d.repo.fault, strays: d.repo.strays, unread: d.repo.unread, pending: d.repo.pending}
 			r.describe()
 			if r.status.Revision != d.revision || r.status.Summary != d.summary {
 				t.Errorf("revision %q, summary %q; want %q, %q", r.status.Revision, r.status.Summary, d.revision, d.summary)
