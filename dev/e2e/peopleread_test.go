@@ -127,7 +127,7 @@ note: "it is ` + second + `"
 		status, body := v.get(t, fill.Replace(path)+query[path])
 		if status == http.StatusOK {
 			looked++
-		} else if !strings.HasPrefix(path, "/pulls/") {
+		} else if !strings.HasPrefix(path, "/pulls/") && !strings.HasSuffix(path, "/revert") { // its Repo has no forge
 			t.Errorf("GET %s is answered with %d %.300s", path, status, body)
 		}
 		for _, value := range planted {
