@@ -119,7 +119,7 @@ func drivesTheirOwn(c *colleague) {
 	}
 	c.object(crewOwn, "/Secret/crew-team/login")
 	c.says(".panel", "login")
-	c.click(`.panel [role=group] button:nth-child(2)`)
+	c.click(`.panel [role=group] button:nth-child(3)`) // Live
 	c.says(".panel", "values of Secrets are not shown", "password")
 	c.until(`!document.body.innerText.includes("correct-horse")`, "the value is not shown")
 	c.visit(crewOwn + "/logs")
@@ -172,7 +172,7 @@ func mayAll(c *colleague) {
 	c.visit(crewTheirs)
 	c.pressable("pause,sync")
 	c.object(crewTheirs, "/Secret/crew/login")
-	c.click(`.panel [role=group] button:nth-child(2)`)
+	c.click(`.panel [role=group] button:nth-child(3)`) // Live
 	c.says(".panel", "values of Secrets are not shown", "password")
 	c.until(`!document.body.innerText.includes("correct-horse")`, "the value is not shown")
 }
