@@ -314,15 +314,24 @@ func TestCountsByCluster(t *testing.T) {
 	}
 }
 
+func pullsOf(t *testing.T, b *Board, sight Sight) []PullRow {
+	t.Helper()
+	page, err := b.Pulls(sight, ListQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page.Items
+}
+
 func TestPulls(t *testing.T) {
 	b := New("life")
 	b.PutPull(report.PullPlan{Repo: "a/fleet", Number: 7, Title: "more\x1b[31m", Pending: "it is being made"})
 	b.PutPull(report.PullPlan{Repo: "a/fleet", Number: 9})
 	b.PutPull(report.PullPlan{Repo: "b/fleet", Number: 1})
-	if got := b.Pulls(all); len(got) != 3 || got[0].Number != 9 || got[1].Status != "pending" || strings.Contains(got[1].Title, "\x1b") || got[0].Line != "no deployment affected" {
+	if got := pullsOf(t, b, all); len(got) != 3 || got[0].Number != 9 || got[1].Status != "pending" || strings.Contains(got[1].Title, "\x1b") || got[0].Line != "no deployment affected" {
 		t.Errorf("%+v", got)
 	}
-	if got := b.Pulls(Sight{Namespaces: map[string]bool{"b": true}}); len(got) != 1 {
+	if got := pullsOf(t, b, Sight{Namespaces: map[string]bool{"b": true}}); len(got) != 1 {
 		t.Errorf("whoever sees one namespace: %+v", got)
 	}
 	at, _ := b.Now()
@@ -332,7 +341,7 @@ func TestPulls(t *testing.T) {
 	}
 	b.DropPull("a/fleet", 7)
 	b.DropPull("b/fleet", 0)
-	if got := b.Pulls(all); len(got) != 1 || got[0].Number != 9 {
+	if got := pullsOf(t, b, all); len(got) != 1 || got[0].Number != 9 {
 		t.Errorf("after two went: %+v", got)
 	}
 }
@@ -351,6 +360,9 @@ func FuzzCursor(f *testing.F) {
 		}
 		if _, err := b.Changes(all, ChangeQuery{Cursor: cursor}); err != nil && !fault.Is(err, fault.InvalidQuery) {
 			t.Error(err)
+		}
+		if page, chosen, err := things.Of(shelf(), ListQuery{Cursor: cursor, Limit: 2}); err == nil && (len(page.Items) > 2 || len(chosen) != 5) {
+			t.Errorf("%d of %d things", len(page.Items), len(chosen))
 		}
 		if p, err := ParsePosition(position); err == nil {
 			if again, err := ParsePosition(p.String()); err != nil || again != p {

@@ -1,6 +1,7 @@
 package board
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
@@ -74,6 +75,7 @@ type ChangeQuery struct {
 	Env    []string
 	State  []string
 	App    []string // of the fleet, or "<namespace>/<name>" of an App object
+	Sort   string   // newest, which "" is too, or trouble
 	Limit  int
 	Cursor string
 }
@@ -81,11 +83,14 @@ type ChangeQuery struct {
 // maxTargets is how many targets a change tells in a list. The change itself tells all.
 const maxTargets = 100
 
-// Changes answers with one page of the commits, the one that was seen last first.
+// Changes answers with one page of the commits: the one that was seen last first, or those in trouble before the others.
 //
-// Errors: InvalidQuery for a cursor that is none.
+// Errors: InvalidQuery for an order or a cursor that is none.
 func (b *Board) Changes(sight Sight, q ChangeQuery) (ChangePage, error) {
-	after, err := parseChangeCursor(q.Cursor)
+	if q.Sort != "" && q.Sort != newestFirst && q.Sort != ByTrouble {
+		return ChangePage{}, fault.New(fault.InvalidQuery, "there is no order %q", q.Sort).WithNext("sort by newest or trouble")
+	}
+	after, err := parseChangeCursor(q.Sort == ByTrouble, q.Cursor)
 	if err != nil {
 		return ChangePage{}, err
 	}
@@ -94,24 +99,41 @@ func (b *Board) Changes(sight Sight, q ChangeQuery) (ChangePage, error) {
 	c := q.choice()
 	limit := clamp(q.Limit)
 	page := ChangePage{Items: []Change{}}
-	var last *commit
+	var chosen []placedChange
 	for _, commit := range b.history.sorted() {
 		change, ok := b.change(sight, commit)
 		if !ok || !c.take(&change, commit) {
 			continue
 		}
-		page.Total++
-		switch {
-		case after != nil && !after.before(commit):
-		case len(page.Items) < limit:
-			change.Targets = change.Targets[:min(len(change.Targets), maxTargets)]
-			page.Items, last = append(page.Items, change), commit
-		case page.Next == "":
-			page.Next = changeCursor{last.seen, last.id, last.repo}.String()
+		at := changeCursor{Seen: commit.seen, ID: commit.id, Repo: commit.repo}
+		if q.Sort == ByTrouble {
+			at.Trouble = 1 + resultRank(change.State)
 		}
+		chosen = append(chosen, placedChange{change, at})
 	}
-	page.Facets = c.facets()
+	slices.SortStableFunc(chosen, func(x, y placedChange) int { return x.at.Trouble - y.at.Trouble })
+	page.Total, page.Facets = len(chosen), c.facets()
+	for i, one := range chosen {
+		if after != nil && !after.before(one.at) {
+			continue
+		}
+		if len(page.Items) == limit {
+			page.Next = chosen[i-1].at.String()
+			break
+		}
+		one.change.Targets = one.change.Targets[:min(len(one.change.Targets), maxTargets)]
+		page.Items = append(page.Items, one.change)
+	}
 	return page, nil
+}
+
+// newestFirst is the order of changes in which the one that was seen last is first.
+const newestFirst = "newest"
+
+// placedChange is a change and its place in the list.
+type placedChange struct {
+	change Change
+	at     changeCursor
 }
 
 // Change gives one commit with all its targets: by its id, or the beginning of it. repo is "" for any.
@@ -207,17 +229,15 @@ func resultRank(s string) int {
 
 // changeCursor is a place in the list of changes.
 type changeCursor struct {
-	Seen int64  `json:"s"`
-	ID   string `json:"i"`
-	Repo string `json:"r,omitempty"`
+	Trouble int    `json:"t,omitempty"` // from 1, the worst, in the order by trouble
+	Seen    int64  `json:"s"`
+	ID      string `json:"i"`
+	Repo    string `json:"r,omitempty"`
 }
 
-// before tells whether a commit stands behind the cursor.
-func (c changeCursor) before(o *commit) bool {
-	if c.Seen != o.seen {
-		return o.seen < c.Seen
-	}
-	return o.id > c.ID || o.id == c.ID && o.repo > c.Repo
+// before tells whether another place is behind this one.
+func (c changeCursor) before(o changeCursor) bool {
+	return cmp.Or(cmp.Compare(c.Trouble, o.Trouble), cmp.Compare(o.Seen, c.Seen), cmp.Compare(c.ID, o.ID), cmp.Compare(c.Repo, o.Repo)) < 0
 }
 
 // String gives the cursor as text.
@@ -229,7 +249,7 @@ func (c changeCursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(data)
 }
 
-func parseChangeCursor(text string) (*changeCursor, error) {
+func parseChangeCursor(byTrouble bool, text string) (*changeCursor, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -238,7 +258,7 @@ func parseChangeCursor(text string) (*changeCursor, error) {
 	if err == nil {
 		err = json.Unmarshal(data, &c)
 	}
-	if err != nil || c.ID == "" {
+	if err != nil || c.ID == "" || byTrouble != (c.Trouble > 0) {
 		return nil, fault.New(fault.InvalidQuery, "the cursor is none of this list").WithNext("begin without a cursor")
 	}
 	return &c, nil

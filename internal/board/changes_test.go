@@ -2,6 +2,8 @@ package board
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +49,7 @@ func TestChanges(t *testing.T) {
 	}{
 		{"what was seen last first, with the worst of its targets", all, ChangeQuery{}, "w3:ok/1 c2:failed/2 w2:failed/1 c1:ok/2 w1:ok/1"},
 		{"a person sees the commits of their apps", one, ChangeQuery{}, "w3:ok/1 w2:failed/1 w1:ok/1"},
+		{"those in trouble first", all, ChangeQuery{Sort: ByTrouble}, "c2:failed/2 w2:failed/1 w3:ok/1 c1:ok/2 w1:ok/1"},
 		{"by author", all, ChangeQuery{Author: []string{"dana"}}, "c2:failed/2"},
 		{"by a word of the subject", all, ChangeQuery{Text: "WIKI back"}, "w3:ok/1"},
 		{"by the name of an app", all, ChangeQuery{Text: "cart"}, "c2:failed/2 c1:ok/2"},
@@ -158,6 +161,15 @@ func at3(minutes int) *metav1.Time {
 	return &metav1.Time{Time: now.Add(time.Duration(minutes) * time.Minute)}
 }
 
+func driftOf(t *testing.T, b *Board, sight Sight, q ListQuery) DriftPage {
+	t.Helper()
+	page, err := b.Drift(sight, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
 func TestDriftByManager(t *testing.T) {
 	b := New("life")
 	drifted := func(namespace, address string, rows ...v1alpha1.Drift) {
@@ -168,18 +180,40 @@ func TestDriftByManager(t *testing.T) {
 	healed := at3(-3)
 	drifted("a", "cart/dev", v1alpha1.Drift{Object: "Deployment/a/x", Field: "spec.replicas", Manager: "vpa", Seen: at3(-9), Healed: healed}, v1alpha1.Drift{Object: "Deployment/a/x", Field: "spec.paused", Manager: "kubectl", Seen: at3(-1)})
 	drifted("b", "wiki/dev", v1alpha1.Drift{Object: "Deployment/b/x", Field: "spec.replicas", Manager: "vpa", Seen: at3(-2), Healed: at3(-1)}, v1alpha1.Drift{Object: "Deployment/b/y", Field: "spec.replicas", Manager: "vpa", Seen: at3(-2), Healed: at3(-2)})
-	page := b.Drift(all)
+	page := driftOf(t, b, all, ListQuery{})
 	if page.Open != 1 || page.Healed != 3 || len(page.Groups) != 2 || page.Groups[0].Manager != "kubectl" || page.Groups[1].Fields != 3 || page.Groups[1].Apps != 2 {
 		t.Errorf("%+v", page)
 	}
 	if first := page.Groups[1].Items[0]; first.Object != "Deployment/b/x" {
 		t.Errorf("the newest is not first: %+v", first)
 	}
-	if narrow := b.Drift(Sight{Namespaces: map[string]bool{"b": true}}); narrow.Open != 0 || narrow.Healed != 2 {
+	for _, row := range []struct {
+		reason string
+		q      ListQuery
+		fields []string // object and field of the page, in its order
+		open   int
+		groups int
+	}{
+		{"what differs now first, then the newest", ListQuery{}, []string{"a/x paused", "b/x replicas", "b/y replicas", "a/x replicas"}, 1, 2},
+		{"by app", ListQuery{Sort: "app"}, []string{"a/x paused", "a/x replicas", "b/x replicas", "b/y replicas"}, 1, 2},
+		{"by who did it", ListQuery{Chosen: map[string][]string{"manager": {"vpa"}}}, []string{"b/x replicas", "b/y replicas", "a/x replicas"}, 0, 1},
+		{"what was undone, in one namespace", ListQuery{Chosen: map[string][]string{"state": {"healed"}, "namespace": {"a"}}}, []string{"a/x replicas"}, 0, 1},
+		{"words", ListQuery{Text: "PAUSED cart"}, []string{"a/x paused"}, 1, 1},
+	} {
+		page := driftOf(t, b, all, row.q)
+		var fields []string
+		for _, i := range page.Items {
+			fields = append(fields, strings.TrimPrefix(i.Object, "Deployment/")+" "+strings.TrimPrefix(i.Field, "spec."))
+		}
+		if !slices.Equal(fields, row.fields) || page.Open != row.open || len(page.Groups) != row.groups || page.Total != len(fields) {
+			t.Errorf("%s: %v, %d open, %d groups, %d in all", row.reason, fields, page.Open, len(page.Groups), page.Total)
+		}
+	}
+	if narrow := driftOf(t, b, Sight{Namespaces: map[string]bool{"b": true}}, ListQuery{}); narrow.Open != 0 || narrow.Healed != 2 {
 		t.Errorf("whoever sees one namespace: %+v", narrow)
 	}
 	drifted("a", "cart/dev")
-	if page := b.Drift(all); page.Open != 0 || page.Healed != 2 {
+	if page := driftOf(t, b, all, ListQuery{}); page.Open != 0 || page.Healed != 2 {
 		t.Errorf("what is over is still told: %+v", page)
 	}
 }

@@ -1,9 +1,11 @@
 package board
 
 import (
-	"cmp"
+	"fmt"
+	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"plumb.dev/plumb/internal/report"
 )
@@ -80,8 +82,32 @@ func (b *Board) Recalled() {
 	b.heard = nil
 }
 
-// Pulls gives the open pull requests whose Repo's namespace a person may see, the newest of each Repo first.
-func (b *Board) Pulls(sight Sight) []PullRow {
+// pullListing orders pull requests by Repo, the newest of each first; or those first that need somebody.
+var pullListing = Listing[PullRow]{
+	ID: func(r *PullRow) string { return r.Repo + fmt.Sprintf(" %012d", math.MaxInt32-r.Number) },
+	Text: func(r *PullRow) string {
+		return strings.Join([]string{r.Repo, "#" + strconv.Itoa(r.Number), r.Title, r.Author, r.Branch, r.Head, r.Line}, "\n")
+	},
+	Columns: map[string]func(*PullRow) string{
+		"status": func(r *PullRow) string { return r.Status }, "repo": func(r *PullRow) string { return r.Repo }, "author": func(r *PullRow) string { return r.Author },
+	},
+	Orders: []Order[PullRow]{
+		{"repo", func(*PullRow) string { return "" }},
+		{"trouble", func(r *PullRow) string {
+			return fmt.Sprintf("%d %06d", slices.Index([]string{"failure", "pending", "success"}, r.Status)+1, 999_999-min(r.Risks, 999_999))
+		}},
+	},
+}
+
+// Pulls gives a page of the open pull requests whose Repo's namespace a person may see.
+//
+// Errors: InvalidQuery for an order or a cursor that is none.
+func (b *Board) Pulls(sight Sight, q ListQuery) (Part[PullRow], error) {
+	page, _, err := pullListing.Of(b.pullsSeen(sight), q)
+	return page, err
+}
+
+func (b *Board) pullsSeen(sight Sight) []PullRow {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	out := []PullRow{}
@@ -90,7 +116,6 @@ func (b *Board) Pulls(sight Sight) []PullRow {
 			out = append(out, row)
 		}
 	}
-	slices.SortFunc(out, func(x, y PullRow) int { return cmp.Or(cmp.Compare(x.Repo, y.Repo), cmp.Compare(y.Number, x.Number)) })
 	return out
 }
 

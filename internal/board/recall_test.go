@@ -108,7 +108,7 @@ func TestAPullRequestThatWasDroppedDoesNotComeBack(t *testing.T) {
 		b.RecallPull(plan("kept"))
 		b.Recalled()
 		got := ""
-		if pulls := b.Pulls(all); len(pulls) > 0 {
+		if pulls := pullsOf(t, b, all); len(pulls) > 0 {
 			got = pulls[0].Head
 		}
 		if got != row.want {

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -79,8 +81,32 @@ func (b *Board) DropRepo(namespace, name string) {
 	}
 }
 
-// Repos gives those whose namespace a person may see, in order.
-func (b *Board) Repos(sight Sight) []RepoRow {
+// repoListing orders Repos by name, or those first that are in trouble.
+var repoListing = Listing[RepoRow]{
+	ID: func(r *RepoRow) string { return r.ID },
+	Text: func(r *RepoRow) string {
+		return strings.Join([]string{r.ID, r.URL, r.Branch, r.Revision, r.Reason, r.Summary}, "\n")
+	},
+	Columns: map[string]func(*RepoRow) string{
+		"state": func(r *RepoRow) string { return r.State }, "namespace": func(r *RepoRow) string { return r.Namespace },
+	},
+	Orders: []Order[RepoRow]{
+		{"name", func(*RepoRow) string { return "" }},
+		{"trouble", func(r *RepoRow) string {
+			return strconv.Itoa(slices.Index([]string{"failed", "deciding", "new", "ok"}, r.State) + 1)
+		}},
+	},
+}
+
+// Repos gives a page of those whose namespace a person may see.
+//
+// Errors: InvalidQuery for an order or a cursor that is none.
+func (b *Board) Repos(sight Sight, q ListQuery) (Part[RepoRow], error) {
+	page, _, err := repoListing.Of(b.reposSeen(sight), q)
+	return page, err
+}
+
+func (b *Board) reposSeen(sight Sight) []RepoRow {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	out := []RepoRow{}
@@ -89,7 +115,6 @@ func (b *Board) Repos(sight Sight) []RepoRow {
 			out = append(out, r)
 		}
 	}
-	slices.SortFunc(out, func(x, y RepoRow) int { return cmp.Compare(x.ID, y.ID) })
 	return out
 }
 

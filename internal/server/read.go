@@ -148,6 +148,7 @@ type changesQuery struct {
 	Env    []string `query:"env" maxItems:"100"`
 	State  []string `query:"state" maxItems:"20"`
 	App    []string `query:"app" maxItems:"100" doc:"Name in the fleet, or <namespace>/<name> of an App object"`
+	Sort   string   `query:"sort" enum:"newest,trouble" default:"newest" doc:"newest: the one that was seen last first; trouble: by state, the worst first"`
 	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"100"`
 	Cursor string   `query:"cursor" maxLength:"4000"`
 }
@@ -158,7 +159,7 @@ func (s *server) listChanges(ctx context.Context, q *changesQuery) (board.Change
 		return board.ChangePage{}, err
 	}
 	return s.Board.Changes(sight, board.ChangeQuery{
-		Text: q.Q, Repo: q.Repo, Author: q.Author, Env: q.Env, State: q.State, App: q.App, Limit: q.Limit, Cursor: q.Cursor,
+		Text: q.Q, Repo: q.Repo, Author: q.Author, Env: q.Env, State: q.State, App: q.App, Sort: q.Sort, Limit: q.Limit, Cursor: q.Cursor,
 	})
 }
 
@@ -250,25 +251,53 @@ func changedObjects(id string, e v1alpha1.Entry) ChangedObjects {
 	}
 }
 
-func (s *server) drift(ctx context.Context, _ *nothing) (board.DriftPage, error) {
+// ListQuery is what all lists that are gone through whole are asked by.
+type ListQuery struct {
+	Q      string `query:"q" maxLength:"200" doc:"Words that are all found in an item"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"500"`
+	Cursor string `query:"cursor" maxLength:"4000" doc:"next of the page before"`
+}
+
+func (q ListQuery) of(sort string, chosen map[string][]string) board.ListQuery {
+	return board.ListQuery{Text: q.Q, Chosen: chosen, Sort: sort, Limit: q.Limit, Cursor: q.Cursor}
+}
+
+// driftQuery chooses fields that differ or were put right.
+type driftQuery struct {
+	ListQuery
+	State     []string `query:"state" maxItems:"2" doc:"open: differs now; healed: was undone"`
+	Manager   []string `query:"manager" maxItems:"100" doc:"Field managers"`
+	Kind      []string `query:"kind" maxItems:"5" doc:"changed, removed, added, missing or label"`
+	Namespace []string `query:"namespace" maxItems:"100" doc:"Of the App objects"`
+	Sort      string   `query:"sort" enum:"newest,app" default:"newest" doc:"newest: what differs now first, then what was seen or undone last"`
+}
+
+func (s *server) drift(ctx context.Context, q *driftQuery) (board.DriftPage, error) {
 	sight, err := sees(ctx)
 	if err != nil {
 		return board.DriftPage{}, err
 	}
-	return s.Board.Drift(sight), nil
+	return s.Board.Drift(sight, q.of(q.Sort, map[string][]string{"state": q.State, "manager": q.Manager, "kind": q.Kind, "namespace": q.Namespace}))
 }
 
-// RepoList is all Repos.
-type RepoList struct {
-	Items []board.RepoRow `json:"items"`
+// RepoList is a page of Repos.
+type RepoList struct{ board.Part[board.RepoRow] }
+
+// reposQuery chooses Repos.
+type reposQuery struct {
+	ListQuery
+	State     []string `query:"state" maxItems:"4" doc:"ok, failed, deciding or new"`
+	Namespace []string `query:"namespace" maxItems:"100"`
+	Sort      string   `query:"sort" enum:"name,trouble" default:"name"`
 }
 
-func (s *server) listRepos(ctx context.Context, _ *nothing) (RepoList, error) {
+func (s *server) listRepos(ctx context.Context, q *reposQuery) (RepoList, error) {
 	sight, err := sees(ctx)
 	if err != nil {
 		return RepoList{}, err
 	}
-	return RepoList{s.Board.Repos(sight)}, nil
+	page, err := s.Board.Repos(sight, q.of(q.Sort, map[string][]string{"state": q.State, "namespace": q.Namespace}))
+	return RepoList{page}, err
 }
 
 // figuresQuery chooses what figures are of.
@@ -287,8 +316,28 @@ func (s *server) figures(ctx context.Context, q *figuresQuery) (board.Figures, e
 }
 
 // ClusterList is the agent's own cluster, those of the Apps that a person sees, and for who sees all Apps also those without any.
-type ClusterList struct {
-	Items []ClusterRow `json:"items"`
+type ClusterList struct{ board.Part[ClusterRow] }
+
+// clustersQuery chooses clusters.
+type clustersQuery struct {
+	ListQuery
+	Version []string `query:"version" maxItems:"100" doc:"Of Kubernetes"`
+	Sort    string   `query:"sort" enum:"own,name" default:"own" doc:"own: the agent's own cluster first"`
+}
+
+var clusterListing = board.Listing[ClusterRow]{
+	ID:      func(c *ClusterRow) string { return c.Name },
+	Text:    func(c *ClusterRow) string { return c.Name + "\n" + c.Version + "\n" + c.UID },
+	Columns: map[string]func(*ClusterRow) string{"version": func(c *ClusterRow) string { return c.Version }},
+	Orders: []board.Order[ClusterRow]{
+		{Name: "own", Key: func(c *ClusterRow) string {
+			if c.Agent != nil {
+				return ""
+			}
+			return "other"
+		}},
+		{Name: "name", Key: func(*ClusterRow) string { return "" }},
+	},
 }
 
 // ClusterRow is one cluster.
@@ -317,7 +366,7 @@ type ClusterFact struct {
 	Text string `json:"text"`
 }
 
-func (s *server) listClusters(ctx context.Context, _ *nothing) (ClusterList, error) {
+func (s *server) listClusters(ctx context.Context, q *clustersQuery) (ClusterList, error) {
 	sight, err := sees(ctx)
 	if err != nil {
 		return ClusterList{}, err
@@ -339,11 +388,12 @@ func (s *server) listClusters(ctx context.Context, _ *nothing) (ClusterList, err
 			names = append(names, name)
 		}
 	}
-	out := ClusterList{Items: []ClusterRow{}}
+	var all []ClusterRow
 	for _, name := range names {
-		out.Items = append(out.Items, s.clusterRow(name, known[name], counts[name]))
+		all = append(all, s.clusterRow(name, known[name], counts[name]))
 	}
-	return out, nil
+	page, _, err := clusterListing.Of(all, q.of(q.Sort, map[string][]string{"version": q.Version}))
+	return ClusterList{page}, err
 }
 
 func (s *server) clusterRow(name string, c v1alpha1.Cluster, apps []board.Facet) ClusterRow {
@@ -366,16 +416,24 @@ func (s *server) clusterRow(name string, c v1alpha1.Cluster, apps []board.Facet)
 }
 
 // PullList is the open pull requests that have a plan, or wait for somebody's word.
-type PullList struct {
-	Items []board.PullRow `json:"items"`
+type PullList struct{ board.Part[board.PullRow] }
+
+// pullsQuery chooses pull requests.
+type pullsQuery struct {
+	ListQuery
+	Status []string `query:"status" maxItems:"3" doc:"pending, success or failure"`
+	Repo   []string `query:"repo" maxItems:"100" doc:"<namespace>/<name>"`
+	Author []string `query:"author" maxItems:"20"`
+	Sort   string   `query:"sort" enum:"repo,trouble" default:"repo" doc:"repo: the newest of each Repo first; trouble: what failed, then what waits, then the most risks"`
 }
 
-func (s *server) listPulls(ctx context.Context, _ *nothing) (PullList, error) {
+func (s *server) listPulls(ctx context.Context, q *pullsQuery) (PullList, error) {
 	sight, err := sees(ctx)
 	if err != nil {
 		return PullList{}, err
 	}
-	return PullList{s.Board.Pulls(sight)}, nil
+	page, err := s.Board.Pulls(sight, q.of(q.Sort, map[string][]string{"status": q.Status, "repo": q.Repo, "author": q.Author}))
+	return PullList{page}, err
 }
 
 // pullName names a pull request in an address.

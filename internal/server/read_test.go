@@ -79,6 +79,13 @@ func TestAnswers(t *testing.T) {
 		{"and what became of it", "/changes", "items 0 state", `"failed"`},
 		{"one commit by its first digits", "/changes/9f31c2a", "id", `"9f31c2a0000"`},
 		{"drift by manager", "/drift", "groups 0 manager", `"kubectl"`},
+		{"drift of a manager that did nothing", "/drift?manager=nobody", "groups", `[]`},
+		{"drift, field by field", "/drift?state=open&limit=1", "items 0 manager", `"kubectl"`},
+		{"what may be chosen there stays", "/drift?manager=nobody", "facets manager 0 value", `"kubectl"`},
+		{"Repos in a state", "/repos?state=failed&sort=trouble", "total", `0`},
+		{"clusters by a word of their name", "/clusters?q=eu&sort=name", "items 0 name", `"eu-1"`},
+		{"pull requests of a Repo", "/pulls?repo=plumb-system/other", "items", `[]`},
+		{"changes, those in trouble first", "/changes?sort=trouble&limit=1", "items 0 state", `"failed"`},
 		{"Repos", "/repos", "items 0 hookPath", `"/hooks/plumb-system/fleet"`},
 		{"clusters that are registered", "/clusters", "items 1 name", `"eu-1"`},
 		{"the agent's own cluster has its checks", "/clusters", "items 0 checks 0 ok", `true`},
@@ -113,6 +120,12 @@ func TestRefusals(t *testing.T) {
 		{"a plan that is not there", "/pulls/plumb-system/fleet/8", 404},
 		{"more days than there are", "/figures?days=366", 400},
 		{"a cursor of changes", "/changes?cursor=%00", 400},
+		{"an order of changes that is none", "/changes?sort=author", 400},
+		{"an order of Repos that is none", "/repos?sort=size", 400},
+		{"a cursor of Repos that is none", "/repos?cursor=e30", 400},
+		{"a cursor of drift that is none", "/drift?cursor=e30", 400},
+		{"more pull requests than are told at once", "/pulls?limit=501", 400},
+		{"a cursor of clusters that is none", "/clusters?cursor=e30", 400},
 	} {
 		status, answer := ask(t, handler, row.path)
 		if status != row.want || at(answer, "message") == "null" || at(answer, "reason") == "null" || at(answer, "next") == "null" {

@@ -23,20 +23,30 @@ import type {
 
 export const me = queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => get<Me>(["me"], {}, signal), staleTime: 60_000 });
 export const loginWays = queryOptions({ queryKey: ["login"], queryFn: ({ signal }) => get<LoginWays>(["login"], {}, signal) });
-export const repos = queryOptions({
-  queryKey: ["repos"],
-  queryFn: ({ signal }) => get<{ items: RepoRow[] }>(["repos"], {}, signal).then(items),
-});
+export const repos = queryOptions({ queryKey: ["repos"], queryFn: ({ signal }) => whole<RepoRow>(["repos"], signal) });
 export const clusters = queryOptions({
   queryKey: ["clusters"],
-  queryFn: ({ signal }) => get<{ items: Cluster[] }>(["clusters"], {}, signal).then(items),
+  queryFn: ({ signal }) => whole<Cluster>(["clusters"], signal),
   refetchInterval: 15_000,
 });
-export const pulls = queryOptions({
-  queryKey: ["pulls"],
-  queryFn: ({ signal }) => get<{ items: PullRow[] }>(["pulls"], {}, signal).then(items),
-});
-export const drift = queryOptions({ queryKey: ["drift"], queryFn: ({ signal }) => get<DriftView>(["drift"], {}, signal) });
+export const pulls = queryOptions({ queryKey: ["pulls"], queryFn: ({ signal }) => whole<PullRow>(["pulls"], signal) });
+export const drift = (q = "") =>
+  queryOptions({
+    queryKey: ["drift", q],
+    queryFn: ({ signal }) => get<DriftView>(["drift"], { q, limit: 1 }, signal), // the groups tell it
+    placeholderData: (old) => old,
+  });
+
+/** whole reads a list to its end, however many pages it has. */
+async function whole<T>(parts: string[], signal: AbortSignal): Promise<T[]> {
+  const all: T[] = [];
+  for (let cursor: string | undefined = ""; cursor !== undefined; ) {
+    const page: { items: T[]; next?: string } = await get(parts, { cursor }, signal);
+    all.push(...page.items);
+    cursor = page.next;
+  }
+  return all;
+}
 
 const items = <T>(page: { items: T[] } | T[]): T[] => (Array.isArray(page) ? page : page.items);
 const idOf = (id: string): string[] => ["apps", ...id.split("/")];

@@ -715,7 +715,18 @@ export interface components {
             text: string;
         };
         ClusterList: {
+            /** @description By column, the values that may be chosen; the counts of a column obey the choices of all others */
+            facets: {
+                [key: string]: components["schemas"]["Facet"][];
+            };
             items: components["schemas"]["ClusterRow"][];
+            /** @description The cursor of what follows; absent at the end */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many are chosen
+             */
+            total: number;
         };
         ClusterRow: {
             /** @description The agent that answers, at its own cluster */
@@ -835,6 +846,8 @@ export interface components {
             /** @description changed, removed, added, missing or label */
             kind?: string;
             live?: string;
+            /** @description The field manager that did it; absent if the API server names none */
+            manager?: string;
             object: string;
             operation?: string;
             /** Format: date-time */
@@ -847,6 +860,10 @@ export interface components {
             time?: string;
         };
         DriftPage: {
+            /** @description By column, the values that may be chosen; the counts of a column obey the choices of all others */
+            facets: {
+                [key: string]: components["schemas"]["Facet"][];
+            };
             /** @description What differs now first, then the largest */
             groups: components["schemas"]["DriftGroup"][];
             /**
@@ -854,11 +871,19 @@ export interface components {
              * @description Corrections that are remembered: the last of each app
              */
             healed: number;
+            items: components["schemas"]["DriftItem"][];
+            /** @description The cursor of what follows; absent at the end */
+            next?: string;
             /**
              * Format: int64
              * @description Fields that differ now
              */
             open: number;
+            /**
+             * Format: int64
+             * @description How many are chosen
+             */
+            total: number;
         };
         EndHooks: {
             hooks: string[];
@@ -1494,7 +1519,18 @@ export interface components {
             url?: string;
         };
         PullList: {
+            /** @description By column, the values that may be chosen; the counts of a column obey the choices of all others */
+            facets: {
+                [key: string]: components["schemas"]["Facet"][];
+            };
             items: components["schemas"]["PullRow"][];
+            /** @description The cursor of what follows; absent at the end */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many are chosen
+             */
+            total: number;
         };
         PullRef: {
             /** Format: int64 */
@@ -1546,7 +1582,18 @@ export interface components {
             url?: string;
         };
         RepoList: {
+            /** @description By column, the values that may be chosen; the counts of a column obey the choices of all others */
+            facets: {
+                [key: string]: components["schemas"]["Facet"][];
+            };
             items: components["schemas"]["RepoRow"][];
+            /** @description The cursor of what follows; absent at the end */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many are chosen
+             */
+            total: number;
         };
         RepoObserved: {
             /** Format: date-time */
@@ -2851,6 +2898,8 @@ export interface operations {
                 state?: string[];
                 /** @description Name in the fleet, or <namespace>/<name> of an App object */
                 app?: string[];
+                /** @description newest: the one that was seen last first; trouble: by state, the worst first */
+                sort?: "newest" | "trouble";
                 limit?: number;
                 cursor?: string;
             };
@@ -3007,7 +3056,17 @@ export interface operations {
     };
     clusters: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Words that are all found in an item */
+                q?: string;
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description Of Kubernetes */
+                version?: string[];
+                /** @description own: the agent's own cluster first */
+                sort?: "own" | "name";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3059,6 +3118,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description Internal Server Error */
             500: {
                 headers: {
@@ -3072,7 +3140,23 @@ export interface operations {
     };
     drift: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Words that are all found in an item */
+                q?: string;
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description open: differs now; healed: was undone */
+                state?: string[];
+                /** @description Field managers */
+                manager?: string[];
+                /** @description changed, removed, added, missing or label */
+                kind?: string[];
+                /** @description Of the App objects */
+                namespace?: string[];
+                /** @description newest: what differs now first, then what was seen or undone last */
+                sort?: "newest" | "app";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3117,6 +3201,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3507,7 +3600,20 @@ export interface operations {
     };
     pulls: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Words that are all found in an item */
+                q?: string;
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description pending, success or failure */
+                status?: string[];
+                /** @description <namespace>/<name> */
+                repo?: string[];
+                author?: string[];
+                /** @description repo: the newest of each Repo first; trouble: what failed, then what waits, then the most risks */
+                sort?: "repo" | "trouble";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3552,6 +3658,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3650,7 +3765,17 @@ export interface operations {
     };
     repos: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Words that are all found in an item */
+                q?: string;
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description ok, failed, deciding or new */
+                state?: string[];
+                namespace?: string[];
+                sort?: "name" | "trouble";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3695,6 +3820,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

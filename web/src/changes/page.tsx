@@ -9,6 +9,7 @@ import { ObjectChanges } from "../app/history.tsx";
 import { CopyButton } from "../parts/copy.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
+import { Find } from "../parts/find.tsx";
 import { Glyph, Icon, StatePill } from "../parts/glyph.tsx";
 import { appPath, commitPath, Out, PullLink, To } from "../parts/link.tsx";
 import { Ago, Clock } from "../parts/time.tsx";
@@ -39,19 +40,12 @@ export function ChangesPage() {
       <header className="page-head">
         <h1>Changes</h1>
         <div className="filters">
-          <label className="search">
-            <Icon name="search" />
-            <input
-              data-search
-              type="search"
-              aria-label="Search changes by commit, subject, author, app"
-              placeholder="Commit, subject, author, app"
-              value={search.q ?? ""}
-              onChange={(e) => set({ q: e.target.value }, true)}
-              onKeyDown={(e) => e.key === "Escape" && e.currentTarget.blur()}
-            />
-            <kbd>/</kbd>
-          </label>
+          <Find
+            label="Search changes by commit, subject, author, app"
+            hint="Commit, subject, author, app"
+            value={search.q}
+            onChange={(q) => set({ q }, true)}
+          />
           {(["state", "env", "repo", "author"] as const).map((f) => {
             const values = first?.facets[f] ?? [];
             if (values.length < 2 && !search[f]) return null;

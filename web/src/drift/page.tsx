@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { drift } from "../api/queries.ts";
 import { DriftLine } from "../app/cause.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
+import { Find } from "../parts/find.tsx";
 import { Glyph } from "../parts/glyph.tsx";
 import { appPath, To } from "../parts/link.tsx";
 import { useTitle } from "../parts/title.ts";
@@ -10,8 +11,8 @@ import { plural } from "../words.ts";
 
 /** DriftPage is who changed what behind Git's back, over the whole fleet, by the manager that wrote it. */
 export function DriftPage() {
-  const view = useQuery(drift);
   const [search, set] = useAddress();
+  const view = useQuery(drift(search.q));
   const d = view.data;
   useTitle(d ? (d.open ? `≠ ${plural(d.open, "field")} drifted` : "● no drift") : "Drift");
   if (view.error && !d) return <FaultCard error={view.error} />;
@@ -22,6 +23,12 @@ export function DriftPage() {
     <div className="page">
       <header className="page-head">
         <h1>Drift</h1>
+        <Find
+          label="Search drift by app, object, field, manager"
+          hint="App, object, field, manager"
+          value={search.q}
+          onChange={(q) => set({ q }, true)}
+        />
         <span className="segments" role="group" aria-label="Show">
           <button type="button" aria-pressed={!only} onClick={() => set({ show: undefined })}>
             All
@@ -32,11 +39,11 @@ export function DriftPage() {
         </span>
       </header>
       {!groups.length && (
-        <Empty title={d.groups.length ? "Nothing differs now" : "Nothing has drifted"}>
+        <Empty title={search.q ? "No drift is like that" : d.groups.length ? "Nothing differs now" : "Nothing has drifted"}>
           <p>What runs is what Git says. When somebody changes a field by hand, it shows here with who and when, and is undone.</p>
-          {search.manager && (
-            <button type="button" className="button" onClick={() => set({ manager: undefined, show: undefined })}>
-              Show every manager
+          {(search.manager || search.q) && (
+            <button type="button" className="button" onClick={() => set({ manager: undefined, show: undefined, q: undefined })}>
+              {search.manager ? "Show every manager" : "Show all"}
             </button>
           )}
         </Empty>
