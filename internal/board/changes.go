@@ -164,7 +164,7 @@ func (c *commit) seenBy(sight Sight) bool {
 
 // change tells of a commit what a person may see; false if that is nothing.
 func (b *Board) change(sight Sight, c *commit) (Change, bool) {
-	out := Change{ID: c.id, Repo: c.repo, Subject: c.line.Subject, Author: c.line.Author, Seen: moment(c.seen), Targets: []ChangeTarget{}}
+	out := Change{ID: c.id, Repo: c.repo, Subject: c.line.Subject, Author: c.line.Author, Targets: []ChangeTarget{}}
 	if !c.line.Time.IsZero() {
 		at := c.line.Time
 		out.Time = &at
@@ -172,7 +172,7 @@ func (b *Board) change(sight Sight, c *commit) (Change, bool) {
 	if p := c.pull; p != nil {
 		out.Pull = &ChangePull{p.Number, p.URL, p.Title, p.Author, p.Reviews}
 	}
-	counts, worst := map[string]int{}, len(resultOrder)
+	counts, worst, seen := map[string]int{}, len(resultOrder), int64(0)
 	for id, s := range c.steps {
 		if !sight.Sees(namespaceOf(id)) {
 			continue
@@ -180,6 +180,9 @@ func (b *Board) change(sight Sight, c *commit) (Change, bool) {
 		t := b.target(c, id, s)
 		counts[t.State]++
 		worst = min(worst, resultRank(t.State))
+		if s.seen != 0 && (seen == 0 || s.seen < seen) {
+			seen = s.seen // of Apps by hand, others may have met it earlier where this person sees nothing
+		}
 		out.Targets = append(out.Targets, t)
 	}
 	if len(out.Targets) == 0 {
@@ -188,6 +191,7 @@ func (b *Board) change(sight Sight, c *commit) (Change, bool) {
 	slices.SortFunc(out.Targets, func(x, y ChangeTarget) int {
 		return byName(&place{app: x.App, envRank: report.EnvironmentRank(x.Env), env: x.Env, cluster: x.Cluster, name: x.ID}, &place{app: y.App, envRank: report.EnvironmentRank(y.Env), env: y.Env, cluster: y.Cluster, name: y.ID})
 	})
+	out.Seen = moment(cmp.Or(seen, c.seen))
 	out.State, out.Counts = resultOrder[min(worst, len(resultOrder)-1)], facet(counts)
 	return out, true
 }

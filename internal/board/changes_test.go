@@ -76,6 +76,22 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// When a commit was seen is told as those of its apps have seen it that a person may see: Apps by hand of two namespaces may share it.
+func TestWhenAChangeWasSeen(t *testing.T) {
+	b := New("life")
+	for namespace, seen := range map[string]int{"a": -60, "b": -10} {
+		o := went(namespace, "cart/dev", v1alpha1.StateOK, v1alpha1.HistoryRow{Revision: "c1", Seen: at2(seen), Applied: at2(seen), Result: "ok"})
+		o.Labels, o.OwnerReferences = nil, nil
+		b.Put(o)
+	}
+	for namespace, seen := range map[string]int{"a": -60, "b": -10} {
+		c, ok := b.Change(Sight{Namespaces: map[string]bool{namespace: true}}, "", "c1")
+		if want := now.Add(time.Duration(seen) * time.Minute); !ok || c.Seen == nil || !c.Seen.Equal(want) {
+			t.Errorf("whoever sees %s: seen %v, want %v", namespace, c.Seen, want)
+		}
+	}
+}
+
 // A commit that changed more apps than are told of it is still found by each of them, and counted in each of its environments.
 func TestAWideChangeIsFoundByEachOfItsApps(t *testing.T) {
 	b := New("life")
