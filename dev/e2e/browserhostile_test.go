@@ -58,7 +58,7 @@ func TestBrowserHostileTexts(t *testing.T) {
 	s := newScenario(t, shared(t), "hostile")
 	s.administrator("hostile-staff")
 	s.git("config", "user.name", `" onfocus="window.__xss=1" autofocus="`)
-	s.commit("begin "+hostile, hostileFleet(hostile+" first"))
+	s.ok("hostile", s.commit("begin "+hostile, hostileFleet(hostile+" first"))) // else the next one may overtake it
 	commit := s.commit(hostile+"\n\n"+hostile, hostileFleet(hostile+" second"))
 	s.ok("hostile", commit)
 	s.has("Deployment/hostile/web", "status.readyReplicas", 1)
