@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -124,9 +125,10 @@ func (t *turn) objectsOfRevert(ctx context.Context, made source.Reversed) ([]rep
 	if err != nil {
 		return nil, err
 	}
+	both := slices.Concat(before, after)
 	var out []report.PublicObject
 	for _, d := range preview.RenderedRisks(before, after) {
-		out = append(out, report.Public(d, append(before, after...)...))
+		out = append(out, report.Public(d, both...))
 	}
 	return out, nil
 }

@@ -25,7 +25,7 @@ type DriftGroup struct {
 	Fields  int         `json:"fields"`
 	Apps    int         `json:"apps"`
 	Open    int         `json:"open" doc:"Of them, those that differ now"`
-	Items   []DriftItem `json:"items" doc:"At most 200, what differs now first, then the newest"`
+	Items   []DriftItem `json:"items" doc:"At most 200, in the order that is asked for"`
 }
 
 // DriftItem is one field of one object.
@@ -88,7 +88,6 @@ func (b *Board) Drift(sight Sight, q ListQuery) (DriftPage, error) {
 	}
 	for manager, g := range groups {
 		g.Apps = len(apps[manager])
-		g.settle()
 		out.Open, out.Healed = out.Open+g.Open, out.Healed+g.Fields-g.Open
 		out.Groups = append(out.Groups, *g)
 	}
@@ -126,22 +125,9 @@ func (g *DriftGroup) add(item DriftItem) {
 	if item.Healed == nil {
 		g.Open++
 	}
-	g.Items = append(g.Items, item)
-}
-
-// settle puts what differs now first, and keeps the first of many.
-func (g *DriftGroup) settle() {
-	slices.SortFunc(g.Items, func(x, y DriftItem) int {
-		if open := boolRank(x.Healed != nil) - boolRank(y.Healed != nil); open != 0 {
-			return open
-		}
-		return cmp.Or(laterFirst(x, y), strings.Compare(x.App, y.App), strings.Compare(x.Object, y.Object), strings.Compare(x.Field, y.Field))
-	})
-	g.Items = g.Items[:min(len(g.Items), maxItems)]
-}
-
-func laterFirst(x, y DriftItem) int {
-	return at(cmp.Or(y.Healed, y.Seen)).Compare(at(cmp.Or(x.Healed, x.Seen)))
+	if len(g.Items) < maxItems {
+		g.Items = append(g.Items, item)
+	}
 }
 
 func at(t *time.Time) time.Time {

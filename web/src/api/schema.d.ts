@@ -821,7 +821,7 @@ export interface components {
             apps: number;
             /** Format: int64 */
             fields: number;
-            /** @description At most 200, what differs now first, then the newest */
+            /** @description At most 200, in the order that is asked for */
             items: components["schemas"]["DriftItem"][];
             /** @description The field manager; empty if the API server names none */
             manager: string;

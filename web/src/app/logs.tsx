@@ -5,7 +5,7 @@ import { url } from "../api/client.ts";
 import { resources } from "../api/queries.ts";
 import type { LogLine, Verdict } from "../api/types.ts";
 import { Empty } from "../parts/empty.tsx";
-import { Icon } from "../parts/glyph.tsx";
+import { Find } from "../parts/find.tsx";
 import { useAddress } from "../router.tsx";
 import { count } from "../words.ts";
 import { keep, passes } from "./lines.ts";
@@ -36,21 +36,15 @@ export default function Logs({ id, can }: { id: string; can: Verdict | undefined
             <option key={p}>{p}</option>
           ))}
         </select>
-        <label className="search">
-          <Icon name="search" />
-          <input
-            data-search
-            type="search"
-            aria-label="Show only lines with these words"
-            placeholder="Filter lines"
-            value={q}
-            onChange={(e) => {
-              setQ(e.target.value);
-              change({ q: e.target.value }, true);
-            }}
-            onKeyDown={(e) => e.key === "Escape" && e.currentTarget.blur()}
-          />
-        </label>
+        <Find
+          label="Show only lines with these words"
+          hint="Filter lines"
+          value={q}
+          onChange={(text) => {
+            setQ(text);
+            change({ q: text }, true);
+          }}
+        />
         <button type="button" className="button small" aria-pressed={follow} onClick={() => setFollow(!follow)}>
           Follow
         </button>

@@ -3,6 +3,7 @@ import { useMemo, useRef, useState } from "react";
 import { resources } from "../api/queries.ts";
 import type { Node } from "../api/types.ts";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
+import { Find } from "../parts/find.tsx";
 import { Glyph, Icon } from "../parts/glyph.tsx";
 import { Ago } from "../parts/time.tsx";
 import { useWindow } from "../parts/window.ts";
@@ -50,19 +51,12 @@ export default function Resources({ id }: { id: string }) {
               Tree
             </button>
           </span>
-          <label className="search">
-            <Icon name="search" />
-            <input
-              data-search
-              type="search"
-              aria-label="Search objects by kind, name, health"
-              placeholder="Kind, name, health"
-              value={q}
-              onChange={(e) => change({ q: e.target.value }, true)}
-              onKeyDown={(e) => e.key === "Escape" && e.currentTarget.blur()}
-            />
-            <kbd>/</kbd>
-          </label>
+          <Find
+            label="Search objects by kind, name, health"
+            hint="Kind, name, health"
+            value={q}
+            onChange={(text) => change({ q: text }, true)}
+          />
           <span className="dim num">
             {laid.rows.length === nodes.length
               ? plural(nodes.length, "object")
