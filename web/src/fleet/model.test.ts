@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Row } from "../api/types.ts";
 import { Fleet, type Target } from "../live/fleet.ts";
 import type { State } from "../words.ts";
-import { type Choice, columnsOf, itemsOf, Lay, settle, troublesOf } from "./model.ts";
+import { type Choice, columnsOf, gravest, itemsOf, Lay, settle } from "./model.ts";
 
 const target = (app: string, env: string, state: State = "ok", more: Partial<Target> = {}): Target => ({
   id: `ns/${app}-${env}`,
@@ -101,6 +101,8 @@ test("every word of a search must be found: in the app, the namespace, the envir
     ["9f31c2a77b", true],
     ["9f3", false], // too short to be meant as a commit
     ["cart-api/prod", true],
+    ["cart-api/dev", false],
+    ["cafe", false], // it might be a commit, but is none here
   ] as const)
     assert.equal(lay([t, target("other", "dev")], { q }, columnsOf([t], envs, ["eu-1"], new Set())).total > 0, found, q);
 });
@@ -121,6 +123,52 @@ test("a change costs what it changes: of 10,000 apps one line is worked out anew
   assert.equal(lines[1], before[0], "all others are the lines that they were");
   laid.follow(fleet);
   assert.equal(laid.relaid, 1, "nothing changed since");
+});
+
+test("what is followed change by change is what it is when it is laid out anew, in every order", () => {
+  const all: State[] = ["failed", "drifted", "rolling", "waiting", "paused", "ok", "unknown"];
+  let seed = 7;
+  const random = (n: number) => {
+    seed = (seed * 48271) % 2147483647;
+    return seed % n;
+  };
+  const targets = Array.from({ length: 400 }, (_, i) =>
+    envs.map((env) => target(`app-${i}`, env, all[random(7)]!, { changed: random(50) })),
+  ).flat();
+  for (const sort of ["trouble", "name", "changed"] as const) {
+    const fleet = fleetOf(targets);
+    const columns = columnsOf(targets, envs, ["local"], new Set());
+    const laid = new Lay(fleet, columns, choice({ sort }));
+    for (const changes of [1, 3, 5, 300, 2]) {
+      fleet.apply(
+        Array.from({ length: changes }, () => rowOf({ ...targets[random(targets.length)]!, state: all[random(7)]!, changed: random(50) })),
+        [],
+      );
+      laid.follow(fleet);
+      const told = laid.choose(choice());
+      const anew = new Lay(fleet, columns, choice({ sort })).choose(choice());
+      assert.deepEqual(
+        told.lines.map((l) => [l.app, l.worst, l.changed]),
+        anew.lines.map((l) => [l.app, l.worst, l.changed]),
+        `${changes} changes by ${sort}`,
+      );
+      assert.deepEqual(told.counts, anew.counts);
+    }
+  }
+});
+
+test("in a folded column a word finds the cluster of each of its targets", () => {
+  const clusters = Array.from({ length: 13 }, (_, i) => `c${i}`);
+  const targets = clusters.map((cluster) => target("a", "prod", "ok", { cluster, id: `ns/a-prod-${cluster}` }));
+  const columns = columnsOf(targets, envs, clusters, new Set());
+  for (const [q, total] of [
+    ["c7", 1],
+    ["c1", 4], // c1, c10, c11, c12
+    ["prod", 13],
+    ["prod c7", 1],
+    ["dev", 0],
+  ] as const)
+    assert.equal(lay(targets, { q }, columns).total, total, q);
 });
 
 test("who has missed more changes than are remembered reads the whole fleet, and comes to the same", () => {
@@ -176,21 +224,23 @@ test("groups have their apps below them, and states come in their order", () => 
   );
 });
 
-test("what needs attention is the gravest first, of it the newest, and the rest is counted", () => {
-  const t = troublesOf(
-    [
-      target("a", "dev", "drifted"),
-      target("b", "dev", "failed"),
-      target("c", "dev", "failed", { since: 300 }),
-      target("d", "dev", "rolling"),
-    ],
-    2,
-  );
-  assert.deepEqual(
-    t.shown.map((x) => x.app),
-    ["c", "b"],
-  );
-  assert.equal(t.more, 1);
+test("what needs attention is the gravest first, of it the newest; what is well again is not among it", () => {
+  const all = [
+    target("a", "dev", "drifted"),
+    target("b", "dev", "failed"),
+    target("c", "dev", "failed", { since: 300 }),
+    target("d", "dev", "rolling"),
+    target("e", "dev", "unknown"),
+  ];
+  const since = (t: Target) => rowOf(t, { since: new Date(t.since * 1000).toISOString() });
+  const fleet = new Fleet();
+  fleet.apply(all.map(since), []);
+  const names = () => gravest(fleet.troubles, 3).map((t) => t.app);
+  assert.deepEqual(names(), ["c", "b", "e"]);
+  assert.equal(fleet.troubles.size, 4);
+  fleet.apply([since({ ...all[2]!, state: "ok" }), since({ ...all[3]!, state: "failed", since: 200 })], [all[4]!.id]);
+  assert.deepEqual(names(), ["d", "b", "a"]);
+  assert.equal(fleet.troubles.size, 3);
 });
 
 test("a snapshot in columns and the deltas after it give the same as the rows", () => {

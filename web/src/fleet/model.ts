@@ -33,6 +33,7 @@ export type Line = {
   app: string;
   namespace: string;
   repo: string;
+  names: string; // of the app and its namespace, to be searched
   cells: Target[][];
   counts: Counts;
   worst: State;
@@ -77,14 +78,34 @@ export function columnsOf(targets: Target[], envs: string[], clusters: string[],
   });
 }
 
-/** wordsOf gives the words of a search. */
-const wordsOf = (q: string): string[] => q.toLowerCase().split(/\s+/).filter(Boolean);
+/** Word is one of a search. */
+type Word = {
+  text: string;
+  /** of each column: it is that of an environment or a cluster of this name */
+  columns: boolean[];
+  /** it may mean a target by what its column does not know: its cluster in a folded one, its commit, its app and environment */
+  closer: boolean;
+  /** it means nothing but the name of an app or a namespace */
+  name: boolean;
+};
 
-/** inPlace tells whether a word means a target by what its line does not know: its environment, cluster or commit. */
-const inPlace = (w: string, t: Target): boolean =>
-  t.env === w ||
+function wordsOf(q: string, columns: Column[]): Word[] {
+  const texts = q.toLowerCase().split(/\s+/).filter(Boolean);
+  return texts.map((text) => {
+    const named = columns.map((c) => c.env === text || (!c.folded && c.cluster.includes(text)));
+    const folded = columns.some((c) => c.folded && c.clusters.some((k) => k.includes(text)));
+    const closer = folded || commit.test(text) || text.includes("/");
+    return { text, columns: named, closer, name: !closer && !named.includes(true) };
+  });
+}
+
+/** commit is how one is written: in hex digits, at least four of them. */
+const commit = /^[0-9a-f]{4}[0-9a-f]*$/;
+
+/** isCloser tells whether a word means a target by what its column does not know. */
+const isCloser = (w: string, t: Target): boolean =>
   t.cluster.includes(w) ||
-  (w.length >= 4 && t.revision.startsWith(w.slice(0, 7))) ||
+  (commit.test(w) && t.revision.startsWith(w.slice(0, 7))) ||
   (w.includes("/") && `${t.app}/${t.env}`.startsWith(w));
 
 const none = (): Counts => ({ failed: 0, drifted: 0, rolling: 0, waiting: 0, paused: 0, ok: 0, unknown: 0 });
@@ -102,6 +123,7 @@ export class Lay {
   private lines: Line[] = [];
   private readonly byKey = new Map<string, Line>();
   private readonly column = new Map<string, number>();
+  private counts = none(); // of all lines
   private mark = 0;
 
   constructor(
@@ -117,7 +139,8 @@ export class Lay {
     this.byKey.clear();
     for (const t of fleet.targets) this.place(t);
     this.lines = [...this.byKey.values()];
-    for (const l of this.lines) judge(l);
+    this.counts = none();
+    for (const l of this.lines) this.judge(l);
     this.lines.sort(comparers[this.scope.sort]);
     this.mark = fleet.mark;
   }
@@ -138,28 +161,47 @@ export class Lay {
       line.cells[at] = line.cells[at]!.map((old) => (old.id === t.id ? t : old));
       lines.add(line);
     }
-    for (const l of lines) {
-      judge(l);
-      l.version++;
-    }
     this.relaid += lines.size;
-    if (lines.size) this.lines.sort(comparers[this.scope.sort]); // nearly all stand where they stood: it goes over them once
+    const before = comparers[this.scope.sort];
+    const few = lines.size < this.lines.length / 50; // each is found and moved in the others' order; many are sorted with them
+    for (const l of lines) {
+      if (few) this.lines.splice(placeOf(this.lines, l, before), 1);
+      add(this.counts, l.counts, -1);
+      this.judge(l);
+      l.version++;
+      if (few) this.lines.splice(placeOf(this.lines, l, before), 0, l);
+    }
+    if (!few) this.lines.sort(before);
   }
 
   /** choose gives the lines of which a target is meant by every word, and by the states; then all their targets are shown. */
   choose(c: Pick<Choice, "q" | "state">): Matrix {
-    const words = wordsOf(c.q);
-    const counts = none();
+    const words = wordsOf(c.q, this.columns);
+    const counts = words.length ? none() : { ...this.counts };
     const lines: Line[] = [];
     for (const l of this.lines) {
-      const rest = words.filter((w) => !l.app.includes(w) && !l.namespace.includes(w));
-      const found = rest.length ? countOf(l, rest) : l.counts;
+      const found = words.length ? meant(l, words) : l.counts;
       if (!found) continue;
-      for (const s of states) counts[s] += found[s];
+      if (words.length) add(counts, found, 1);
       if (!c.state.length || c.state.some((s) => found[s] > 0)) lines.push(l);
     }
     const total = states.reduce((n, s) => n + counts[s], 0);
     return { columns: this.columns, lines, counts, total, apps: lines.length };
+  }
+
+  /** judge works out what a line says of all its targets. */
+  private judge(l: Line) {
+    l.counts = none();
+    l.newest = l.cells.find((cell) => cell.length)![0]!;
+    l.worst = l.newest.state;
+    for (const cell of l.cells)
+      for (const t of cell) {
+        l.counts[t.state]++;
+        if (severity(t.state) < severity(l.worst)) l.worst = t.state;
+        if (t.changed > l.newest.changed) l.newest = t;
+      }
+    l.changed = l.newest.changed;
+    add(this.counts, l.counts, 1);
   }
 
   private columnOf(t: Target): number | undefined {
@@ -177,7 +219,8 @@ export class Lay {
     if (!line) {
       const cells = this.columns.map((): Target[] => []);
       const { app, namespace, repo } = t;
-      line = { kind: "line", key, app, namespace, repo, cells, counts: none(), worst: t.state, changed: 0, newest: t, version: 0 };
+      const names = `${app} ${namespace}`;
+      line = { kind: "line", key, app, namespace, repo, names, cells, counts: none(), worst: t.state, changed: 0, newest: t, version: 0 };
       this.byKey.set(key, line);
     }
     line.cells[at]!.push(t);
@@ -186,26 +229,24 @@ export class Lay {
 
 const keyOf = (t: Target): string => `${t.namespace}/${t.app}`;
 
-/** judge works out what a line says of all its targets. */
-function judge(l: Line) {
-  l.counts = none();
-  l.newest = l.cells.find((cell) => cell.length)![0]!;
-  l.worst = l.newest.state;
-  for (const cell of l.cells)
-    for (const t of cell) {
-      l.counts[t.state]++;
-      if (severity(t.state) < severity(l.worst)) l.worst = t.state;
-      if (t.changed > l.newest.changed) l.newest = t;
-    }
-  l.changed = l.newest.changed;
+function add(sum: Counts, n: Counts, times: number) {
+  for (const s of states) sum[s] += times * n[s];
 }
 
-/** countOf counts the targets of a line that are meant by words; undefined if none is. */
-function countOf(l: Line, words: string[]): Counts | undefined {
+/** meant counts the targets of a line that every word means; undefined if there is none. */
+function meant(l: Line, words: Word[]): Counts | undefined {
+  let rest: Word[] | undefined;
+  for (const w of words) {
+    if (l.names.includes(w.text)) continue;
+    if (w.name) return undefined;
+    rest ??= [];
+    rest.push(w);
+  }
+  if (!rest) return l.counts;
   let counts: Counts | undefined;
-  for (const cell of l.cells)
+  for (const [i, cell] of l.cells.entries())
     for (const t of cell)
-      if (words.every((w) => inPlace(w, t))) {
+      if (rest.every((w) => w.columns[i] || (w.closer && isCloser(w.text, t)))) {
         counts ??= none();
         counts[t.state]++;
       }
@@ -218,6 +259,18 @@ const comparers: Record<Sort, (a: Line, b: Line) => number> = {
   changed: (a, b) => b.changed - a.changed || byName(a, b),
   trouble: (a, b) => severity(a.worst) - severity(b.worst) || b.changed - a.changed || byName(a, b),
 };
+
+/** placeOf is where a line stands among lines in their order, or is to stand. No two lines are equal in any order. */
+function placeOf(lines: Line[], l: Line, order: (a: Line, b: Line) => number): number {
+  let from = 0;
+  let to = lines.length;
+  while (from < to) {
+    const half = (from + to) >> 1;
+    if (order(lines[half]!, l) < 0) from = half + 1;
+    else to = half;
+  }
+  return from;
+}
 
 /** settle keeps lines where they are while somebody points at them: old ones in their order, new ones held back. */
 export function settle(shown: readonly Line[], wanted: Line[], frozen: boolean): { lines: Line[]; held: number; moved: boolean } {
@@ -258,9 +311,6 @@ export function itemsOf(lines: Line[], group: Group): Item[] {
   });
 }
 
-/** troublesOf gives what somebody has to look at, the newest of the gravest first. */
-export function troublesOf(targets: Target[], n: number): { shown: Target[]; more: number } {
-  const bad = targets.filter((t) => t.state === "failed" || t.state === "drifted" || t.state === "unknown");
-  const shown = bestOf(bad, n, (a, b) => severity(a.state) - severity(b.state) || b.since - a.since);
-  return { shown, more: bad.length - shown.length };
-}
+/** gravest gives the first n of what somebody has to look at: the newest of the gravest first. */
+export const gravest = (troubles: Iterable<Target>, n: number): Target[] =>
+  bestOf(troubles, n, (a, b) => severity(a.state) - severity(b.state) || b.since - a.since);

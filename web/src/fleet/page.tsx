@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { changes } from "../api/queries.ts";
-import { useFleet, useLive } from "../live/connection.tsx";
+import { useLive, useOfFleet } from "../live/connection.tsx";
 import type { Fleet, Target } from "../live/fleet.ts";
 import { Command } from "../parts/copy.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
@@ -14,16 +14,17 @@ import { list, one, toggled } from "../search.ts";
 import { useKeys } from "../shell/keys.ts";
 import { address, count, isState, person, plural, type State, severity, sign, states, word } from "../words.ts";
 import { Grid } from "./grid.tsx";
-import { type Choice, columnsOf, groups, itemsOf, Lay, type Line, type Matrix, settle, sorts, troublesOf } from "./model.ts";
+import { type Choice, columnsOf, gravest, groups, itemsOf, Lay, type Line, type Matrix, settle, sorts } from "./model.ts";
 import { Panel } from "./panel.tsx";
 
 /** FleetPage shows every app in every environment: what is wrong first, then all of it. */
 export function FleetPage() {
   const { ready, error } = useLive();
-  const fleet = useFleet();
-  useTitle(ready ? titleOf(fleet.counts, fleet.targets.length) : "");
+  const title = useOfFleet((f) => titleOf(f.counts, f.targets.length));
+  const n = useOfFleet((f) => f.targets.length);
+  useTitle(ready ? title : "");
   if (!ready) return error ? <FaultCard error={error} /> : <Waiting lines={12} what="reading the fleet" />;
-  if (!fleet.targets.length) return <NoApps />;
+  if (!n) return <NoApps />;
   return <FleetView />;
 }
 
@@ -32,6 +33,9 @@ function titleOf(n: Record<State, number>, all: number): string {
   const worst = states.filter((s) => n[s] > 0).sort((a, b) => severity(a) - severity(b))[0] ?? "ok";
   return worst === "ok" ? `${sign("ok")} all ${count(all)} ok` : `${sign(worst)} ${count(n[worst])} ${word(worst)}`;
 }
+
+/** pace is how often, in milliseconds, what the stream brings is drawn at most: nobody reads faster. */
+const pace = 100;
 
 /** usePaced follows the fleet's version, but no more often than leaves nine tenths of the time free for what else is done. */
 function usePaced(fleet: Fleet, cost: React.RefObject<number>): number {
@@ -45,7 +49,7 @@ function usePaced(fleet: Fleet, cost: React.RefObject<number>): number {
       setVersion(fleet.version);
     };
     const changed = () => {
-      timer ||= window.setTimeout(follow, Math.max(0, Math.min(900, last + 10 * cost.current - performance.now())));
+      timer ||= window.setTimeout(follow, Math.max(0, last + Math.max(pace, Math.min(900, 10 * cost.current)) - performance.now()));
     };
     changed();
     const end = fleet.subscribe(changed);
@@ -125,7 +129,7 @@ const FleetView = memo(function FleetView() {
           <Filters choice={choice} structure={fleet.structure} change={change} type={type} />
         </div>
         {!choice.q && !choice.state.length && choice.group === "none" && (
-          <Attention targets={fleet.targets} version={version} at={search.at} change={change} />
+          <Attention troubles={fleet.troubles} version={version} at={search.at} change={change} />
         )}
         {items.length ? (
           <Grid
@@ -317,9 +321,12 @@ function Commits({ t }: { t: Target }) {
 
 const attention = 5;
 
+type AttentionProps = { troubles: ReadonlySet<Target>; version: number; at: string | undefined; change: Change };
+
 /** Attention is what somebody on call looks at first: what is wrong, where, why, since when and since which commit. */
-function Attention({ targets, version, at, change }: { targets: Target[]; version: number; at: string | undefined; change: Change }) {
-  const { shown, more } = useMemo(() => troublesOf(targets, attention), [targets, version]);
+function Attention({ troubles, version, at, change }: AttentionProps) {
+  const shown = useMemo(() => gravest(troubles, attention), [troubles, version]);
+  const more = troubles.size - shown.length;
   if (!shown.length) return <AllWell />;
   return (
     <section className="attention" aria-labelledby="attention">

@@ -109,14 +109,7 @@ export function useLive(): Live {
   return live;
 }
 
-/** useFleet gives the fleet, and draws anew when it changed. */
-export function useFleet(): Fleet {
-  const { fleet } = useLive();
-  useSyncExternalStore(fleet.subscribe, () => fleet.version);
-  return fleet;
-}
-
-/** useOfFleet gives something small of the fleet, and draws anew only when that is another. */
+/** useOfFleet gives something small of the fleet as it is, and draws anew only when that is another. */
 export function useOfFleet<T extends string | number>(select: (f: Fleet) => T): T {
   const { fleet } = useLive();
   return useSyncExternalStore(fleet.subscribe, () => select(fleet));

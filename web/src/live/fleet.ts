@@ -86,6 +86,8 @@ export class Fleet {
   /** how many targets are how, and how many have drifted */
   counts: Record<State, number> = { failed: 0, drifted: 0, rolling: 0, waiting: 0, paused: 0, ok: 0, unknown: 0 };
   drifted = 0;
+  /** those that somebody has to look at */
+  readonly troubles = new Set<Target>();
   version = 0;
   structure = 0;
   private index = new Map<string, number>();
@@ -100,6 +102,7 @@ export class Fleet {
     this.index = new Map(this.targets.map((t, i) => [t.id, i]));
     for (const s of states) this.counts[s] = 0;
     this.drifted = 0;
+    this.troubles.clear();
     for (const t of this.targets) this.count(t, 1);
     this.structure++;
     this.forget();
@@ -167,6 +170,9 @@ export class Fleet {
   private count(t: Target, by: number) {
     this.counts[t.state] += by;
     if (t.drifted > 0 || t.state === "drifted") this.drifted += by;
+    if (t.state !== "failed" && t.state !== "drifted" && t.state !== "unknown") return;
+    if (by > 0) this.troubles.add(t);
+    else this.troubles.delete(t);
   }
 
   private tell() {
