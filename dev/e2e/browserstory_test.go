@@ -101,7 +101,7 @@ func (b *browser) notLoadedAnew() {
 
 func aCommitArrives(s *scenario, b *browser) {
 	commit := s.commit("cart: 1.1.0 in dev", files{"apps/cart/envs/dev/cart.yaml": workload("cart", "1.1.0", "")})
-	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/cart-dev"] .grid-rev')?.innerText === %q`, commit[:7]), "cart in dev is at the commit")
+	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/cart-dev"]:not([data-page])')?.innerText === %q`, commit[:7]), "cart in dev is at the commit")
 	b.says(".well", "cart: 1.1.0 in dev", "Lena")
 	b.notLoadedAnew()
 }
@@ -116,7 +116,7 @@ func linesStay(s *scenario, b *browser) {
 		"apps/mail/envs/dev/mail.yaml": workload("mail", "1.1.0", ""), "apps/wiki/envs/dev/wiki.yaml": workload("wiki", "1.0.0", ""),
 	})
 	b.says(".fresh", "1 new line")
-	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/mail-dev"] .grid-rev')?.innerText === %q`, commit[:7]), "what is there is kept true")
+	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/mail-dev"]:not([data-page])')?.innerText === %q`, commit[:7]), "what is there is kept true")
 	if after := b.text(namesOfLines); after != before {
 		b.Errorf("the lines were %s and are %s", before, after)
 	}
@@ -246,7 +246,7 @@ func theAgentComesBack(s *scenario, b *browser) {
 		s.Fatal(err)
 	}
 	b.until(`document.querySelector("[data-pulse=live]")`, "the page is live again")
-	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/mail-dev"] .grid-rev')?.innerText === %q`, commit[:7]), "what happened meanwhile is there")
+	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/mail-dev"]:not([data-page])')?.innerText === %q`, commit[:7]), "what happened meanwhile is there")
 }
 
 // theAgentIsSilent stops the agent's process: its connections stay open, and nothing comes.
@@ -263,7 +263,7 @@ func theAgentIsSilent(s *scenario, b *browser) {
 	goesOn()
 	b.until(`document.querySelector("[data-pulse=live]") && !document.querySelector(".note[role=alert]")`, "the page is live again")
 	commit := s.commit("mail: 2.1.0 in dev", files{"apps/mail/envs/dev/mail.yaml": workload("mail", "2.1.0", "")})
-	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/mail-dev"] .grid-rev')?.innerText === %q`, commit[:7]), "and tells what comes")
+	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/mail-dev"]:not([data-page])')?.innerText === %q`, commit[:7]), "and tells what comes")
 }
 
 // everyPage are addresses of all pages, with what is in them once they are there.

@@ -2,10 +2,10 @@ import { memo, type RefObject, useCallback, useEffect, useLayoutEffect, useRef, 
 import type { Target } from "../live/fleet.ts";
 import { Glyph, Icon } from "../parts/glyph.tsx";
 import { appPath } from "../parts/link.tsx";
-import { Ago } from "../parts/time.tsx";
+import { agoText, fullText, useNow } from "../parts/time.tsx";
 import { useWindow } from "../parts/window.ts";
 import { go } from "../router.tsx";
-import { address, count, place, plural, severity, word } from "../words.ts";
+import { address, count, plural, secondsOf, severity, word } from "../words.ts";
 import type { Column, Head, Item, Line } from "./model.ts";
 
 type Props = {
@@ -41,6 +41,7 @@ export function Grid(p: Props) {
   const drawn = useWindow(scroll, { count: items.length, line: rowHeight, top: margin + headHeight, above: headHeight + 8 });
   const [active, setActive] = useState<{ key: string; col: number } | undefined>();
   const [focused, setFocused] = useState(false);
+  const now = useNow(true);
   const move = useMoves(p, drawn.show, active, setActive);
   useHold(grid, focused && !!active, p.onHold);
 
@@ -73,6 +74,7 @@ export function Grid(p: Props) {
       }}
       onBlur={() => setFocused(false)}
       onClick={click}
+      onPointerOver={explain}
       style={{ "--columns": template } as React.CSSProperties}
     >
       <div className="grid-head" role="row" aria-rowindex={1}>
@@ -98,6 +100,7 @@ export function Grid(p: Props) {
               columns={columns}
               namespaces={p.namespaces}
               index={index}
+              ago={agoText(item.changed, now)}
               bare={drawn.fast}
               active={focused && active?.key === item.key ? active.col : -1}
               selected={p.selected && item.cells.some((cell) => cell.some((t) => t.id === p.selected)) ? p.selected : undefined}
@@ -111,13 +114,19 @@ export function Grid(p: Props) {
 
 function GroupHead({ head, index, columns }: { head: Head; index: number; columns: number }) {
   return (
-    <div role="row" aria-rowindex={index + 2} className="grid-group" style={{ transform: `translateY(${index * rowHeight}px)` }}>
+    <div role="row" aria-rowindex={index + 2} className="grid-group" style={{ top: index * rowHeight }}>
       <span role="gridcell" aria-colspan={columns + 2} className="line">
         <Glyph state={head.worst} /> <b>{word(head.title) === "unknown" && head.title !== "unknown" ? head.title : word(head.title)}</b>
         <span className="dim num">{plural(head.n, "app")}</span>
       </span>
     </div>
   );
+}
+
+/** explain gives what is pointed at its tooltip: nobody sees one of all the others. */
+function explain(e: React.PointerEvent) {
+  const at = (e.target as Element).closest<HTMLElement>(".grid-cell a, time");
+  if (at) at.title = at instanceof HTMLTimeElement ? fullText(secondsOf(at.dateTime)) : (at.ariaLabel ?? "");
 }
 
 const cellId = (key: string, col: number): string => `cell ${key} ${col}`.replaceAll(/[^a-zA-Z0-9-]/g, "_");
@@ -246,16 +255,17 @@ type RowProps = {
   columns: Column[];
   namespaces: boolean;
   index: number;
+  ago: string; // when it changed last
   bare: boolean; // only its name: nobody can read more
   active: number;
   selected: string | undefined;
 };
 
 /** Row is an app. One that says what it said is not drawn anew. */
-const Row = memo(function Row({ line, columns, namespaces, index, bare, active, selected }: RowProps) {
+const Row = memo(function Row({ line, columns, namespaces, index, ago, bare, active, selected }: RowProps) {
   const main = worst(worstCell(line)) ?? line.newest;
   return (
-    <div role="row" aria-rowindex={index + 2} className="grid-row" style={{ transform: `translateY(${index * rowHeight}px)` }}>
+    <div role="row" aria-rowindex={index + 2} className="grid-row" style={{ top: index * rowHeight }}>
       <span role="rowheader" id={active === 0 ? cellId(line.key, 0) : undefined} className={active === 0 ? "grid-app active" : "grid-app"}>
         <a href={appPath(main.id)} data-id={main.id} data-page="1" tabIndex={-1} className="cut">
           {line.app}
@@ -273,8 +283,8 @@ const Row = memo(function Row({ line, columns, namespaces, index, bare, active, 
           );
         })}
       {!bare && (
-        <span role="gridcell" className="grid-last dim">
-          <Ago at={line.changed} suffix="" />
+        <span role="gridcell" className="grid-last dim num">
+          {line.changed ? <time dateTime={new Date(line.changed * 1000).toISOString()}>{ago}</time> : "–"}
         </span>
       )}
     </div>
@@ -293,15 +303,9 @@ function Cell({ id, cell, folded, selected }: CellProps) {
   const chosen = selected && cell.some((x) => x.id === selected) ? " chosen" : "";
   return (
     <span role="gridcell" id={id} className={`grid-cell c-${t.state}${id ? " active" : ""}${chosen}`}>
-      <a
-        href={appPath(t.id)}
-        data-id={t.id}
-        tabIndex={-1}
-        aria-label={label}
-        title={t.why ? `${word(t.state)}: ${t.why}` : `${word(t.state)} in ${place(t)}`}
-      >
+      <a href={appPath(t.id)} data-id={t.id} tabIndex={-1} aria-label={label}>
         <Glyph state={t.state} />
-        <span className="grid-rev">{folded ? `${ok}/${cell.length}` : t.revision || "–"}</span>
+        {folded ? `${ok}/${cell.length}` : t.revision || "–"}
       </a>
     </span>
   );

@@ -44,13 +44,18 @@ export function Ago({ at, suffix = " ago", className }: { at: string | number | 
   const t = typeof at === "number" ? at : secondsOf(at);
   if (!t) return <span className={className}>–</span>;
   const iso = new Date(t * 1000).toISOString();
-  const text = now - t < 5 ? "now" : age(now - t) + suffix;
   return (
-    <time dateTime={iso} title={fullFormat.format(t * 1000)} className={`num ${className ?? ""}`}>
-      {text}
+    <time dateTime={iso} title={fullText(t)} className={`num ${className ?? ""}`}>
+      {agoText(t, now, suffix)}
     </time>
   );
 }
+
+/** agoText is how long a time is past, both in Unix seconds. */
+export const agoText = (t: number, now: number, suffix = ""): string => (now - t < 5 ? "now" : age(now - t) + suffix);
+
+/** fullText is a time with its date, to the second, as this person's language writes it. */
+export const fullText = (t: number): string => fullFormat.format(t * 1000);
 
 const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const clockFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });

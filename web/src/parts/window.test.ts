@@ -11,7 +11,8 @@ test("what is in sight is drawn, with some above and below, in steps of eight", 
     [10_000, 36 * 9975, 9960, 10_000, "the end"],
     [3, 0, 0, 3, "fewer than are in sight"],
     [0, 0, 0, 0, "none"],
-    [5, 36 * 500, 4, 5, "a list that has become short is not left empty"],
+    [5, 36 * 500, 0, 5, "a list that has become short is seen from its beginning"],
+    [100, 36 * 500, 64, 100, "or its end"],
   ] as const)
     assert.deepEqual(windowOf(count, 36, { scrolled, height: 900, top: 0 }), { from, to }, reason);
   assert.deepEqual(windowOf(100, 36, { scrolled: 0, height: 900, top: 300 }), { from: 0, to: 25 }, "what stands above takes its place");

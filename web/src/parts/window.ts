@@ -15,25 +15,36 @@ export type Window = {
   show: (line: number) => void;
 };
 
-/** windowOf gives the part that is drawn when a box of a height is scrolled to a place; top is where the first line stands. */
+/**
+ * windowOf gives the part that is drawn when a box of a height is scrolled to a place; top is where the first line stands. A list
+ * that has become short is seen from its end, where the browser is about to scroll.
+ */
 export function windowOf(count: number, line: number, at: { scrolled: number; height: number; top: number }): { from: number; to: number } {
-  const first = Math.floor((at.scrolled - at.top) / line / stride) * stride;
+  const scrolled = Math.min(at.scrolled, Math.max(0, at.top + count * line - at.height));
+  const first = Math.floor((scrolled - at.top) / line / stride) * stride;
   const from = Math.max(0, Math.min(first - stride, count - 1));
   return { from, to: Math.max(from, Math.min(count, first + Math.ceil(at.height / line) + 2 * stride)) };
 }
 
+/** Sight is how far a box is scrolled, and how high it is, in pixels. */
+type Sight = { scrolled: number; height: number; fast: boolean };
+
 /** useWindow follows the scrolling of a box; above is how much of it is covered by a head that stays. */
 export function useWindow(box: RefObject<HTMLElement | null>, o: { count: number; line: number; top: number; above: number }): Window {
   const { count, line, top, above } = o;
-  const [drawn, setDrawn] = useState({ from: 0, to: 0, fast: false });
+  const [sight, setSight] = useState<Sight>({ scrolled: 0, height: 0, fast: false });
+  // What is in sight is asked only when it changes: an answer between two changes of the page has all of it laid out.
   useLayoutEffect(() => {
     const e = box.current;
     if (!e) return;
     const look = () => {
-      const w = windowOf(count, line, { scrolled: e.scrollTop, height: e.clientHeight, top });
-      setDrawn((d) => {
-        if (d.from === w.from && d.to === w.to) return d;
-        return { ...w, fast: d.to > 0 && Math.abs(w.from - d.from) > e.clientHeight / line / 2 };
+      const scrolled = e.scrollTop;
+      const height = e.clientHeight;
+      setSight((old) => {
+        const was = windowOf(Infinity, line, { ...old, top });
+        const is = windowOf(Infinity, line, { scrolled, height, top });
+        if (was.from === is.from && was.to === is.to) return old;
+        return { scrolled, height, fast: old.height > 0 && Math.abs(is.from - was.from) > height / line / 2 };
       });
     };
     look();
@@ -44,12 +55,12 @@ export function useWindow(box: RefObject<HTMLElement | null>, o: { count: number
       e.removeEventListener("scroll", look);
       watch.disconnect();
     };
-  }, [box, count, line, top]);
+  }, [box, line, top]);
   useEffect(() => {
-    if (!drawn.fast) return;
-    const timer = window.setTimeout(() => setDrawn((d) => ({ ...d, fast: false })), 80);
+    if (!sight.fast) return;
+    const timer = window.setTimeout(() => setSight((s) => ({ ...s, fast: false })), 80);
     return () => window.clearTimeout(timer);
-  }, [drawn]);
+  }, [sight]);
   const show = (i: number) => {
     const e = box.current;
     if (!e) return;
@@ -57,5 +68,6 @@ export function useWindow(box: RefObject<HTMLElement | null>, o: { count: number
     if (at - above < e.scrollTop) e.scrollTop = at - above;
     else if (at + line > e.scrollTop + e.clientHeight) e.scrollTop = at + line - e.clientHeight;
   };
-  return { from: Math.min(drawn.from, count), to: Math.min(drawn.to, count), fast: drawn.fast, show };
+  const drawn = sight.height ? windowOf(count, line, { ...sight, top }) : { from: 0, to: 0 };
+  return { ...drawn, fast: sight.fast, show };
 }
