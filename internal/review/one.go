@@ -17,8 +17,9 @@ import (
 // errNewer says that a pull request got a newer head while its plan was made.
 var errNewer = errors.New("the pull request has a newer head")
 
-// peekPause is the least time between two looks at a pull request whose plan is being made.
-const peekPause = time.Second
+// peekPause is the least time between two looks at a pull request whose plan is being made, longestPeekPause the most after looks that
+// failed.
+const peekPause, longestPeekPause = time.Second, time.Minute
 
 // one does what is to be done about one pull request: it is read again, and what is new is said.
 func (r *Reviewer) one(ctx context.Context, repo string, at *Desk, number int) error {
@@ -127,44 +128,46 @@ func (w *work) review(ctx context.Context) error {
 	return w.say(ctx, plan)
 }
 
-// watch looks at the pull request when a hint comes while its plan is made, and ends the plan if the head is another.
+// watch looks at the pull request when a hint comes while it is in work, and ends the plan if the head is another.
 func (w *work) watch(ctx context.Context, cancel context.CancelCauseFunc) (done chan struct{}) {
 	w.mu.Lock()
-	d := w.desk(w.repo)
-	d.inWork = w.pull.Number
-	select {
-	case <-d.nudged: // of before
-	default:
-	}
+	nudged := w.desk(w.repo).nudged
 	w.mu.Unlock()
 	done = make(chan struct{})
 	go func() {
 		defer close(done)
-		defer func() {
-			w.mu.Lock()
-			d.inWork = 0
-			w.mu.Unlock()
-		}()
-		pause := time.NewTicker(peekPause)
-		defer pause.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-d.nudged:
+			case <-nudged:
 			}
-			if now, err := w.at.Forge.Pull(ctx, w.pull.Number); err == nil && now.Head.Commit != w.pull.Head.Commit {
+			if w.moved(ctx) {
 				cancel(errNewer)
 				return
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-pause.C:
 			}
 		}
 	}()
 	return done
+}
+
+// moved looks whether the pull request has another head. A look that fails is made again, later and later. Looks are at least
+// peekPause apart.
+func (w *work) moved(ctx context.Context) bool {
+	for pause := peekPause; ; pause = min(2*pause, longestPeekPause) {
+		now, err := w.at.Forge.Pull(ctx, w.pull.Number)
+		if err == nil && now.Head.Commit != w.pull.Head.Commit {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(pause):
+		}
+		if err == nil {
+			return false
+		}
+	}
 }
 
 // status sets the commit status, unless it stands there, and remembers it.

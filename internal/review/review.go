@@ -225,7 +225,9 @@ func (r *Reviewer) work(ctx context.Context, repo string) {
 		r.rest(repo, at)
 		return
 	}
-	if err := r.one(ctx, repo, at, number); err != nil {
+	err = r.one(ctx, repo, at, number)
+	r.laidDown(repo)
+	if err != nil {
 		if !r.refuses(repo, at, number, err) {
 			r.again(repo, number, errors.Is(err, errNewer))
 		}
@@ -293,8 +295,8 @@ func (r *Reviewer) sweep(ctx context.Context, repo string, at *Desk) error {
 	return nil
 }
 
-// next gives the pull request that is to be looked at: the newest first, and none a second time before all others; 0 if there is
-// none, or if there are more that come again later.
+// next takes the pull request that is to be looked at into work: the newest first, and none a second time before all others; 0 if
+// there is none, or if there are more that come again later. A hint that comes from now on is of a head that may not have been read.
 func (r *Reviewer) next(repo string) (number int, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -309,7 +311,19 @@ func (r *Reviewer) next(repo string) (number int, more bool) {
 		return 0, len(d.pulls) > 0
 	}
 	delete(d.pulls, number)
+	d.inWork = number
+	select {
+	case <-d.nudged: // of before
+	default:
+	}
 	return number, len(d.pulls) > 0
+}
+
+// laidDown notes that no pull request of a Repo is in work.
+func (r *Reviewer) laidDown(repo string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.desk(repo).inWork = 0
 }
 
 // again has a pull request looked at again: at once, or after all others.

@@ -273,6 +273,41 @@ func TestTheNewestHeadWins(t *testing.T) {
 	o.pends(head, "/plumb plan "+head)
 }
 
+// A hint about a pull request that is in work is never lost, however early it comes and whatever the forge answers to the look that
+// it causes: the plan of the head before would be waited for otherwise, which hangs here.
+func TestAHintIsNotLost(t *testing.T) {
+	for _, row := range []struct {
+		reason string
+		fails  int
+	}{
+		{"it comes before the plan is begun", 0},
+		{"the forge fails when the pull request is looked at again", 1},
+	} {
+		t.Run(row.reason, func(t *testing.T) {
+			hub := githubtest.New(t)
+			o := newOffice(t, hub, t.TempDir())
+			o.git.Break(sourcetest.Hang)
+			first := hub.Scene().Push("change", "main", map[string]string{"a.yaml": "1"})
+			pull, err := o.forge.Create(t.Context(), forge.Proposal{Head: "change", Base: "main", Title: "change"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var second string
+			hub.Next(func(r *http.Request) bool {
+				if second == "" && r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/statuses/"+first) {
+					second = hub.Scene().Push("change", "main", map[string]string{"a.yaml": "2"})
+					o.Hint(aRepo, pull.Number)
+					return false
+				}
+				return row.fails > 0 && second != "" && r.Method == http.MethodGet
+			}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+			o.Hint(aRepo, pull.Number)
+			o.pends(first, "a newer head took its place")
+			o.pends(second, "the plan is being made")
+		})
+	}
+}
+
 // What the forge refuses for good is tried a few times, and then left alone until something changes: a look at all open pull
 // requests is no reason, a hint about that one is. What is wrong with the forge is heard, and that it works again.
 func TestWhatIsRefusedIsLeftAlone(t *testing.T) {
