@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/record"
 	"plumb.dev/plumb/internal/report"
 )
 
@@ -12,6 +16,22 @@ type whyAnswer struct {
 	Kind       string            `json:"kind"`
 	Agent      report.AgentView  `json:"agent"`
 	App        report.TargetView `json:"app"`
+	// The commit of the newest revision, with author and subject, as the record has it.
+	Change *v1alpha1.CommitLine `json:"change,omitempty"`
+}
+
+// newestCommit gives the commit of an app's newest revision as the record has it; nil where that is not known or may not be read.
+func (k *kube) newestCommit(ctx context.Context, t report.Target) *v1alpha1.CommitLine {
+	entries, err := k.entries(ctx, t.App.Namespace, v1alpha1.LabelAppUID+"="+string(t.App.UID))
+	if err != nil || len(t.App.Status.History) == 0 {
+		return nil
+	}
+	for _, e := range record.History(t.App, entries) {
+		if r := e.Revision; r != nil && r.Commit.ID == t.App.Status.History[0].Revision {
+			return &r.Commit
+		}
+	}
+	return nil
 }
 
 func newWhyCommand(env Env) *cobra.Command {
@@ -35,11 +55,11 @@ func newWhyCommand(env Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := screenOf(env, cmd)
+			out, change := screenOf(env, cmd), k.newestCommit(cmd.Context(), t)
 			if format != "text" {
-				return out.machine(format, whyAnswer{APIVersion: outputVersion, Kind: "Why", Agent: f.Agent.View(f.Now), App: t.View()})
+				return out.machine(format, whyAnswer{APIVersion: outputVersion, Kind: "Why", Agent: f.Agent.View(f.Now), App: t.View(), Change: change})
 			}
-			out.lines(out.style.Why(t, f.Agent, f.Now))
+			out.lines(out.style.Why(t, change, f.Agent, f.Now))
 			return nil
 		},
 	}

@@ -187,7 +187,7 @@ func (w *whyPage) entryRevision(r *v1alpha1.RevisionEntry) {
 	if r.Reason != "" {
 		w.section("because", strings.TrimSuffix(Clean(r.Reason)+": "+Clean(r.Message), ": "))
 	}
-	w.blocking(r.Blocking)
+	w.blocking(r.Blocking, "")
 	if len(r.Took) > 0 {
 		w.section("took from", Clean(strings.Join(r.Took, ", ")))
 	}

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
@@ -25,11 +27,13 @@ func (t Target) Next() string {
 		return fmt.Sprintf("wait; or leave what there still is in place: kubectl -n %s annotate --overwrite app %s %s=orphan", t.App.Namespace, t.App.Name, v1alpha1.AnnotationDelete)
 	case t.State == v1alpha1.StateFailed && proposed(st) != nil:
 		return fmt.Sprintf("review and merge pull request #%d: %s", st.Revert.Pull, Clean(st.Revert.URL))
-	case heldCount(st) > 0:
+	case t.State == v1alpha1.StateFailed && t.advice() != "":
+		return t.advice()
+	case heldCount(st) > 0 && t.State != v1alpha1.StateFailed: // consent does not mend a failure
 		return "commit to the branch (an empty commit will do) with the line:  " + t.ConsentLines()[0]
 	}
 	if next := nextOfReason(t.Reason(), address, t.App); next != "" {
-		return next
+		return next + t.orBack()
 	}
 	switch t.State {
 	case v1alpha1.StateRolling, v1alpha1.StateWaiting:
@@ -38,6 +42,37 @@ func (t Target) Next() string {
 		return "plumb resume " + address
 	}
 	return "plumb sync " + address + " tries again now"
+}
+
+// advice is the next step that the fault itself names; "" if it names none.
+func (t Target) advice() string {
+	ready := meta.FindStatusCondition(t.App.Status.Conditions, v1alpha1.ConditionReady)
+	if summary := t.App.Status.Summary; ready != nil && summary != "" && strings.HasPrefix(ready.Message, summary) {
+		return Clean(beyond(ready.Message, summary))
+	}
+	return ""
+}
+
+// lastGood is the revision that was ok before the one that fails the app; "" if none is remembered or nothing failed.
+func (t Target) lastGood() string {
+	rows := t.App.Status.History
+	if t.State != v1alpha1.StateFailed || len(rows) == 0 || rows[0].Result == string(v1alpha1.ResultOK) {
+		return ""
+	}
+	for _, row := range rows[1:] {
+		if row.Result == string(v1alpha1.ResultOK) && row.Revision != rows[0].Revision {
+			return row.Revision
+		}
+	}
+	return ""
+}
+
+// orBack offers the way back beside the way to the cause, where a change broke what was ok.
+func (t Target) orBack() string {
+	if reason := t.Reason(); reason != fault.HealthDegraded && reason != fault.HealthTimeout || t.lastGood() == "" {
+		return ""
+	}
+	return "; or back to " + short(t.lastGood()) + ": plumb rollback " + t.Address()
 }
 
 // Reason gives the reason of the Ready condition; "" if there is none.
@@ -95,7 +130,7 @@ func nextOfWait(app v1alpha1.App) string {
 	return ""
 }
 
-// nextOfHealth leads to the blocking object itself.
+// nextOfHealth leads to the blocking object, and where it is a pod of it that crashes, to what that has said last.
 func nextOfHealth(app v1alpha1.App) string {
 	b := app.Status.Blocking
 	if b == nil {
@@ -105,8 +140,18 @@ func nextOfHealth(app v1alpha1.App) string {
 	if b.Namespace != "" {
 		namespace = "-n " + b.Namespace + " "
 	}
-	return Clean(fmt.Sprintf("kubectl %sdescribe %s %s", namespace, b.Kind, b.Name))
+	what := b.Kind + " " + b.Name
+	if m := podTrouble.FindStringSubmatch(b.Message); m != nil {
+		if pod, reason, container := m[1], m[2], m[3]; reason == "CrashLoopBackOff" && container != "" {
+			return Clean(fmt.Sprintf("kubectl %slogs %s -c %s --previous", namespace, pod, container))
+		}
+		what = "pod " + m[1]
+	}
+	return Clean(fmt.Sprintf("kubectl %sdescribe %s", namespace, what))
 }
+
+// podTrouble reads what the agent says of a pod that keeps its workload from being healthy: pod, reason, container.
+var podTrouble = regexp.MustCompile(`^pod ([a-z0-9.-]+): (\w+):(?: container ([a-z0-9-]+))?`)
 
 // ConsentLines gives the commit message lines that would let the held deletions happen: one for the app, and one for each
 // Namespace, which only goes by name (resources.md §7.3).

@@ -64,7 +64,9 @@ func fleet() Fleet {
 		Kind: "Deployment", Namespace: "search-staging", Name: "search-api",
 		Message: "ImagePullBackOff registry/search:5.0.l", LastEvent: "Failed to pull image \"registry/search:5.0.l\": not found",
 	}
-	search.Status.Conditions = condition(fault.HealthDegraded, "Deployment/search-api is Degraded: ImagePullBackOff")
+	search.Status.Conditions = condition(fault.HealthDegraded, search.Status.Summary)
+	search.Status.History[0].Result = "failed"
+	search.Status.History = append(search.Status.History, v1alpha1.HistoryRow{Revision: "18b7f03000", Result: "ok"})
 	web := target("web", "prod", "", v1alpha1.StatePaused, "0be4411")
 	web.Spec.Pause = &v1alpha1.Pause{Reason: "black friday", By: "lena@acme.io", Until: at(-51 * time.Hour)}
 	held := target("wiki", "prod", "", v1alpha1.StateWaiting, "c0ffee0")
@@ -177,7 +179,7 @@ func TestHold(t *testing.T) {
 	app.Spec.Pause = &v1alpha1.Pause{Reason: "bad", By: "lena@acme.io", At: "0be4411000", Until: at(-2 * time.Hour)}
 	app.Status.Held = &v1alpha1.Held{At: "0be4411000", Newest: "9f31c2a000"}
 	why := func() string {
-		return strings.Join(Style{}.Why(Target{App: app, State: app.Status.State}, Agent{Heard: now}, now), "\n")
+		return strings.Join(Style{}.Why(Target{App: app, State: app.Status.State}, nil, Agent{Heard: now}, now), "\n")
 	}
 	for _, part := range []string{`held      at 0be4411, "bad" by lena@acme.io, 2h left; 9f31c2a is not applied meanwhile`, "ends by itself when the branch renders the same as 0be4411"} {
 		if text := why(); !strings.Contains(text, part) {
@@ -199,15 +201,23 @@ func TestProposedRevert(t *testing.T) {
 	app := target("web", "prod", "", v1alpha1.StateFailed, "0be4411")
 	app.Status.Target, app.Status.Revert = "9f31c2a000", &v1alpha1.ProposedRevert{Of: "9f31c2a000", To: "0be4411000", Pull: 7, URL: "https://git.example.com/pulls/7", Conflicts: 2}
 	what := Target{App: app, State: v1alpha1.StateFailed}
-	text := strings.Join(Style{}.Why(what, Agent{Heard: now}, now), "\n")
+	text := strings.Join(Style{}.Why(what, nil, Agent{Heard: now}, now), "\n")
 	if want := "#7 takes 9f31c2a back to 0be4411: https://git.example.com/pulls/7; 2 files must be mended"; !strings.Contains(text, want) || !strings.HasPrefix(what.Next(), "review and merge pull request #7") {
 		t.Errorf("next %q:\n%s", what.Next(), text)
 	}
 	app.Status.Target = "aaaaaaa000"
 	what.App = app
-	if text := strings.Join(Style{}.Why(what, Agent{Heard: now}, now), "\n"); strings.Contains(text, "#7") {
+	if text := strings.Join(Style{}.Why(what, nil, Agent{Heard: now}, now), "\n"); strings.Contains(text, "#7") {
 		t.Errorf("it is told of a commit that is gone:\n%s", text)
 	}
+}
+
+// changeOf is the commit that the golden files know of search/staging, and of nobody else.
+func changeOf(t Target) *v1alpha1.CommitLine {
+	if t.Address() != "search/staging" {
+		return nil
+	}
+	return &v1alpha1.CommitLine{ID: t.App.Status.Target, Subject: "search: 5.0.1 in staging", Author: "Lena Ito <lena@acme.io>"}
 }
 
 func TestWhy(t *testing.T) {
@@ -216,12 +226,12 @@ func TestWhy(t *testing.T) {
 	for _, target := range f.Targets() {
 		name := strings.NewReplacer("/", "-", "@", "-").Replace(target.Address())
 		if target.State != v1alpha1.StateOK || name == "cart-dev" {
-			golden(t, "why-"+name, Style{Width: 80}.Why(target, f.Agent, now))
-			golden(t, "why-"+name+"-pipe", Style{ASCII: true}.Why(target, f.Agent, now))
+			golden(t, "why-"+name, Style{Width: 80}.Why(target, changeOf(target), f.Agent, now))
+			golden(t, "why-"+name+"-pipe", Style{ASCII: true}.Why(target, changeOf(target), f.Agent, now))
 		}
 	}
 	f.Agent = silent
-	golden(t, "why-silent", Style{Width: 100}.Why(f.Targets()[0], silent, now))
+	golden(t, "why-silent", Style{Width: 100}.Why(f.Targets()[0], nil, silent, now))
 }
 
 // What would be done, and what is waited for, is told with its objects.
@@ -236,7 +246,66 @@ func TestWhyPending(t *testing.T) {
 		}},
 	}
 	f := Fleet{Apps: []v1alpha1.App{app}, Agent: Agent{Heard: now}, Now: now}
-	golden(t, "why-pending", append(Style{Width: 80}.Why(f.Targets()[0], f.Agent, now), Style{Width: 120}.Status(f, false)...))
+	golden(t, "why-pending", append(Style{Width: 80}.Why(f.Targets()[0], nil, f.Agent, now), Style{Width: 120}.Status(f, false)...))
+}
+
+// The next step mends what is wrong: a failure comes before consent to deletions, and what the fault itself advises before
+// what is known of its kind.
+func TestNext(t *testing.T) {
+	const said = "Service/nowhere/a: its namespace does not exist"
+	cases := []struct {
+		reason string
+		state  v1alpha1.State
+		why    fault.Reason
+		change func(*v1alpha1.AppStatus)
+		want   string
+	}{
+		{
+			"a failure with held deletions: consent would delete, and mend nothing", v1alpha1.StateFailed, fault.ApplyFailed,
+			func(s *v1alpha1.AppStatus) {
+				s.Summary, s.Conditions = said, condition(fault.ApplyFailed, said+"; put the Namespace into Git")
+				s.HeldDeletions = []v1alpha1.HeldDeletion{{Object: "Service/a-dev/a", Reason: "AppFailing"}}
+			},
+			"put the Namespace into Git",
+		},
+		{
+			"the same without advice: it is tried again", v1alpha1.StateFailed, fault.ApplyFailed,
+			func(s *v1alpha1.AppStatus) {
+				s.HeldDeletions = []v1alpha1.HeldDeletion{{Object: "Service/a-dev/a", Reason: "AppFailing"}}
+			},
+			"plumb sync a/dev tries again now",
+		},
+		{
+			"held deletions alone wait for consent", v1alpha1.StateWaiting, fault.DeletionHeld,
+			func(s *v1alpha1.AppStatus) {
+				s.HeldDeletions = []v1alpha1.HeldDeletion{{Object: "Service/a-dev/a", Reason: "Limit"}}
+			},
+			"commit to the branch (an empty commit will do) with the line:  Plumb-Allow-Delete: a/dev",
+		},
+		{
+			"a pod that crashes has said why", v1alpha1.StateFailed, fault.HealthDegraded,
+			func(s *v1alpha1.AppStatus) {
+				s.Blocking = &v1alpha1.Blocking{Kind: "Deployment", Namespace: "a-dev", Name: "a", Message: "pod a-7b-x2: CrashLoopBackOff: container web exited with 137 (OOMKilled), 3 restarts"}
+			},
+			"kubectl -n a-dev logs a-7b-x2 -c web --previous",
+		},
+		{
+			"a pod without its image has events; what was ok before may come back", v1alpha1.StateFailed, fault.HealthDegraded,
+			func(s *v1alpha1.AppStatus) {
+				s.Blocking = &v1alpha1.Blocking{Kind: "Deployment", Namespace: "a-dev", Name: "a", Message: "pod a-7b-x2: ImagePullBackOff: container web: not found"}
+				s.History = []v1alpha1.HistoryRow{{Revision: "1234567000", Result: "failed"}, {Revision: "abcdef1000", Result: "ok"}}
+			},
+			"kubectl -n a-dev describe pod a-7b-x2; or back to abcdef1: plumb rollback a/dev",
+		},
+	}
+	for _, c := range cases {
+		app := target("a", "dev", "", c.state, "1234567")
+		app.Status.Conditions = condition(c.why, "m")
+		c.change(&app.Status)
+		if got := (Target{App: app, State: c.state}).Next(); got != c.want {
+			t.Errorf("%s: %q, want %q", c.reason, got, c.want)
+		}
+	}
 }
 
 // Whoever looks must know what to do: every target that is not ok has a next step, and every trouble line too.

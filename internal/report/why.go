@@ -11,23 +11,27 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 )
 
-// Why lays out everything that is known about one target: its sentence, what blocks it, who changed what, what waits for
-// consent, and what to do next.
-func (s Style) Why(t Target, agent Agent, now time.Time) []string {
+// Why lays out everything that is known about one target: its sentence, which change brought it there, what blocks it, who
+// changed what, what waits for consent, and what to do next. change is the commit of the newest revision, nil if it is not known.
+func (s Style) Why(t Target, change *v1alpha1.CommitLine, agent Agent, now time.Time) []string {
 	w := whyPage{style: s, now: now}
 	st := t.App.Status
 	w.headline(t, agent)
-	w.revisions(st)
+	w.revisions(st, change)
+	w.change(t, change)
+	w.elsewhere(st)
+	w.objects(st)
 	w.pause(t)
 	w.revert(proposed(st))
-	w.blocking(st.Blocking)
+	w.blocking(st.Blocking, st.Summary)
 	w.waiting(st)
 	w.pending(st.Pending)
 	w.drift(st.Drift)
 	w.held(t)
 	w.warnings(st.Warnings)
-	w.conditions(st.Conditions)
-	if next := t.Next(); next != "" {
+	next := t.Next()
+	w.conditions(st, next)
+	if next != "" {
 		w.section("next", next)
 	}
 	return w.lines
@@ -85,7 +89,7 @@ func (w *whyPage) headline(t Target, agent Agent) {
 	}
 }
 
-func (w *whyPage) revisions(st v1alpha1.AppStatus) {
+func (w *whyPage) revisions(st v1alpha1.AppStatus, told *v1alpha1.CommitLine) {
 	text := "nothing applied yet"
 	if st.Revision != "" {
 		text = short(st.Revision) + " applied"
@@ -93,7 +97,8 @@ func (w *whyPage) revisions(st v1alpha1.AppStatus) {
 	if st.Target != "" && st.Target != st.Revision {
 		text += ", " + short(st.Target) + " wanted"
 	}
-	if len(st.ChangedBy) > 0 && (st.Target != st.Revision || strings.Contains(st.ChangedBy[0], "@")) {
+	alone := told != nil && told.Subject != "" && len(st.ChangedBy) == 1 && st.ChangedBy[0] == told.ID
+	if len(st.ChangedBy) > 0 && !alone && (st.Target != st.Revision || strings.Contains(st.ChangedBy[0], "@")) {
 		ids := make([]string, len(st.ChangedBy))
 		for i, id := range st.ChangedBy {
 			ids[i] = shortChange(id)
@@ -104,9 +109,29 @@ func (w *whyPage) revisions(st v1alpha1.AppStatus) {
 		text += "; so since " + Clock(at, w.now) + " (" + ago(at, w.now) + ")"
 	}
 	w.section("revision", text)
-	w.elsewhere(st)
+}
+
+// change names the commit with its author, and says of a failure which revision was ok before it.
+func (w *whyPage) change(t Target, c *v1alpha1.CommitLine) {
+	var parts []string
+	if c != nil && c.Subject != "" {
+		text := fmt.Sprintf("%s %q", short(c.ID), Clean(c.Subject))
+		if author := authorName(c.Author); author != "" {
+			text += " by " + author
+		}
+		parts = append(parts, text)
+	}
+	if good := t.lastGood(); good != "" {
+		parts = append(parts, short(good)+" was ok before it")
+	}
+	if len(parts) > 0 {
+		w.section("change", strings.Join(parts, "; "))
+	}
+}
+
+func (w *whyPage) objects(st v1alpha1.AppStatus) {
 	if n := st.Objects; n.Total > 0 {
-		text = plural(n.Total, "object")
+		text := plural(n.Total, "object")
 		if st.Health != "" {
 			text += ", health " + Clean(string(st.Health))
 		}
@@ -159,7 +184,8 @@ func (w *whyPage) revert(r *v1alpha1.ProposedRevert) {
 	w.section("revert", text)
 }
 
-func (w *whyPage) blocking(b *v1alpha1.Blocking) {
+// blocking names the object that is in the way, with what it says beyond the headline.
+func (w *whyPage) blocking(b *v1alpha1.Blocking, headline string) {
 	if b == nil {
 		return
 	}
@@ -168,7 +194,7 @@ func (w *whyPage) blocking(b *v1alpha1.Blocking) {
 		name = b.Kind + "/" + b.Namespace + "/" + b.Name
 	}
 	w.section("blocking", Clean(name))
-	if b.Message != "" {
+	if b.Message != "" && !strings.Contains(headline, b.Message) {
 		w.detail("says", Clean(b.Message))
 	}
 	if b.LastEvent != "" {
@@ -303,17 +329,32 @@ func (w *whyPage) warnings(list []string) {
 	}
 }
 
-// conditions shows those that say more than the state word does, each text once.
-func (w *whyPage) conditions(list []metav1.Condition) {
-	label, told := "because", map[string]bool{}
-	for _, c := range list {
+// conditions shows the reasons, and what they say beyond the headline and the next step, each text once.
+func (w *whyPage) conditions(st v1alpha1.AppStatus, next string) {
+	label, told := "reason", map[string]bool{}
+	for _, c := range st.Conditions {
 		if c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionTrue || told[c.Message] {
 			continue
 		}
 		told[c.Message] = true
-		w.section(label, Clean(c.Reason+": "+c.Message)+w.stalled(c, list))
+		text := Clean(c.Reason)
+		if more := beyond(c.Message, st.Summary); more != "" && more != next {
+			text += ": " + Clean(more)
+		}
+		w.section(label, text+w.stalled(c, st.Conditions))
 		label = ""
 	}
+}
+
+// beyond gives what a condition's message says after the sentence that it begins with: the next step that its fault names.
+func beyond(message, summary string) string {
+	if summary == "" {
+		return message
+	}
+	if rest, ok := strings.CutPrefix(message, summary); ok {
+		return strings.TrimPrefix(rest, "; ")
+	}
+	return message
 }
 
 // stalled says of a reason that no retry will help, where that is so.

@@ -131,13 +131,21 @@ func (s *server) oneApp(ctx context.Context, in *AppName) (OneApp, error) {
 	for i := range out.Siblings {
 		out.Siblings[i] = board.Say(out.Siblings[i], silent)
 	}
-	out.Why = orNone(report.Style{}.Why(report.Target{App: app, State: out.Row.State}, s.Reader.Agent(), s.Now()))
+	out.Why = orNone(report.Style{}.Why(report.Target{App: app, State: out.Row.State}, commitOf(out.Row.Change), s.Reader.Agent(), s.Now()))
 	out.Consent = orNone(report.Target{App: app, State: row.State}.ConsentLines())
 	out.Can = map[string]Can{}
 	if actor, ok := asker(ctx).(Actor); ok {
 		out.Can = actor.Can(ctx, &app)
 	}
 	return out, nil
+}
+
+// commitOf gives the commit of a row's newest change; nil if it is not known.
+func commitOf(c *board.ChangeLine) *v1alpha1.CommitLine {
+	if c == nil {
+		return nil
+	}
+	return &v1alpha1.CommitLine{ID: c.ID, Author: c.Author, Subject: c.Subject}
 }
 
 // changesQuery chooses changes.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { address, age, person, place, safeLink, severity, span, states, valueText } from "./words.ts";
+import { address, age, person, place, safeLink, severity, span, states, stepOf, valueText } from "./words.ts";
 
 test("ages and durations are as short as they may be without a lie", () => {
   for (const [seconds, want] of [
@@ -51,4 +51,28 @@ test("people are named without their address, values as they stand in a manifest
   assert.equal(valueText("3"), "3");
   assert.equal(valueText(3), "3");
   assert.equal(valueText({ a: 1 }), '{\n "a": 1\n}');
+});
+
+test("of a next step only what can be typed is offered to copy", () => {
+  for (const [text, command, rest] of [
+    ["kubectl -n web-dev describe pod web-1", "kubectl -n web-dev describe pod web-1", ""],
+    [
+      "kubectl -n a logs b -c c --previous; or back to abf1738: plumb rollback a/dev",
+      "kubectl -n a logs b -c c --previous",
+      "or back to abf1738: plumb rollback a/dev",
+    ],
+    [
+      "kubectl -n a create serviceaccount b && kubectl -n c create rolebinding b",
+      "kubectl -n a create serviceaccount b && kubectl -n c create rolebinding b",
+      "",
+    ],
+    [
+      "plumb render web/dev shows the same in your clone; then commit the correction",
+      "plumb render web/dev",
+      "shows the same in your clone; then commit the correction",
+    ],
+    ["plumb sync web/dev tries again now", "plumb sync web/dev", "tries again now"],
+    ["put the Namespace into Git", "", "put the Namespace into Git"],
+  ] as const)
+    assert.deepEqual(stepOf(text), { command, rest }, text);
 });

@@ -91,3 +91,11 @@ export const valueText = (v: unknown): string => (typeof v === "string" ? v : JS
 
 /** person is an author without the address: "Lena <lena@acme.io>" is "Lena". */
 export const person = (author: string | undefined): string => (author ?? "").replace(/\s*<[^>]*>\s*$/, "") || (author ?? "");
+
+/** stepOf parts a next step into what is to be typed, and what is said about it: "plumb sync web/dev" and "tries again now". */
+export function stepOf(text: string): { command: string; rest: string } {
+  if (!/^(plumb|kubectl|git|helm) /.test(text)) return { command: "", rest: text };
+  const said = text.search(/;|,? (shows|prints|lists|tries|applies|corrects|ends|pushes|proposes|does|has|and kubectl|or)\b/);
+  if (said < 0) return { command: text, rest: "" };
+  return { command: text.slice(0, said), rest: text.slice(said).replace(/^[;,]? /, "") };
+}

@@ -3,17 +3,15 @@ import { Command } from "../parts/copy.tsx";
 import { Glyph } from "../parts/glyph.tsx";
 import { Commit, Out, PullLink, To } from "../parts/link.tsx";
 import { Ago, Clock } from "../parts/time.tsx";
-import { asState, person, plural, short, word } from "../words.ts";
-
-/** isCommand tells whether a next step is something to type. */
-export const isCommand = (text: string): boolean => /^(plumb|kubectl|git|helm) /.test(text);
+import { asState, person, plural, short, stepOf, word } from "../words.ts";
 
 /** Cause says what is the matter, in the order in which one wants to know: the sentence, what blocks it, what to do. */
 export function Cause({ view }: { view: AppView }) {
   const { row, app } = view;
   const st = app.status ?? {};
   const state = asState(row.state);
-  const next = row.next ? [row.next] : [];
+  const consent = view.consent ?? [];
+  const next = row.next && !(consent[0] && row.next.includes(consent[0])) ? stepOf(row.next) : undefined;
   return (
     <div className={`cause c-${state}`}>
       <p className="cause-summary">{row.summary || `${word(row.state)}; nothing more is known`}</p>
@@ -64,10 +62,10 @@ export function Cause({ view }: { view: AppView }) {
               </li>
             ))}
           </ul>
-          {view.consent && view.consent.length > 0 && (
+          {consent.length > 0 && (
             <>
               <p className="dim">Consent by a commit (an empty one will do) with:</p>
-              <Command text={view.consent.join("\n")} label="copy the lines of consent" />
+              <Command text={consent.join("\n")} label="copy the lines of consent" />
             </>
           )}
         </div>
@@ -79,18 +77,14 @@ export function Cause({ view }: { view: AppView }) {
         </p>
       )}
       {row.state === "drifted" && view.can?.restore?.ok && <p>Nothing takes it back by itself: Restore from Git does, once.</p>}
-      {next.map((n) =>
-        isCommand(n) ? (
-          <div key={n} className="cause-next">
-            <span>Next</span>
-            <Command text={n} />
+      {next && (
+        <div className="cause-next">
+          <span>Next</span>
+          <div className="grow">
+            {next.command && <Command text={next.command} />}
+            {next.rest && <p>{next.rest}</p>}
           </div>
-        ) : (
-          <div key={n} className="cause-next">
-            <span>Next</span>
-            <p>{n}</p>
-          </div>
-        ),
+        </div>
       )}
     </div>
   );
