@@ -5,16 +5,12 @@
 // It never decides who may see an object, never keeps a value longer than its caller does, and does not find a secret
 // that it was not told of: a password in a ConfigMap is text like any other.
 //
-// Start at Object (what is shown of an object), Needles and Text (messages of others that may quote a value; Filter.Beginning for
-// those that were cut), and Secret
-// (a value that must not print itself).
+// Start at Object (what is shown of an object), Needles and Text (messages of others that may quote a value or a part of one;
+// Filter.Beginning for those that were cut), and Secret (a value that must not print itself).
 package redact
 
 import (
 	"encoding/base64"
-	"slices"
-	"sort"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -23,9 +19,6 @@ import (
 
 // Marker stands where a value was.
 const Marker = "‹redacted›"
-
-// MinNeedle is the least length in bytes of a value that Text looks for: shorter ones stand in ordinary words.
-const MinNeedle = 6
 
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -117,129 +110,37 @@ func hide(v any) any {
 	return hidden
 }
 
-// Needles gives the values of the Secrets among the objects, for Text. Other objects give none.
+// Needles gives the values of the Secrets among the objects, and what is secret by itself within these (parts), for Text.
+// Other objects give none.
 func Needles(objects ...object.Object) []Secret {
 	var needles []Secret
+	add := func(name, value string) {
+		needles = append(needles, Hide(value))
+		for _, part := range parts(name, value) {
+			needles = append(needles, Hide(part))
+		}
+	}
 	for _, o := range objects {
 		if !isSecret(o.ID()) {
 			continue
 		}
 		data, _ := o.Fields["data"].(map[string]any)
-		for _, v := range data {
+		for name, v := range data {
 			s, _ := v.(string)
 			raw, err := base64.StdEncoding.DecodeString(s)
 			if err != nil {
 				raw = []byte(s)
 			}
-			needles = append(needles, Hide(string(raw)))
+			add(name, string(raw))
 		}
 		texts, _ := o.Fields["stringData"].(map[string]any)
-		for _, v := range texts {
+		for name, v := range texts {
 			if s, ok := v.(string); ok {
-				needles = append(needles, Hide(s))
+				add(name, s)
 			}
 		}
 	}
 	return needles
-}
-
-// Text gives s with every known value of at least MinNeedle bytes replaced by Marker: as it is, as Go and JSON quote it,
-// and in the forms of base64, also where it stands inside a longer base64 text. The lines of a value of several lines
-// count one by one.
-func Text(s string, known ...Secret) string { return NewFilter(known...).Text(s) }
-
-// Filter is Text for many texts with the same known values.
-type Filter struct{ forms []string }
-
-// NewFilter makes a Filter of values.
-func NewFilter(known ...Secret) Filter {
-	var forms []string
-	for _, k := range known {
-		forms = append(forms, formsOf(k.value)...)
-	}
-	forms = slices.DeleteFunc(forms, func(form string) bool { return strings.Contains(Marker, form) })
-	sort.Slice(forms, func(i, j int) bool { return len(forms[i]) > len(forms[j]) })
-	return Filter{slices.Compact(forms)}
-}
-
-// Text gives s without the values of the filter.
-func (f Filter) Text(s string) string {
-	for range maxRounds { // a replacement can complete another form with what stands beside it
-		found := false
-		for _, form := range f.forms {
-			if strings.Contains(s, form) {
-				s, found = strings.ReplaceAll(s, form, Marker), true
-			}
-		}
-		if !found {
-			return s
-		}
-	}
-	return Marker
-}
-
-// Beginning is Text for the beginning of something longer: what may be the beginning of a value is hidden at its end too, since
-// the rest of it was not seen.
-func (f Filter) Beginning(s string) string {
-	end := len(s)
-	for _, form := range f.forms {
-		for n := min(len(form), len(s)); len(s)-n < end; n-- {
-			if strings.HasSuffix(s, form[:n]) {
-				end = len(s) - n
-			}
-		}
-	}
-	for moved := true; moved; { // a value may reach into what is hidden
-		moved = false
-		for _, form := range f.forms {
-			from := max(0, end-len(form)+1)
-			if i := strings.Index(s[from:min(len(s), end+len(form)-1)], form); i >= 0 && from+i < end {
-				end, moved = from+i, true
-			}
-		}
-	}
-	if end == len(s) {
-		return f.Text(s)
-	}
-	return f.Text(f.Text(s[:end]) + Marker)
-}
-
-// maxRounds is how often Text goes over a text; one made to need more is hidden whole.
-const maxRounds = 8
-
-// formsOf gives the texts that betray a value.
-func formsOf(value string) []string {
-	var forms []string
-	for _, part := range append([]string{value}, strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' })...) {
-		part = strings.TrimSpace(part)
-		if len(part) < MinNeedle {
-			continue
-		}
-		asGo, asJSON := strconv.Quote(part), string(object.Canonical(strings.ToValidUTF8(part, "\ufffd")))
-		forms = append(forms, part, asGo[1:len(asGo)-1], asJSON[1:len(asJSON)-1])
-		forms = append(forms, base64Forms(part)...)
-	}
-	return forms
-}
-
-// base64Forms gives what base64 of any text that holds the value holds, at each of the three alignments: without the
-// characters that also depend on its neighbours.
-func base64Forms(part string) []string {
-	var forms []string
-	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		for shift := range 3 {
-			text := encoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + part))
-			from := []int{0, 2, 3}[shift]
-			end := len(text)
-			if (shift+len(part))%3 != 0 {
-				end--
-			}
-			if end-from >= MinNeedle {
-				forms = append(forms, text[from:end])
-			}
-		}
-	}
-	return forms
 }
 
 // maxShort is how many bytes of a value a status row holds (v1alpha1.Drift).
