@@ -177,6 +177,7 @@ var impure = []string{
 // pureEnough are imports that look impure and are not, by package and import, each with the reason.
 var pureEnough = map[[2]string]string{
 	{"internal/redact", "log/slog"}: "a secret says what stands for it in a log (slog.LogValuer); nothing is logged",
+	{"internal/redact", "net/url"}:  "how an address writes a password; nothing is asked",
 }
 
 // clock are the functions of package time that look at the clock or wait.
