@@ -66,7 +66,7 @@ func TestRolling(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, shared(t), "rolling")
 	s.ok("rolling", s.commit("one", files{"apps/rolling/a.yaml": deployment("web", 1, "registry.example/web:1")}))
-	second := s.commit("slow", files{"apps/rolling/a.yaml": failing("web", "slow-start-5s")})
+	second := s.commit("slow", files{"apps/rolling/a.yaml": failing("web", "slow-start-8s")})
 	status := s.until("rolling", func(a appStatus) error {
 		if a.State != "rolling" || a.Target != second || !strings.Contains(a.Summary, "Deployment/rolling/web") {
 			return errNotYet("%s, want it rolling", a)

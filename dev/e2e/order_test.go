@@ -114,7 +114,7 @@ func TestHooksGate(t *testing.T) {
 	s := newScenario(t, shared(t), "gate")
 	before := s.now(t)
 	first := s.commit("hooks", files{"apps/gate/a.yaml": documentsOf(
-		hookJob("before", "PreSync", "slow-start-2s"), configMap("settings", "a", "1"),
+		hookJob("before", "PreSync", "slow-start-8s"), configMap("settings", "a", "1"),
 		failing("web", "slow-start-2s"), hookJob("after", "PostSync", ""))})
 	status := s.until("gate", func(a appStatus) error {
 		if a.State != "rolling" || a.Blocking == nil || a.Blocking.Name != "before" {
@@ -167,7 +167,7 @@ func TestWavesWait(t *testing.T) {
 	before := s.now(t)
 	wave := func(n int) string { return fmt.Sprintf("argocd.argoproj.io/sync-wave: %q", fmt.Sprint(n)) }
 	first := s.commit("waves", files{"apps/surge/a.yaml": documentsOf(
-		marked(configMap("last", "a", "1"), wave(7)), marked(configMap("second", "a", "1"), wave(1)), failing("web", "slow-start-3s"),
+		marked(configMap("last", "a", "1"), wave(7)), marked(configMap("second", "a", "1"), wave(1)), failing("web", "slow-start-8s"),
 		marked(configMap("early", "a", "1"), wave(-2)), marked(configMap("first", "a", "1"), wave(-10)))})
 	status := s.until("surge", func(a appStatus) error {
 		if a.State != "rolling" || a.Blocking == nil || a.Blocking.Name != "web" {
@@ -178,7 +178,7 @@ func TestWavesWait(t *testing.T) {
 	s.says(status.Summary, "Deployment/surge/web", "2 objects come after it")
 	s.ok("surge", first)
 	s.inOrder(s.writesOf(before, "surge"), "configmaps/first", "configmaps/early", "deployments/web", "configmaps/second", "configmaps/last")
-	s.apart(s.wrote(before, "surge"), 3*time.Second, "deployments/web", "configmaps/second")
+	s.apart(s.wrote(before, "surge"), 8*time.Second, "deployments/web", "configmaps/second")
 
 	next := s.now(t)
 	second := s.commit("the first changes, the last goes", files{"apps/surge/a.yaml": documentsOf(

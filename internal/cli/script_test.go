@@ -198,7 +198,7 @@ func cmdStart(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // patience is how long a script waits for a condition.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func cmdUntil(ts *testscript.TestScript, _ bool, args []string) {
 	tick := time.NewTicker(10 * time.Millisecond)

@@ -149,7 +149,7 @@ func (u *up) end(s syscall.Signal) error {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := poll(ctx, func() (bool, error) { return ok(), nil }); err != nil {
 		t.Fatalf("%s: not in time", what)

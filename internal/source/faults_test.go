@@ -145,7 +145,7 @@ func TestServerFaults(t *testing.T) {
 			if said := fmt.Sprintf("%v %+v", err, f); len(f.Error()) > 900 || strings.Contains(said, token) || strings.Contains(said, encoded) || strings.Contains(said, "\x1b") {
 				t.Errorf("the error is too long, or shows a credential or a control character: %q", said)
 			}
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("it took %s", took)
 			}
 			s.reads(s.first, "first")
@@ -339,7 +339,7 @@ func descendants(t *testing.T) (pids []int) {
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); {
+	for end := time.Now().Add(time.Minute); !holds(); {
 		if time.Now().After(end) {
 			t.Fatalf("never: %s", what)
 		}
