@@ -227,6 +227,29 @@ func TestLoginByOIDCIsOfTheBrowserThatBeganIt(t *testing.T) {
 	})
 }
 
+// FuzzOwnPath: wherever a login goes on, it is at the page itself, as a browser reads the address: one that takes \ for / and leaves out
+// tabs and line ends.
+func FuzzOwnPath(f *testing.F) {
+	for _, path := range []string{"/app/a/b?tab=diff#x", "//evil.example", `/\evil.example`, "/\t/evil.example", "/%2f/evil.example", "/login", "https:evil", "/a?b=//c", "/../login?x"} {
+		f.Add(path)
+	}
+	own := &url.URL{Scheme: "https", Host: "plumb.example"}
+	f.Fuzz(func(t *testing.T, path string) {
+		got := ownPath(path)
+		if got != "/" && got != path {
+			t.Fatalf("%q becomes %q", path, got)
+		}
+		read := strings.NewReplacer(`\`, "/", "\t", "", "\r", "", "\n", "").Replace(got)
+		if !strings.HasPrefix(read, "/") || strings.HasPrefix(read, "//") {
+			t.Errorf("%q leads away", path)
+		}
+		to, err := own.Parse(got)
+		if err != nil || to.Host != own.Host || to.Scheme != own.Scheme {
+			t.Errorf("%q leads to %v, %v", path, to, err)
+		}
+	})
+}
+
 func TestOwnPath(t *testing.T) {
 	for path, want := range map[string]string{
 		"/app/shop/cart?tab=diff": "/app/shop/cart?tab=diff", "": "/", "//evil.example": "/", "https://evil.example/": "/",
