@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // settings writes n ConfigMaps, the first numbered from.
@@ -125,7 +128,9 @@ func TestMarksOfObjects(t *testing.T) {
 func TestWholeAppIsHeldUntilConsent(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, shared(t), "whole")
-	s.ok("whole", s.commit("two apps", files{"apps/whole/a.yaml": configMap("settings", "a", "1"), "apps/whole-b/a.yaml": configMap("settings", "a", "1")}))
+	first := s.commit("two apps", files{"apps/whole/a.yaml": configMap("settings", "a", "1"), "apps/whole-b/a.yaml": configMap("settings", "a", "1")})
+	s.ok("whole", first)
+	s.ok("whole-b", first)
 	s.commit("one app", files{"apps/whole": ""})
 	status := s.is("whole", "waiting", "DeletionHeld")
 	if held := status.held(); !slices.Contains(held, "ConfigMap/whole/settings WholeApp") {
@@ -133,9 +138,14 @@ func TestWholeAppIsHeldUntilConsent(t *testing.T) {
 	}
 	s.live("ConfigMap/whole/settings")
 
-	s.commit("really\n\nPlumb-Allow-Delete: whole", nil)
+	s.decided(s.commit("really\n\nPlumb-Allow-Delete: whole", nil))
 	s.absent("ConfigMap/whole/settings")
-	s.until("whole-b", func(a appStatus) error { return nil })
+	s.until("whole", func(a appStatus) error {
+		if held := a.held(); len(held) != 1 || !strings.HasPrefix(held[0], "Namespace/whole ") {
+			return errNotYet("%s; held are %v, want the namespace alone", a, held)
+		}
+		return nil
+	})
 	if s.live("Namespace/whole").GetDeletionTimestamp() != nil {
 		t.Error("the namespace is being deleted, and nobody named it")
 	}
@@ -183,6 +193,125 @@ func TestForcePushHoldsDeletions(t *testing.T) {
 	s.commit("it may go\n\nPlumb-Allow-Delete: force", nil)
 	s.is("force", "ok", "Healthy")
 	s.gone("ConfigMap/force/two")
+}
+
+// A repository that is emptied, by a commit or by a branch of another history, deletes nothing, whatever is in it instead.
+func TestEmptiedRepository(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		name, reason string
+		empty        func(s *scenario) string
+	}{
+		{"commit", "a commit that removes every file", func(s *scenario) string {
+			return s.commit("away with everything", files{"apps": ""})
+		}},
+		{"orphan", "a forced push of a history that begins anew, with a file that is no app", func(s *scenario) string {
+			s.git("checkout", "-q", "--orphan", "anew")
+			s.git("rm", "-rq", "--force", ".")
+			return s.commit("begin anew", files{"README.md": "Moved.\n"})
+		}},
+		{"elsewhere", "a commit that moves the folder of all apps to where nobody looks", func(s *scenario) string {
+			s.git("mv", "apps", "old")
+			return s.commit("tidy up", nil)
+		}},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(t, shared(t), "void-"+row.name)
+			a, b := s.name+"-a", s.name+"-b"
+			fleet := files{"apps/" + a + "/a.yaml": configMap("settings", "a", "1"), "apps/" + b + "/a.yaml": configMap("settings", "a", "1")}
+			first := s.commit("two apps", fleet)
+			s.ok(a, first)
+			s.ok(b, first)
+			settings := []*unstructured.Unstructured{s.live("ConfigMap/" + a + "/settings"), s.live("ConfigMap/" + b + "/settings")}
+			before := s.now(t)
+
+			row.empty(s)
+			s.await(t, "Repo/"+system+"/"+s.name, func(o *unstructured.Unstructured) error {
+				if o == nil || field(o, "status.observed.revision") != s.git("rev-parse", "HEAD") {
+					return errNotYet("the commit was not seen: %v", field(o, "status.summary"))
+				}
+				return nil
+			})
+			for i, app := range []string{a, b} {
+				s.until(app, func(a appStatus) error {
+					if a.State == "ok" {
+						return errNotYet("%s, after %s", a, row.reason)
+					}
+					return nil
+				})
+				s.same(settings[i])
+				s.patch("ConfigMap/"+app+"/settings", "kubectl-label", "metadata: {labels: {seen: \"true\"}}")
+			}
+			back := s.commit("as it was", fleet)
+			s.decided(back)
+			for i, app := range []string{a, b} {
+				s.is(app, "ok", "Healthy")
+				s.same(settings[i])
+			}
+			s.noDeletes(t, before, a, b)
+		})
+	}
+}
+
+// A deletion that admission refuses is not forgotten: the app says who refuses it, keeps the object in its Inventory, and deletes it when
+// it may.
+func TestDeletionThatIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "refuse")
+	first := s.commit("two", files{"apps/refuse/a.yaml": documentsOf(configMap("stays", "a", "1"), configMap("goes", "a", "1"))})
+	s.ok("refuse", first)
+	const policy = "ValidatingAdmissionPolicy/refuse-deletions"
+	s.make(`
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: refuse-deletions}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: refuse}}
+    resourceRules:
+      - {apiGroups: [""], apiVersions: [v1], resources: [configmaps], operations: [DELETE]}
+  validations:
+    - {expression: "false", message: "legal hold 4711"}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: refuse-deletions}
+spec: {policyName: refuse-deletions, validationActions: [Deny]}
+`)
+	err := eventually(limit, func() error {
+		client, name := s.at("ConfigMap/refuse/goes")
+		err := client.Delete(t.Context(), name, metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}})
+		if err == nil {
+			return errNotYet("the policy is not in force")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	goes := s.live("ConfigMap/refuse/goes")
+	second := s.commit("one", files{"apps/refuse/a.yaml": configMap("stays", "a", "2")})
+	status := s.until("refuse", func(a appStatus) error {
+		if a.State != "failed" || a.Target != second {
+			return errNotYet("%s", a)
+		}
+		return nil
+	})
+	_, message := status.ready()
+	s.says(message, "ConfigMap/refuse/goes", "legal hold 4711")
+	s.has("ConfigMap/refuse/stays", "data.a", "2")
+	s.same(goes)
+	s.says(inventoryOf(s, "refuse"), string(goes.GetUID()))
+	s.remove("ValidatingAdmissionPolicyBinding/refuse-deletions")
+	s.remove(policy)
+	s.absent("ConfigMap/refuse/goes") // tried again by itself
+	s.ok("refuse", second)
+	if inventory := inventoryOf(s, "refuse"); strings.Contains(inventory, `"goes"`) {
+		t.Errorf("it is gone, and still in the Inventory: %s", inventory)
+	}
 }
 
 func claim(name string) string {

@@ -210,6 +210,16 @@ func (s *scenario) proxied(change func(*http.Response) error) []string {
 	if err != nil {
 		s.Fatal(err)
 	}
+	s.behind(file, func(proxy *httputil.ReverseProxy) http.HandlerFunc {
+		proxy.ModifyResponse = change
+		return proxy.ServeHTTP
+	})
+	return []string{"KUBECONFIG=" + file}
+}
+
+// behind changes a kubeconfig with a token so that everything is asked through a proxy.
+func (s *scenario) behind(file string, serve func(*httputil.ReverseProxy) http.HandlerFunc) {
+	s.Helper()
 	config, err := clientcmd.LoadFromFile(file)
 	if err != nil {
 		s.Fatal(err)
@@ -229,8 +239,7 @@ func (s *scenario) proxied(change func(*http.Response) error) []string {
 		pool.AppendCertsFromPEM(authority)
 		proxy := httputil.NewSingleHostReverseProxy(target)
 		proxy.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
-		proxy.ModifyResponse = change
-		address, bundle := tlsServer(s.T, proxy.ServeHTTP)
+		address, bundle := tlsServer(s.T, serve(proxy))
 		cluster.Server, cluster.CertificateAuthority = address, ""
 		if cluster.CertificateAuthorityData, err = base64.StdEncoding.DecodeString(bundle); err != nil {
 			s.Fatal(err)
@@ -239,7 +248,6 @@ func (s *scenario) proxied(change func(*http.Response) error) []string {
 	if err := clientcmd.WriteToFile(*config, file); err != nil {
 		s.Fatal(err)
 	}
-	return []string{"KUBECONFIG=" + file}
 }
 
 // Everything that plumb doctor looks at goes wrong here once, and is found, with what to do; doing that mends it, where a

@@ -167,7 +167,7 @@ func (s *scenario) killedAt(point string, do func()) {
 	do()
 	s.agent.plumb = program
 	s.agent.env = append(s.agent.env, "PLUMB_FAILPOINT="+point)
-	err := s.agent.start()
+	err := s.agent.launch() // it may come by that point before it says that it is the active one
 	s.agent.plumb, s.agent.env = plain, s.agent.env[:len(s.agent.env)-1]
 	if err != nil {
 		s.Fatal(err)

@@ -37,14 +37,17 @@ func (s *scenario) born(namespace string) map[string]string {
 	return born
 }
 
-// untilBorn waits until there are so many ConfigMaps, at least or at most.
-func (s *scenario) untilBorn(namespace, what string, enough func(n int) bool) {
+// untilBorn waits until there are so many ConfigMaps.
+func (s *scenario) untilBorn(namespace string, n int) {
 	s.Helper()
-	deadline := time.Now().Add(limit)
-	for !enough(len(s.born(namespace))) {
-		if time.Now().After(deadline) {
-			s.Fatalf("after %s: %s", limit, what)
+	err := eventually(limit, func() error {
+		if is := len(s.born(namespace)); is != n {
+			return errNotYet("there are %d objects in %s, want %d", is, namespace, n)
 		}
+		return nil
+	})
+	if err != nil {
+		s.Fatal(err)
 	}
 }
 
@@ -56,13 +59,12 @@ func TestKillWhileApplying(t *testing.T) {
 	s := newScenario(t, lives(t), "kill")
 	s.restarted("--slots", "1")
 	before := s.now(t)
+	gate := s.gateAt("kill", "CREATE", crowd/3)
 	first := s.commit("a crowd", files{"apps/kill/a.yaml": settings(0, crowd)})
-	s.untilBorn("kill", "nothing was applied", func(n int) bool { return n > 20 })
+	gate.wait()
 	s.kill()
+	gate.open()
 	born := s.born("kill")
-	if len(born) == crowd {
-		t.Fatal("all was applied before the kill: this shows nothing")
-	}
 	t.Logf("killed after %d of %d objects", len(born), crowd)
 	s.restarted("--slots", "1")
 	s.ok("kill", first)
@@ -101,17 +103,15 @@ func TestKillWhileDeleting(t *testing.T) {
 	s.restarted()
 	s.ok("killdel", s.commit("a crowd", files{"apps/killdel/a.yaml": settings(0, crowd), "apps/killdel/stays.yaml": configMap("stays", "a", "1")}))
 	s.restarted("--slots", "1")
+	gate := s.gateAt("killdel", "DELETE", crowd/3)
 	s.commit("nobody\n\nPlumb-Allow-Delete: killdel", files{"apps/killdel/a.yaml": ""})
-	s.untilBorn("killdel", "nothing was deleted", func(n int) bool { return n <= crowd-20 })
+	gate.wait()
 	s.kill()
-	left := len(s.born("killdel"))
-	if left == 1 {
-		t.Fatal("all was deleted before the kill: this shows nothing")
-	}
-	t.Logf("killed with %d left", left)
+	gate.open()
+	t.Logf("killed with %d left", len(s.born("killdel")))
 	s.restarted()
+	s.untilBorn("killdel", 1)
 	s.is("killdel", "ok", "Healthy")
-	s.untilBorn("killdel", "not all was deleted", func(n int) bool { return n == 1 })
 	s.live("ConfigMap/killdel/stays")
 }
 
@@ -156,11 +156,14 @@ func (s *scenario) writesIn(since mark, namespace string) []request {
 // untilWritten waits until so many writes went to a namespace.
 func (s *scenario) untilWritten(since mark, namespace string, n int) {
 	s.Helper()
-	deadline := time.Now().Add(limit)
-	for len(s.writesIn(since, namespace)) < n {
-		if time.Now().After(deadline) {
-			s.Fatalf("after %s: %d writes in %s, want %d", limit, len(s.writesIn(since, namespace)), namespace, n)
+	err := eventually(limit, func() error {
+		if is := len(s.writesIn(since, namespace)); is < n {
+			return errNotYet("%d writes in %s, want %d", is, namespace, n)
 		}
+		return nil
+	})
+	if err != nil {
+		s.Fatal(err)
 	}
 }
 
@@ -172,9 +175,12 @@ func TestNewerCommitPreempts(t *testing.T) {
 		return files{"apps/preempt/a.yaml": strings.ReplaceAll(settings(0, crowd), `a: "1"`, `a: "`+value+`"`)}
 	}
 	before := s.now(t)
+	gate := s.gateAt("preempt", "CREATE", crowd/3)
 	first := s.commit("first", crowdOf("first"))
-	s.untilBorn("preempt", "nothing was applied", func(n int) bool { return n > 20 })
+	gate.wait()
 	second := s.commit("second", crowdOf("second"))
+	s.has("Repo/"+system+"/preempt", "status.observed.revision", second)
+	gate.open()
 	status := s.ok("preempt", second)
 	all, err := s.admin.Resource(kinds["ConfigMap"]).Namespace("preempt").List(t.Context(), metav1.ListOptions{LabelSelector: "plumb.dev/managed=true"})
 	if err != nil || len(all.Items) != crowd {

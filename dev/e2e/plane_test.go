@@ -125,7 +125,7 @@ stringData: {secret: ` + hookSecret + `}
 	if err := p.writeAccount(); err != nil {
 		return err
 	}
-	return eventually(30*time.Second, func() error {
+	return eventually(limit, func() error {
 		for _, kind := range []string{"Repo", "App", "Inventory", "Entry", "Cluster"} {
 			if _, err := p.admin.Resource(kinds[kind]).List(context.Background(), metav1.ListOptions{}); err != nil {
 				return err

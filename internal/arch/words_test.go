@@ -65,6 +65,32 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+var testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`")
+
+// What is said to be proven is proven by a test that is there.
+func TestPromisesNameTheirTests(t *testing.T) {
+	there := map[string]bool{}
+	for _, p := range theTree(t).sorted() {
+		for _, s := range p.sources {
+			for _, declaration := range s.ast.Decls {
+				if f, ok := declaration.(*ast.FuncDecl); ok && f.Recv == nil {
+					there[f.Name.Name] = true
+				}
+			}
+		}
+	}
+	const page = "docs/design/promises.md"
+	named := testName.FindAllStringSubmatch(text(t, page), -1)
+	if len(named) == 0 {
+		t.Errorf("%s names no test", page)
+	}
+	for _, match := range named {
+		if !there[match[1]] {
+			t.Errorf("%s: there is no %s", page, match[1])
+		}
+	}
+}
+
 // Every reason that the code can give is explained.
 func TestReasonsAreExplained(t *testing.T) {
 	docs := text(t, "docs/reference/reasons.md")
