@@ -265,7 +265,7 @@ func TestAgentThatStoodStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range s.requests(t, awake, func(r request) bool {
-		return r.writes() && r.in("frozen") || r.Verb == "patch" && r.Object.APIGroup == "plumb.dev" && strings.HasPrefix(r.Object.Name, "frozen")
+		return r.writes() && r.in("frozen") || r.Verb == "patch" && r.Object.Resource == "inventories" && r.Object.Name == "frozen-0"
 	}) {
 		t.Errorf("it wrote of its older commit: %s", r)
 	}

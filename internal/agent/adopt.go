@@ -131,7 +131,7 @@ func (t *turn) letGo(ctx context.Context) ([]apply.Outcome, error) {
 	t.lookClosely(ctx, &in.Picture, ids, versions)
 	made := plan.GiveBack(in)
 	run := apply.Run{
-		Target: client, Manager: t.manager(), Owner: t.identity().Owner(), Versions: versions, Slots: t.agent.slots, Superseded: t.newest, At: stepFailpoint,
+		Target: fenced{client, t.agent.mayWrite}, Manager: t.manager(), Owner: t.identity().Owner(), Versions: versions, Slots: t.agent.slots, Superseded: t.newest, At: stepFailpoint,
 	}
 	failpoint("planned")
 	outcomes := run.Do(ctx, made)

@@ -123,6 +123,9 @@ type Agent struct {
 	lost        chan struct{}                                 // closed when another agent has the Lease
 	ready       bool
 
+	renewing sync.Mutex // one renewal at a time; guards the tenure while the agent works
+	askedAt  time.Time  // when a renewal was tried last
+
 	pulse atomic.Int64 // when the heart has beaten last, in nanoseconds of Unix time
 }
 

@@ -96,6 +96,9 @@ func (ag *Agent) takeInventory(o *v1alpha1.App) (map[object.ID]v1alpha1.Inventor
 func (t *turn) writeInventory(ctx context.Context) error {
 	a := t.app
 	a.unsaved = true
+	if err := t.agent.mayWrite(ctx); err != nil {
+		return err
+	}
 	chunks := a.layout.lay(a.entries())
 	for _, n := range slices.Sorted(maps.Keys(chunks)) {
 		text := digestOf(chunks[n])

@@ -391,7 +391,10 @@ func (t *turn) write(ctx context.Context, status *v1alpha1.AppStatus) {
 		return
 	}
 	station := t.stage(stageRecord)
-	err := t.agent.ledger.PutAppStatus(ctx, t.object.Namespace, t.object.Name, t.object.UID, status)
+	err := t.agent.mayWrite(ctx)
+	if err == nil {
+		err = t.agent.ledger.PutAppStatus(ctx, t.object.Namespace, t.object.Name, t.object.UID, status)
+	}
 	station.end(err, "state", string(status.State))
 	if err != nil {
 		if ctx.Err() == nil {

@@ -13,6 +13,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/apply"
+	"plumb.dev/plumb/internal/cluster"
+	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/object"
 )
 
 // The Lease says which agent is active, and its renewTime that the states still hold: readers call an agent silent after two
@@ -206,16 +210,72 @@ func (ag *Agent) heartbeat(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		held := ag.renew(ctx)
+		held := ag.keepLease(ctx, beat/2)
 		ag.feel()
-		if held {
-			continue
+		if !held {
+			return
 		}
-		ag.log.Warn("another agent has the Lease; this one ends its work", "active", ag.tenure.holder())
-		close(ag.lost)
-		ag.end()
-		return
 	}
+}
+
+// keepLease renews the Lease, unless that was tried not long ago. If another agent has it, this one ends its work.
+func (ag *Agent) keepLease(ctx context.Context, notLong time.Duration) (held bool) {
+	ag.renewing.Lock()
+	defer ag.renewing.Unlock()
+	if ag.life.Err() != nil {
+		return false
+	}
+	if time.Since(ag.askedAt) < notLong {
+		return true
+	}
+	held = ag.renew(ctx)
+	ag.askedAt = time.Now()
+	if held {
+		return true
+	}
+	ag.log.Warn("another agent has the Lease; this one ends its work", "active", ag.tenure.holder())
+	close(ag.lost)
+	ag.end()
+	return false
+}
+
+// mayWrite asks for the Lease before a write, if it has not been renewed for as long as it is valid: this process may have stood still,
+// and what it had decided may be old. One that cannot ask goes on, and asks again when that time has passed once more.
+func (ag *Agent) mayWrite(ctx context.Context) error {
+	ag.mu.Lock()
+	renewed := ag.beatAt
+	ag.mu.Unlock()
+	if renewed.IsZero() || time.Since(renewed) < leaseTime || ag.keepLease(ctx, leaseTime) {
+		return nil
+	}
+	return fault.New(fault.Superseded, "another agent is the active one by now")
+}
+
+// fenced is a Target to which nothing is written while another agent may be the active one.
+type fenced struct {
+	apply.Target
+	may func(context.Context) error
+}
+
+func (f fenced) Apply(ctx context.Context, o object.Object, opts cluster.ApplyOptions) (cluster.Applied, error) {
+	if err := f.may(ctx); err != nil {
+		return cluster.Applied{}, err
+	}
+	return f.Target.Apply(ctx, o, opts)
+}
+
+func (f fenced) Patch(ctx context.Context, id object.ID, version string, patch []byte, manager string) (cluster.Applied, error) {
+	if err := f.may(ctx); err != nil {
+		return cluster.Applied{}, err
+	}
+	return f.Target.Patch(ctx, id, version, patch, manager)
+}
+
+func (f fenced) Delete(ctx context.Context, id object.ID, version string, exact cluster.Exactly) error {
+	if err := f.may(ctx); err != nil {
+		return err
+	}
+	return f.Target.Delete(ctx, id, version, exact)
 }
 
 // renew renews the Lease. It is false only if another agent has it: one that cannot be written is no reason to stop.

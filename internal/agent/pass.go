@@ -491,7 +491,7 @@ func (t *turn) execute(ctx context.Context, p plan.Plan) {
 // run is how a plan is carried out.
 func (t *turn) run() apply.Run {
 	return apply.Run{
-		Target: t.client, Manager: t.manager(), Owner: t.identity().Owner(), Policy: t.policyOf(), Versions: t.versions(),
+		Target: fenced{t.client, t.agent.mayWrite}, Manager: t.manager(), Owner: t.identity().Owner(), Policy: t.policyOf(), Versions: t.versions(),
 		Slots: t.agent.slots, Single: t.agent.single, Superseded: t.newest, Served: t.agent.cluster.Mapper().Invalidate,
 		At: stepFailpoint,
 	}
