@@ -80,6 +80,10 @@ func (b *Board) Put(app *v1alpha1.App) {
 	e := &entry{Row: row, place: placeOf(&row), newest: newestOf(app), drift: app.Status.Drift}
 	news := b.history.put(&row, app.Status.History)
 	before := b.rows[row.ID]
+	told := commitKey{} // the commit that the row has told of until now
+	if before != nil {
+		told = commitKey{before.Repo, before.newest}
+	}
 	e.Change = b.history.line(row.Repo, e.newest)
 	if e.Change == nil && before != nil && before.newest == e.newest {
 		e.Change = before.Change
@@ -98,6 +102,11 @@ func (b *Board) Put(app *v1alpha1.App) {
 		b.replace(before, e)
 		b.note(kindApp, row.ID)
 	}
+	b.retally(told, row.ID)
+	b.retally(commitKey{row.Repo, e.newest}, row.ID)
+	for _, r := range app.Status.History {
+		b.retally(commitKey{row.Repo, r.Revision}, row.ID)
+	}
 	if news {
 		b.note(kindChange, row.Namespace+"/")
 	}
@@ -113,6 +122,7 @@ func (b *Board) Drop(namespace, name string) {
 	}
 	b.replace(e, nil)
 	delete(b.drifted, e.ID)
+	b.retally(commitKey{e.Repo, e.newest}, e.ID)
 	b.note(kindApp, e.ID)
 }
 

@@ -99,19 +99,19 @@ func (b *Board) Changes(sight Sight, q ChangeQuery) (ChangePage, error) {
 	c := q.choice()
 	limit := clamp(q.Limit)
 	page := ChangePage{Items: []Change{}}
-	var chosen []placedChange
-	for _, commit := range b.history.sorted() {
-		change, ok := b.change(sight, commit)
-		if !ok || !c.take(&change, commit) {
+	var chosen []placedCommit
+	for _, commit := range b.history.order {
+		seen := commit.seenBy(sight)
+		if seen.apps == 0 || !c.take(commit, sight, &seen) {
 			continue
 		}
 		at := changeCursor{Seen: commit.seen, ID: commit.id, Repo: commit.repo}
 		if q.Sort == ByTrouble {
-			at.Trouble = 1 + resultRank(change.State)
+			at.Trouble = 1 + resultRank(seen.worst())
 		}
-		chosen = append(chosen, placedChange{change, at})
+		chosen = append(chosen, placedCommit{commit, at})
 	}
-	slices.SortStableFunc(chosen, func(x, y placedChange) int { return x.at.Trouble - y.at.Trouble })
+	slices.SortStableFunc(chosen, func(x, y placedCommit) int { return x.at.Trouble - y.at.Trouble })
 	page.Total, page.Facets = len(chosen), c.facets()
 	for i, one := range chosen {
 		if after != nil && !after.before(one.at) {
@@ -121,8 +121,8 @@ func (b *Board) Changes(sight Sight, q ChangeQuery) (ChangePage, error) {
 			page.Next = chosen[i-1].at.String()
 			break
 		}
-		one.change.Targets = one.change.Targets[:min(len(one.change.Targets), maxTargets)]
-		page.Items = append(page.Items, one.change)
+		change, _ := b.change(sight, one.commit, maxTargets)
+		page.Items = append(page.Items, change)
 	}
 	return page, nil
 }
@@ -130,9 +130,9 @@ func (b *Board) Changes(sight Sight, q ChangeQuery) (ChangePage, error) {
 // newestFirst is the order of changes in which the one that was seen last is first.
 const newestFirst = "newest"
 
-// placedChange is a change and its place in the list.
-type placedChange struct {
-	change Change
+// placedCommit is a commit and its place in the list.
+type placedCommit struct {
+	commit *commit
 	at     changeCursor
 }
 
@@ -142,29 +142,20 @@ func (b *Board) Change(sight Sight, repo, id string) (Change, bool) {
 	defer b.mu.RUnlock()
 	var found *commit
 	for key, c := range b.history.commits {
-		if strings.HasPrefix(key.id, id) && (repo == "" || key.repo == repo) && (found == nil || c.seen > found.seen) && c.seenBy(sight) {
+		if strings.HasPrefix(key.id, id) && (repo == "" || key.repo == repo) && (found == nil || c.seen > found.seen) && c.seenBy(sight).apps > 0 {
 			found = c
 		}
 	}
 	if found == nil {
 		return Change{}, false
 	}
-	return b.change(sight, found)
+	return b.change(sight, found, len(found.steps))
 }
 
-// seenBy tells whether a person may see an app that the commit changed.
-func (c *commit) seenBy(sight Sight) bool {
-	for id := range c.steps {
-		if sight.Sees(namespaceOf(id)) {
-			return true
-		}
-	}
-	return false
-}
-
-// change tells of a commit what a person may see; false if that is nothing.
-func (b *Board) change(sight Sight, c *commit) (Change, bool) {
-	out := Change{ID: c.id, Repo: c.repo, Subject: c.line.Subject, Author: c.line.Author, Targets: []ChangeTarget{}}
+// change tells of a commit what a person may see, with the first of its targets; false if that is nothing.
+func (b *Board) change(sight Sight, c *commit, limit int) (Change, bool) {
+	tally := c.seenBy(sight)
+	out := Change{ID: c.id, Repo: c.repo, Subject: c.line.Subject, Author: c.line.Author, State: tally.worst(), Targets: []ChangeTarget{}, Counts: tally.results.facets()}
 	if !c.line.Time.IsZero() {
 		at := c.line.Time
 		out.Time = &at
@@ -172,53 +163,71 @@ func (b *Board) change(sight Sight, c *commit) (Change, bool) {
 	if p := c.pull; p != nil {
 		out.Pull = &ChangePull{p.Number, p.URL, p.Title, p.Author, p.Reviews}
 	}
-	counts, worst, seen := map[string]int{}, len(resultOrder), int64(0)
-	for id, s := range c.steps {
-		if !sight.Sees(namespaceOf(id)) {
-			continue
-		}
-		t := b.target(c, id, s)
-		counts[t.State]++
-		worst = min(worst, resultRank(t.State))
-		if s.seen != 0 && (seen == 0 || s.seen < seen) {
-			seen = s.seen // of Apps by hand, others may have met it earlier where this person sees nothing
-		}
-		out.Targets = append(out.Targets, t)
+	first, seen := c.first(sight, limit)
+	out.Seen = moment(cmp.Or(seen, c.seen)) // of Apps by hand, others may have met it earlier where this person sees nothing
+	for _, p := range first {
+		id := p.namespace + "/" + p.name
+		out.Targets = append(out.Targets, b.target(c, id, c.steps[id]))
 	}
-	if len(out.Targets) == 0 {
-		return out, false
-	}
-	slices.SortFunc(out.Targets, func(x, y ChangeTarget) int {
-		return byName(&place{app: x.App, envRank: report.EnvironmentRank(x.Env), env: x.Env, cluster: x.Cluster, name: x.ID}, &place{app: y.App, envRank: report.EnvironmentRank(y.Env), env: y.Env, cluster: y.Cluster, name: y.ID})
-	})
-	out.Seen = moment(cmp.Or(seen, c.seen))
-	out.State, out.Counts = resultOrder[min(worst, len(resultOrder)-1)], facet(counts)
-	return out, true
+	return out, tally.apps > 0
 }
 
-// target is how an app is at a commit: what the row says, if it is the newest; else what history says.
+// first gives the places of the first apps that a commit changed and a person may see, in the order of promotion, and when it was
+// seen in one of all those; 0 is not known.
+func (c *commit) first(sight Sight, limit int) (places []place, seen int64) {
+	for id, s := range c.steps {
+		namespace, name, _ := strings.Cut(id, "/")
+		if !sight.Sees(namespace) {
+			continue
+		}
+		if s.seen != 0 && (seen == 0 || s.seen < seen) {
+			seen = s.seen
+		}
+		p := place{app: s.app, envRank: report.EnvironmentRank(s.env), env: s.env, cluster: s.cluster, namespace: namespace, name: name}
+		if len(places) < limit {
+			places = append(places, p)
+			if len(places) == limit {
+				slices.SortFunc(places, func(x, y place) int { return byName(&x, &y) })
+			}
+		} else if byName(&p, &places[limit-1]) < 0 { // of a commit that changed the whole fleet, few come before the first hundred
+			i, _ := slices.BinarySearchFunc(places, p, func(x, y place) int { return byName(&x, &y) })
+			places = slices.Insert(places[:limit-1], i, p)
+		}
+	}
+	if len(places) < limit {
+		slices.SortFunc(places, func(x, y place) int { return byName(&x, &y) })
+	}
+	return places, seen
+}
+
+// target is how an app is at a commit.
 func (b *Board) target(c *commit, id string, s step) ChangeTarget {
 	t := ChangeTarget{
-		ID: id, App: s.app, Env: s.env, Cluster: s.cluster, State: s.result, Seen: moment(s.seen), Applied: moment(s.applied), Healthy: moment(s.healthy),
-		Why: s.reason, Changed: s.changed,
+		ID: id, App: s.app, Env: s.env, Cluster: s.cluster, Seen: moment(s.seen), Applied: moment(s.applied), Healthy: moment(s.healthy), Changed: s.changed,
 	}
+	t.State, t.Why = b.resultOf(c, id, &s)
 	if s.seen != 0 && s.healthy != 0 {
 		took := float64(s.healthy-s.seen) / 1e6
 		t.Took = &took
 	}
+	return t
+}
+
+// resultOf gives how a commit is in an app, and why: what the row says, if the commit is its newest; else what history says.
+func (b *Board) resultOf(c *commit, id string, s *step) (result, why string) {
 	e := b.rows[id]
-	newest := e != nil && e.newest == c.id
+	newest := e != nil && e.newest == c.id && e.Repo == c.repo
 	switch {
 	case newest && e.State != v1alpha1.StateOK:
-		t.State, t.Why = string(e.State), e.Summary
-	case t.State == "" && s.healthy != 0:
-		t.State = "ok"
-	case t.State == "" && !newest:
-		t.State = "superseded"
-	case t.State == "":
-		t.State = "rolling"
+		return string(e.State), e.Summary
+	case s.result != "":
+		return s.result, s.reason
+	case s.healthy != 0:
+		return "ok", s.reason
+	case !newest:
+		return "superseded", s.reason
 	}
-	return t
+	return "rolling", s.reason
 }
 
 // resultOrder has the words for how a commit is, the worst first.
@@ -280,46 +289,61 @@ func (q ChangeQuery) choice() *changeChoice {
 	return &changeChoice{words: strings.Fields(strings.ToLower(q.Text)), q: q, state: map[string]int{}, env: map[string]int{}, repos: map[string]int{}, author: map[string]int{}}
 }
 
-// take tells whether a change is chosen, and counts it.
-func (c *changeChoice) take(change *Change, from *commit) bool {
-	text := strings.ToLower(strings.Join([]string{change.ID, change.Repo, change.Subject, change.Author}, "\n"))
-	for _, w := range c.words {
-		if !strings.Contains(text, w) && !slices.ContainsFunc(change.Targets, func(t ChangeTarget) bool { return strings.Contains(strings.ToLower(t.App), w) }) {
-			return false
-		}
-	}
-	if !anyOf(c.q.App, func(v string) bool {
-		return slices.ContainsFunc(change.Targets, func(t ChangeTarget) bool { return t.App == v || t.ID == v })
-	}) {
+// take tells whether a commit is chosen, by what a person may see of it, and counts it.
+func (c *changeChoice) take(commit *commit, sight Sight, seen *tally) bool {
+	if !c.isFound(commit, sight) || !anyOf(c.q.App, func(v string) bool { return commit.changed(sight, v) }) {
 		return false
 	}
-	envs := map[string]bool{}
-	for _, t := range change.Targets {
-		envs[t.Env] = true
+	state := seen.worst()
+	passes := [...]bool{
+		anyOf(c.q.State, func(v string) bool { return v == state }),
+		anyOf(c.q.Env, seen.envs.has),
+		anyOf(c.q.Repo, func(v string) bool { return v == commit.repo }),
+		anyOf(c.q.Author, func(v string) bool { return v == commit.line.Author }),
 	}
-	passes := []bool{
-		anyOf(c.q.State, func(v string) bool { return v == change.State }),
-		anyOf(c.q.Env, func(v string) bool { return envs[v] }),
-		anyOf(c.q.Repo, func(v string) bool { return v == change.Repo }),
-		anyOf(c.q.Author, func(v string) bool { return v == change.Author }),
-	}
-	count := func(i int, counts map[string]int, values ...string) {
+	count := func(i int, counts map[string]int, value string) {
 		for j, ok := range passes {
 			if !ok && j != i {
 				return
 			}
 		}
-		for _, v := range values {
-			counts[v]++
+		counts[value]++
+	}
+	count(0, c.state, state)
+	for _, env := range seen.envs {
+		count(1, c.env, env.Value)
+	}
+	count(2, c.repos, commit.repo)
+	count(3, c.author, commit.line.Author)
+	return !slices.Contains(passes[:], false)
+}
+
+// isFound tells whether each word is in what is known of the commit, or in the name of an app that it changed.
+func (c *changeChoice) isFound(commit *commit, sight Sight) bool {
+	if len(c.words) == 0 {
+		return true
+	}
+	text := strings.ToLower(strings.Join([]string{commit.id, commit.repo, commit.line.Subject, commit.line.Author}, "\n"))
+	return !slices.ContainsFunc(c.words, func(w string) bool {
+		return !strings.Contains(text, w) && !commit.anyApp(sight, func(app string) bool { return strings.Contains(strings.ToLower(app), w) })
+	})
+}
+
+// changed tells whether a commit changed an app that a person may see: by its name, or "<namespace>/<name>" of the App object.
+func (c *commit) changed(sight Sight, app string) bool {
+	if _, ok := c.steps[app]; ok && sight.Sees(namespaceOf(app)) {
+		return true
+	}
+	return c.anyApp(sight, func(name string) bool { return name == app })
+}
+
+func (c *commit) anyApp(sight Sight, will func(app string) bool) bool {
+	for id, s := range c.steps {
+		if sight.Sees(namespaceOf(id)) && will(s.app) {
+			return true
 		}
 	}
-	count(0, c.state, change.State)
-	for env := range envs {
-		count(1, c.env, env)
-	}
-	count(2, c.repos, change.Repo)
-	count(3, c.author, change.Author)
-	return !slices.Contains(passes, false)
+	return false
 }
 
 // anyOf tells whether one of the values will do, or nothing is asked.

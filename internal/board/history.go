@@ -2,7 +2,6 @@ package board
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -17,8 +16,9 @@ const maxCommits = 2000
 // history is what commits did to apps, from the histories of statuses and from Entries.
 type history struct {
 	commits map[commitKey]*commit
-	floor   int64 // what was seen no later is forgotten
-	past    past  // what figures need of it
+	order   []*commit // the one that was seen last first
+	floor   int64     // what was seen no later is forgotten
+	past    past      // what figures need of it
 }
 
 type commitKey struct{ repo, id string } // repo is "" for Apps by hand
@@ -26,12 +26,13 @@ type commitKey struct{ repo, id string } // repo is "" for Apps by hand
 // commit is one commit, and what became of it in each app.
 type commit struct {
 	commitKey
-	line  ChangeLine
-	told  *ChangeLine // line, as all rows share it; it is replaced, not changed
-	pull  *v1alpha1.PullLine
-	seen  int64 // first, in microseconds of Unix time; until an app has met it, when it was committed
-	met   bool
-	steps map[string]step
+	line    ChangeLine
+	told    *ChangeLine // line, as all rows share it; it is replaced, not changed
+	pull    *v1alpha1.PullLine
+	seen    int64 // first, in microseconds of Unix time; until an app has met it, when it was committed
+	met     bool
+	steps   map[string]step
+	tallies []tally // of the steps, by namespace
 }
 
 // step is an app's way through one commit. Times are microseconds of Unix time, 0 is not yet.
@@ -40,6 +41,7 @@ type step struct {
 	seen, applied, healthy int64
 	result, reason         string
 	changed                int
+	said                   string // how the commit is in the app, as it is counted; "" while it is not
 }
 
 func newHistory() history { return history{commits: map[commitKey]*commit{}, past: newPast()} }
@@ -66,12 +68,16 @@ func (h *history) step(key commitKey, app string, s step) bool {
 		h.past.put(&commit{commitKey: key}, app, s)
 		return false
 	}
-	if c.steps[app] == s {
+	before := c.steps[app]
+	if s.said = before.said; before == s {
 		return false
 	}
+	c.count(app, &before, -1)
+	s.said = "" // until the board has the app's row
 	c.steps[app] = s
 	if s.seen != 0 && (!c.met || s.seen < c.seen) {
-		c.seen, c.met = s.seen, true
+		c.met = true
+		h.place(c, s.seen)
 	}
 	h.prune()
 	return true
@@ -86,8 +92,24 @@ func (h *history) commit(key commitKey, seen int64) *commit {
 	if c == nil {
 		c = &commit{commitKey: key, steps: map[string]step{}}
 		h.commits[key] = c
+		h.place(c, 0)
 	}
 	return c
+}
+
+// place keeps the order when it is known, or known better, when a commit was seen.
+func (h *history) place(c *commit, seen int64) {
+	if i, found := slices.BinarySearchFunc(h.order, c, newer); found {
+		h.order = slices.Delete(h.order, i, i+1)
+	}
+	c.seen = seen
+	i, _ := slices.BinarySearchFunc(h.order, c, newer)
+	h.order = slices.Insert(h.order, i, c)
+}
+
+// newer has the commit first that was seen last.
+func newer(a, b *commit) int {
+	return cmp.Or(cmp.Compare(b.seen, a.seen), cmp.Compare(a.id, b.id), cmp.Compare(a.repo, b.repo))
 }
 
 // prune forgets the oldest commits, an eighth at once.
@@ -95,22 +117,15 @@ func (h *history) prune() {
 	if len(h.commits) <= maxCommits {
 		return
 	}
-	for _, c := range h.sorted()[maxCommits*7/8:] {
+	kept := maxCommits * 7 / 8
+	for _, c := range h.order[kept:] {
 		for id, s := range c.steps {
 			h.past.put(c, id, s)
 		}
 		delete(h.commits, c.commitKey)
 		h.floor = max(h.floor, c.seen)
 	}
-}
-
-// sorted gives the commits, the one that was seen last first.
-func (h *history) sorted() []*commit {
-	all := slices.AppendSeq(make([]*commit, 0, len(h.commits)), maps.Values(h.commits))
-	slices.SortFunc(all, func(a, b *commit) int {
-		return cmp.Or(cmp.Compare(b.seen, a.seen), cmp.Compare(a.id, b.id), cmp.Compare(a.repo, b.repo))
-	})
-	return all
+	h.order = slices.Delete(h.order, kept, len(h.order))
 }
 
 // line gives a commit in a line; nil if its author and subject are not known.
@@ -159,6 +174,7 @@ func (b *Board) takeEntry(repo string, e *v1alpha1.Entry, past bool) {
 		if before, known := c.steps[id]; !known || before.result == "" && !past {
 			s.changed = max(s.changed, before.changed)
 			news = b.history.step(c.commitKey, id, s) || news
+			b.retally(c.commitKey, id)
 		}
 	}
 	if news {
@@ -206,7 +222,7 @@ func (b *Board) PutCommit(repo string, line v1alpha1.CommitLine) {
 		return
 	}
 	if c.seen == 0 {
-		c.seen = at
+		b.history.place(c, at)
 	}
 	if c.say(line, nil) {
 		b.retell(c)
