@@ -311,18 +311,18 @@ func TestFiguresGoBackFurther(t *testing.T) {
 func TestThePastIsBounded(t *testing.T) {
 	h := newHistory()
 	for n := range maxDeploys + 1 {
-		h.past.put(&commit{commitKey: commitKey{"a/fleet", commitID(n)}}, "a/cart-dev", step{app: "cart", env: "dev", seen: now.UnixMicro() + int64(n), applied: 1})
+		h.past.put(newCommit(commitKey{"a/fleet", commitID(n)}), "a/cart-dev", step{app: "cart", env: "dev", seen: now.UnixMicro() + int64(n), applied: 1})
 	}
-	if n := len(h.past.deploys); n > maxDeploys || n < maxDeploys*3/4 || len(h.past.known) != n {
-		t.Errorf("%d deploys, %d known", n, len(h.past.known))
+	if n := len(h.past.apps[0].deploys); n > maxDeploys || n < maxDeploys*3/4 || len(h.past.known) != n {
+		t.Errorf("%d deploys, %d counted", n, len(h.past.known))
 	}
 	b := New("life")
 	b.history = h
-	if f := b.Figures(all, FiguresQuery{Days: 30}, now.Add(time.Hour)); !f.LeftOut || f.Deploys != len(h.past.deploys) {
+	if f := b.Figures(all, FiguresQuery{Days: 30}, now.Add(time.Hour)); !f.LeftOut || f.Deploys != len(h.past.known) {
 		t.Errorf("%d deploys, left out %v", f.Deploys, f.LeftOut)
 	}
-	h.past.put(&commit{commitKey: commitKey{"a/fleet", "old"}}, "a/cart-dev", step{app: "cart", seen: now.UnixMicro(), applied: 1})
-	if h.past.deploys[0].seen <= h.past.floor {
+	h.past.put(newCommit(commitKey{"a/fleet", "old"}), "a/cart-dev", step{app: "cart", seen: now.UnixMicro(), applied: 1})
+	if h.past.apps[0].deploys[0].seen <= h.past.floor {
 		t.Error("what was forgotten comes back")
 	}
 }

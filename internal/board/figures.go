@@ -1,7 +1,6 @@
 package board
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -53,14 +52,19 @@ func (b *Board) Figures(sight Sight, q FiguresQuery, now time.Time) Figures {
 	from := midnight.AddDate(0, 0, 1-days)
 	f := Figures{Days: days, From: from, Since: now.UTC(), Buckets: []Day{}}
 	c := counting{days: make([]day, days), from: from}
-	all, floor := b.deploys(sight, q)
-	for _, deploys := range all {
-		if at := time.UnixMicro(deploys[0].seen).UTC(); at.Before(f.Since) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for i := range b.history.past.apps {
+		a := &b.history.past.apps[i]
+		if len(a.deploys) == 0 || !q.wants(a) || !sight.Sees(namespaceOf(a.id)) {
+			continue
+		}
+		if at := time.UnixMicro(a.deploys[0].seen).UTC(); at.Before(f.Since) {
 			f.Since = at
 		}
-		c.take(deploys, &f)
+		c.take(a.deploys, &f)
 	}
-	f.LeftOut = floor >= from.UnixMicro()
+	f.LeftOut = b.history.past.floor >= from.UnixMicro()
 	f.PerDay = float64(f.Deploys) / float64(days)
 	if f.Deploys > 0 {
 		rate := float64(f.Failed) / float64(f.Deploys)
@@ -73,6 +77,10 @@ func (b *Board) Figures(sight Sight, q FiguresQuery, now time.Time) Figures {
 	return f
 }
 
+func (q *FiguresQuery) wants(a *pastApp) bool {
+	return (q.App == "" || a.app == q.App || a.id == q.App) && (q.Env == "" || a.env == q.Env)
+}
+
 // counting is figures on their way over the apps.
 type counting struct {
 	from              time.Time
@@ -82,13 +90,17 @@ type counting struct {
 
 // take counts the deploys of one app, the oldest first.
 func (c *counting) take(deploys []deploy, f *Figures) {
+	reverts := slices.ContainsFunc(deploys, func(d deploy) bool { return d.isRevert() }) // in most apps nothing is
 	for i := range deploys {
 		d := &deploys[i]
 		n := int(time.UnixMicro(d.seen).Sub(c.from) / (24 * time.Hour))
 		if d.seen < c.from.UnixMicro() || n >= len(c.days) {
 			continue
 		}
-		back := takenBackBy(deploys[i:])
+		var back *deploy
+		if reverts {
+			back = takenBackBy(deploys[i:])
+		}
 		if bad := d.failed || back != nil; bad {
 			f.Failed++
 			c.days[n].failed++
@@ -127,37 +139,6 @@ func (s step) failed() bool {
 	return s.reason != "" && s.healthy == 0
 }
 
-// deploys gives what each app went through, the oldest first, and from when on that is known.
-func (b *Board) deploys(sight Sight, q FiguresQuery) (all map[string][]deploy, floor int64) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	wanted := func(id, app, env string) bool {
-		return (q.App == "" || app == q.App || id == q.App) && (q.Env == "" || env == q.Env) && sight.Sees(namespaceOf(id))
-	}
-	type key struct {
-		app    string
-		commit uint64
-	}
-	all, told := map[string][]deploy{}, map[key]bool{}
-	for _, c := range b.history.commits {
-		for id, s := range c.steps {
-			if s.seen != 0 && wanted(id, s.app, s.env) {
-				d := deployOf(c, nil, s)
-				all[id], told[key{id, d.commit}] = append(all[id], d), true
-			}
-		}
-	}
-	for _, d := range b.history.past.deploys {
-		if !told[key{d.in.id, d.commit}] && wanted(d.in.id, d.in.app, d.in.env) {
-			all[d.in.id] = append(all[d.in.id], d)
-		}
-	}
-	for _, deploys := range all {
-		slices.SortFunc(deploys, func(x, y deploy) int { return cmp.Compare(x.seen, y.seen) })
-	}
-	return all, b.history.past.floor
-}
-
 // revertedWithin is among how many deploys after one the revert of it is looked for.
 const revertedWithin = 50
 
@@ -181,12 +162,43 @@ func nextHealthy(deploys []deploy) int64 {
 	return 0
 }
 
-// percentile gives the nearest-rank percentile; nil of nothing.
+// percentile gives the nearest-rank percentile; nil of nothing. The values change places.
 func percentile(values []float64, p int) *float64 {
 	if len(values) == 0 {
 		return nil
 	}
-	slices.Sort(values)
-	v := values[(len(values)*p+99)/100-1]
+	v := nth(values, (len(values)*p+99)/100-1)
 	return &v
 }
+
+// nth gives the value that would stand at a place if all were sorted, by sorting only what is around it (Hoare's selection).
+func nth(values []float64, n int) float64 {
+	for len(values) > 32 {
+		pivot := median(values[0], values[len(values)/2], values[len(values)-1])
+		i, j := 0, len(values)-1
+		for i <= j {
+			for values[i] < pivot {
+				i++
+			}
+			for values[j] > pivot {
+				j--
+			}
+			if i <= j {
+				values[i], values[j] = values[j], values[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch {
+		case n <= j:
+			values = values[:j+1]
+		case n >= i:
+			values, n = values[i:], n-i
+		default:
+			return values[n]
+		}
+	}
+	slices.Sort(values)
+	return values[n]
+}
+
+func median(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) }

@@ -18,7 +18,7 @@ type history struct {
 	commits map[commitKey]*commit
 	order   []*commit // the one that was seen last first
 	floor   int64     // what was seen no later is forgotten
-	past    past      // what figures need of it
+	past    past      // what figures need of these, and of what is forgotten
 }
 
 type commitKey struct{ repo, id string } // repo is "" for Apps by hand
@@ -33,6 +33,7 @@ type commit struct {
 	met     bool
 	steps   map[string]step
 	tallies []tally // of the steps, by namespace
+	imprint imprint // what figures need of it
 }
 
 // step is an app's way through one commit. Times are microseconds of Unix time, 0 is not yet.
@@ -65,7 +66,7 @@ func (h *history) put(r *Row, rows []v1alpha1.HistoryRow) bool {
 func (h *history) step(key commitKey, app string, s step) bool {
 	c := h.commit(key, s.seen)
 	if c == nil {
-		h.past.put(&commit{commitKey: key}, app, s)
+		h.past.put(newCommit(key), app, s)
 		return false
 	}
 	before := c.steps[app]
@@ -79,6 +80,7 @@ func (h *history) step(key commitKey, app string, s step) bool {
 		c.met = true
 		h.place(c, s.seen)
 	}
+	h.past.put(c, app, s)
 	h.prune()
 	return true
 }
@@ -90,11 +92,15 @@ func (h *history) commit(key commitKey, seen int64) *commit {
 		return nil
 	}
 	if c == nil {
-		c = &commit{commitKey: key, steps: map[string]step{}}
+		c = newCommit(key)
 		h.commits[key] = c
 		h.place(c, 0)
 	}
 	return c
+}
+
+func newCommit(key commitKey) *commit {
+	return &commit{commitKey: key, steps: map[string]step{}, imprint: imprintOf(key.id, &ChangeLine{})}
 }
 
 // place keeps the order when it is known, or known better, when a commit was seen.
@@ -119,9 +125,6 @@ func (h *history) prune() {
 	}
 	kept := maxCommits * 7 / 8
 	for _, c := range h.order[kept:] {
-		for id, s := range c.steps {
-			h.past.put(c, id, s)
-		}
 		delete(h.commits, c.commitKey)
 		h.floor = max(h.floor, c.seen)
 	}
@@ -154,7 +157,8 @@ func (b *Board) takeEntry(repo string, e *v1alpha1.Entry, past bool) {
 	seen := micro(cmp.Or(r.Seen, r.Planned, r.Applied))
 	c := b.history.commit(commitKey{repo, r.Commit.ID}, seen)
 	if c == nil { // only the app itself may still show it
-		old := &commit{commitKey: commitKey{repo, r.Commit.ID}, steps: map[string]step{id: {}}}
+		old := newCommit(commitKey{repo, r.Commit.ID})
+		old.steps[id] = step{}
 		old.say(r.Commit, r.Pulls)
 		if row := b.rows[id]; row != nil {
 			b.history.past.put(old, id, stepOf(&row.Row, e))
@@ -168,7 +172,7 @@ func (b *Board) takeEntry(repo string, e *v1alpha1.Entry, past bool) {
 	if past {
 		line, pulls = c.unknownOf(line, pulls)
 	}
-	news := line.ID != "" && c.say(line, pulls)
+	news := line.ID != "" && b.history.say(c, line, pulls)
 	if row := b.rows[id]; row != nil {
 		s := stepOf(&row.Row, e)
 		if before, known := c.steps[id]; !known || before.result == "" && !past {
@@ -224,7 +228,7 @@ func (b *Board) PutCommit(repo string, line v1alpha1.CommitLine) {
 	if c.seen == 0 {
 		b.history.place(c, at)
 	}
-	if c.say(line, nil) {
+	if b.history.say(c, line, nil) {
 		b.retell(c)
 	}
 }
@@ -246,6 +250,19 @@ func (c *commit) say(from v1alpha1.CommitLine, pulls []v1alpha1.PullLine) bool {
 		c.pull = pulls[0].DeepCopy()
 	}
 	c.line, c.told = line, &line
+	c.imprint = imprintOf(c.id, &line)
+	return news
+}
+
+// say takes in who wrote and reviewed a commit that is remembered, for figures too; true is news.
+func (h *history) say(c *commit, from v1alpha1.CommitLine, pulls []v1alpha1.PullLine) bool {
+	before := c.imprint
+	news := c.say(from, pulls)
+	if c.imprint != before {
+		for id, s := range c.steps {
+			h.past.put(c, id, s)
+		}
+	}
 	return news
 }
 

@@ -9,90 +9,132 @@ import (
 	"plumb.dev/plumb/internal/revert"
 )
 
-// Bounds of what is kept for figures of commits that are not remembered any more: about 125 bytes each.
+// Bounds of what is kept for figures: about 125 bytes each.
 const (
 	maxDeploys = 100_000
 	deploysFor = 92 * 24 * time.Hour // before the newest
 )
 
-// past is the deploys of commits that are forgotten, in a compact form: what figures need of them, and nothing that is shown.
+// past is what figures need of each commit in each app, of commits that are remembered and of those that are not any more: kept as
+// it changes, by app, so that figures neither gather nor sort it.
 type past struct {
-	deploys []deploy
-	known   map[pastKey]int // where in deploys
-	apps    map[string]*pastApp
-	floor   int64 // what was seen no later is left out; 0 is nothing
+	apps  []pastApp
+	index map[string]int    // by the id of the App object, where in apps
+	known map[pastKey]int64 // when each deploy was seen, which leads to it
+	floor int64             // what was seen no later is left out; 0 is nothing
 }
 
 type pastKey struct {
-	app    *pastApp
+	app    int // where in apps
 	commit uint64
 }
 
-// pastApp is what all deploys of an App object have in common.
-type pastApp struct{ id, app, env string }
+// pastApp is what an App object went through, the oldest first.
+type pastApp struct {
+	id, app, env string
+	deploys      []deploy
+}
 
 // deploy is a commit's way through one app. Times are microseconds of Unix time, 0 is not yet.
 type deploy struct {
-	in                                *pastApp
-	seen, committed, applied, healthy int64
-	failed                            bool
-	commit, subject                   uint64 // hashes: of the first seven digits, of the subject
-	back, backSubject                 uint64 // of the commit that it takes back, by its own word; 0 is none
+	imprint
+	seen, applied, healthy int64
+	failed                 bool
 }
 
-func newPast() past { return past{known: map[pastKey]int{}, apps: map[string]*pastApp{}} }
+// imprint is what figures need of a commit itself.
+type imprint struct {
+	committed         int64
+	commit, subject   uint64 // hashes: of the first seven digits, of the subject
+	back, backSubject uint64 // of the commit that it takes back, by its own word; 0 is none
+}
+
+func newPast() past { return past{index: map[string]int{}, known: map[pastKey]int64{}} }
 
 // put keeps what became of a commit in an app. Who wrote it, and what it takes back, stays known.
 func (p *past) put(c *commit, id string, s step) {
 	if s.seen == 0 || s.seen <= p.floor {
 		return
 	}
-	in := p.apps[id]
-	if in == nil {
-		in = &pastApp{id, s.app, s.env}
-		p.apps[id] = in
+	i, known := p.index[id]
+	if !known {
+		i = len(p.apps)
+		p.index[id], p.apps = i, append(p.apps, pastApp{id: id})
 	}
-	d := deployOf(c, in, s)
-	key := pastKey{in, d.commit}
-	if i, known := p.known[key]; known {
-		if before := &p.deploys[i]; d.subject == 0 {
-			d.subject, d.committed, d.back, d.backSubject = before.subject, before.committed, before.back, before.backSubject
+	a, d := &p.apps[i], deployOf(c, s)
+	a.app, a.env = s.app, s.env
+	key := pastKey{i, d.commit}
+	if seen, known := p.known[key]; known {
+		at := a.from(seen)
+		for a.deploys[at].commit != d.commit {
+			at++
 		}
-		p.deploys[i] = d
-		return
+		if d.subject == 0 {
+			d.imprint = a.deploys[at].imprint
+		}
+		a.deploys = slices.Delete(a.deploys, at, at+1)
 	}
-	p.known[key] = len(p.deploys)
-	p.deploys = append(p.deploys, d)
+	a.deploys = slices.Insert(a.deploys, a.from(d.seen+1), d)
+	p.known[key] = d.seen
 	p.prune()
+}
+
+// from gives where the deploys begin that were seen no earlier.
+func (a *pastApp) from(seen int64) int {
+	at, _ := slices.BinarySearchFunc(a.deploys, seen, func(d deploy, seen int64) int { return cmp.Compare(d.seen, seen) })
+	return at
 }
 
 // prune forgets the oldest: what is older than figures go back, and an eighth when there are too many.
 func (p *past) prune() {
-	if len(p.deploys) <= maxDeploys {
+	if len(p.known) <= maxDeploys {
 		return
 	}
-	slices.SortFunc(p.deploys, func(a, b deploy) int { return cmp.Compare(a.seen, b.seen) })
-	last := p.deploys[len(p.deploys)-1].seen - deploysFor.Microseconds()
-	gone, _ := slices.BinarySearchFunc(p.deploys, last, func(d deploy, at int64) int { return cmp.Compare(d.seen, at) })
-	gone = max(gone, len(p.deploys)/8)
-	p.floor = p.deploys[gone-1].seen
-	p.deploys = slices.Clone(p.deploys[gone:])
-	clear(p.known)
-	for i, d := range p.deploys {
-		p.known[pastKey{d.in, d.commit}] = i
+	seen := make([]int64, 0, len(p.known))
+	for _, at := range p.known {
+		seen = append(seen, at)
 	}
+	slices.Sort(seen)
+	gone, _ := slices.BinarySearch(seen, seen[len(seen)-1]-deploysFor.Microseconds())
+	p.floor = seen[max(gone, len(seen)/8)-1]
+	kept := p.apps[:0]
+	clear(p.index)
+	clear(p.known)
+	for _, a := range p.apps {
+		from := a.from(p.floor + 1)
+		if from == len(a.deploys) {
+			continue
+		}
+		if from > 0 {
+			a.deploys = slices.Clone(a.deploys[from:])
+		}
+		for i := range a.deploys {
+			p.known[pastKey{len(kept), a.deploys[i].commit}] = a.deploys[i].seen
+		}
+		p.index[a.id], kept = len(kept), append(kept, a)
+	}
+	clear(p.apps[len(kept):])
+	p.apps = kept
 }
 
 // deployOf makes a deploy of a step.
-func deployOf(c *commit, in *pastApp, s step) deploy {
-	d := deploy{in: in, seen: s.seen, applied: s.applied, healthy: s.healthy, failed: s.failed(), commit: hashOf(short(c.id)), subject: hashOf(c.line.Subject)}
-	if !c.line.Time.IsZero() {
-		d.committed = c.line.Time.UnixMicro()
-	}
-	id, subject := revert.TakesBack(c.line.Subject)
-	d.back, d.backSubject = hashOf(id), hashOf(subject)
-	return d
+func deployOf(c *commit, s step) deploy {
+	return deploy{imprint: c.imprint, seen: s.seen, applied: s.applied, healthy: s.healthy, failed: s.failed()}
 }
+
+// imprintOf gives what figures need of a commit.
+func imprintOf(id string, line *ChangeLine) imprint {
+	p := imprint{commit: hashOf(short(id)), subject: hashOf(line.Subject)}
+	if !line.Time.IsZero() {
+		p.committed = line.Time.UnixMicro()
+	}
+	back, subject := revert.TakesBack(line.Subject)
+	p.back, p.backSubject = hashOf(back), hashOf(subject)
+	return p
+}
+
+// isRevert tells whether a commit says that it takes another one back.
+func (p *imprint) isRevert() bool { return p.back != 0 || p.backSubject != 0 }
 
 // takesBack tells whether a deploy says that it takes another one back.
 func (d *deploy) takesBack(o *deploy) bool {

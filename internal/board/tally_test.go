@@ -27,6 +27,7 @@ func TestTalliesAreWhatCountingAnewGives(t *testing.T) {
 			if step%10 != 0 {
 				continue
 			}
+			isPast(t, b)
 			for _, sight := range sights {
 				for _, order := range []string{"", ByTrouble} {
 					page, err := b.Changes(sight, ChangeQuery{Sort: order, Limit: MaxLimit})
@@ -38,6 +39,57 @@ func TestTalliesAreWhatCountingAnewGives(t *testing.T) {
 						t.Fatalf("seed %d, step %d, sight %v, order %q: %d of %d, states %v, want %d, states %v\n%+v\n%+v", seed, step, sight, order, len(page.Items), page.Total, page.Facets.State, total, states, page.Items, want)
 					}
 				}
+			}
+		}
+	}
+}
+
+// isPast tells whether figures know of each app what commits say of it, in order.
+func isPast(t *testing.T, b *Board) {
+	t.Helper()
+	type way struct {
+		id     string
+		commit uint64
+	}
+	may := map[way][]deploy{} // a commit of two Repos counts once in an app
+	for _, c := range b.history.commits {
+		for id, s := range c.steps {
+			if s.seen != 0 {
+				d := deployOf(c, s)
+				may[way{id, d.commit}] = append(may[way{id, d.commit}], d)
+			}
+		}
+	}
+	size := 0
+	for _, a := range b.history.past.apps {
+		size += len(a.deploys)
+		if !slices.IsSortedFunc(a.deploys, func(x, y deploy) int { return cmp.Compare(x.seen, y.seen) }) {
+			t.Fatalf("what %s went through is not in order", a.id)
+		}
+		for _, d := range a.deploys {
+			key := way{a.id, d.commit}
+			if ways := may[key]; len(ways) == 1 && ways[0] != d {
+				t.Fatalf("%s: %+v is kept, %+v is known", a.id, d, ways[0])
+			}
+			delete(may, key)
+		}
+	}
+	if len(may) > 0 || size != len(b.history.past.known) {
+		t.Fatalf("%d deploys, %d counted; not kept: %+v", size, len(b.history.past.known), may)
+	}
+}
+
+func TestPercentileIsThatOfSortedValues(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 2000 {
+		values := make([]float64, 1+r.IntN(200))
+		for i := range values {
+			values[i] = float64(r.IntN(1 + r.IntN(300)))
+		}
+		sorted := slices.Sorted(slices.Values(values))
+		for _, p := range []int{50, 95, 100} {
+			if got, want := *percentile(values, p), sorted[(len(sorted)*p+99)/100-1]; got != want {
+				t.Fatalf("%d of 100 of %v: %v, want %v", p, sorted, got, want)
 			}
 		}
 	}
