@@ -41,7 +41,6 @@ type Board struct {
 // entry is a row with what it is found by.
 type entry struct {
 	Row
-	place
 	slot   slot
 	newest string // the commit of the newest change
 	drift  []v1alpha1.Drift
@@ -77,7 +76,7 @@ func (b *Board) Put(app *v1alpha1.App) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.share(&row)
-	e := &entry{Row: row, place: placeOf(&row), newest: newestOf(app), drift: app.Status.Drift}
+	e := &entry{Row: row, newest: newestOf(app), drift: app.Status.Drift}
 	news := b.history.put(&row, app.Status.History)
 	before := b.rows[row.ID]
 	told := commitKey{} // the commit that the row has told of until now
@@ -128,12 +127,19 @@ func (b *Board) Drop(namespace, name string) {
 
 // replace puts one entry in the place of another; either may be nil.
 func (b *Board) replace(before, after *entry) {
+	var was, is place
+	if before != nil {
+		was = placeOf(&before.Row)
+	}
+	if after != nil {
+		is = placeOf(&after.Row)
+	}
 	stays := func(order string) bool { // a state that changes leaves the order of names as it is
-		return before != nil && after != nil && orders[order](&before.place, &after.place) == 0
+		return before != nil && after != nil && orders[order](&was, &is) == 0
 	}
 	for order := range orders {
 		if before != nil && !stays(order) {
-			if i, found := b.find(order, &before.place); found {
+			if i, found := b.find(order, &was); found {
 				b.orders[order] = slices.Delete(b.orders[order], i, i+1)
 			}
 		}
@@ -147,7 +153,7 @@ func (b *Board) replace(before, after *entry) {
 	b.slots.put(after, before, b.codesOf(&after.Row))
 	for order := range orders {
 		if !stays(order) {
-			i, _ := b.find(order, &after.place)
+			i, _ := b.find(order, &is)
 			b.orders[order] = slices.Insert(b.orders[order], i, after.slot)
 		}
 	}
@@ -156,7 +162,11 @@ func (b *Board) replace(before, after *entry) {
 // find gives where a place is in an order, and whether a row has it.
 func (b *Board) find(order string, p *place) (int, bool) {
 	compare := orders[order]
-	return slices.BinarySearchFunc(b.orders[order], p, func(at slot, p *place) int { return compare(&b.slots.entries[at].place, p) })
+	var there place
+	return slices.BinarySearchFunc(b.orders[order], p, func(at slot, p *place) int {
+		there = placeOf(&b.slots.entries[at].Row)
+		return compare(&there, p)
+	})
 }
 
 // codesOf gives the numbers of a row's values.

@@ -105,7 +105,7 @@ func TestList(t *testing.T) {
 }
 
 func TestRefusedQueries(t *testing.T) {
-	for _, q := range []Query{{Sort: "size"}, {Cursor: "x"}, {Cursor: cursorOf(ByName, &place{})}} {
+	for _, q := range []Query{{Sort: "size"}, {Cursor: "x"}, {Cursor: cursorOf(ByName, place{})}} {
 		if _, err := fleet().List(all, q); !fault.Is(err, fault.InvalidQuery) {
 			t.Errorf("%+v: %v", q, err)
 		}
@@ -347,7 +347,7 @@ func TestPulls(t *testing.T) {
 }
 
 func FuzzCursor(f *testing.F) {
-	f.Add(cursorOf(ByName, &place{app: "cart", env: "prod"}), "life-12")
+	f.Add(cursorOf(ByName, place{app: "cart", env: "prod"}), "life-12")
 	f.Add("e30", "-")
 	f.Add("", "life-99999999999999999999999")
 	b := fleet()

@@ -73,7 +73,7 @@ func (b *Board) List(sight Sight, q Query) (Page, error) {
 			last = b.slots.entries[at]
 			page.Items = append(page.Items, last.said(q.Silent))
 		case page.Next == "":
-			page.Next = cursorOf(q.order(), &last.place)
+			page.Next = cursorOf(q.order(), placeOf(&last.Row))
 		}
 	}
 	page.Facets = c.facets(b)
@@ -128,7 +128,7 @@ type cursor struct {
 	Name      string `json:"n,omitempty"`
 }
 
-func cursorOf(order string, p *place) string {
+func cursorOf(order string, p place) string {
 	data, err := json.Marshal(cursor{order, p.rank, p.changed, p.app, p.env, p.cluster, p.namespace, p.name})
 	if err != nil {
 		return ""

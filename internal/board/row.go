@@ -85,13 +85,11 @@ func newestOf(a *v1alpha1.App) string {
 	return cmp.Or(a.Status.Target, a.Status.Revision)
 }
 
-// textOf is what a search looks through.
+// textOf is what a search looks through, besides the values that rows are chosen by: those are found by their numbers.
 func textOf(r *Row) string {
-	parts := []string{r.Name, r.Namespace}
-	for _, s := range []string{r.App, r.Env, r.Cluster, r.Repo} { // most stand in the name
-		if !strings.Contains(r.Name, s) {
-			parts = append(parts, s)
-		}
+	parts := []string{r.Name}
+	if !strings.Contains(r.Name, r.App) {
+		parts = append(parts, r.App)
 	}
 	parts = append(parts, short(r.Revision))
 	if r.Target != r.Revision {

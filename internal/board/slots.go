@@ -74,7 +74,7 @@ func (b *Board) wordsOf(text string) []word {
 	var out []word
 	for _, w := range strings.Fields(strings.ToLower(text)) {
 		one := word{text: w}
-		for _, i := range []int{columnEnv, columnCluster, columnRepo, columnNamespace} { // the text of a row has these whole
+		for _, i := range []int{columnEnv, columnCluster, columnRepo, columnNamespace} { // in no text: rows are told apart by their numbers
 			one.values[i] = b.columns[i].having(w)
 		}
 		for i := 0; i+3 <= len(w); i++ {
