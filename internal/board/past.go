@@ -9,7 +9,7 @@ import (
 	"plumb.dev/plumb/internal/revert"
 )
 
-// Bounds of what is kept for figures: about 125 bytes each.
+// Bounds of what is kept for figures: 160 to 230 bytes each.
 const (
 	maxDeploys = 100_000
 	deploysFor = 92 * 24 * time.Hour // before the newest
