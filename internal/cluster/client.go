@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -244,6 +245,9 @@ func (c *Client) on(ctx context.Context, verb string, id object.ID, version stri
 	if !kind.Namespaced {
 		namespace = ""
 	}
+	if !isSegment(id.Name) || namespace != "" && !isSegment(namespace) {
+		return nil, fault.New(fault.InvalidObject, "%s cannot be the name of an object", id).WithNext("a name has no / and no %%, and is neither . nor ..")
+	}
 	return c.rest.Verb(verb).AbsPath(resourcePath(kind, namespace, id.Name)...), nil
 }
 
@@ -262,19 +266,23 @@ func (c *Client) metadata(ctx context.Context, req *rest.Request, id object.ID) 
 
 // resourcePath gives the segments of a resource's URL; name "" is the collection.
 func resourcePath(kind Kind, namespace, name string) []string {
-	path := []string{"apis", kind.Resource.Group, kind.Resource.Version}
+	segments := []string{"apis", kind.Resource.Group, kind.Resource.Version}
 	if kind.Resource.Group == "" {
-		path = []string{"api", kind.Resource.Version}
+		segments = []string{"api", kind.Resource.Version}
 	}
 	if namespace != "" {
-		path = append(path, "namespaces", namespace)
+		segments = append(segments, "namespaces", namespace)
 	}
-	path = append(path, kind.Resource.Resource)
+	segments = append(segments, kind.Resource.Resource)
 	if name != "" {
-		path = append(path, name)
+		segments = append(segments, name)
 	}
-	return path
+	return segments
 }
+
+// isSegment tells whether a name stays one segment of a path. With ../ in it another object would be asked for: by the name of a
+// credential in a Repo the Secret of another namespace, with the agent's own rights.
+func isSegment(name string) bool { return name != "" && len(content.IsPathSegmentName(name)) == 0 }
 
 // List reads whole objects of a kind in a namespace that a label selector chooses, at most limit.
 func (c *Client) List(ctx context.Context, id object.ID, version, selector string, limit int64) ([]object.Object, error) {

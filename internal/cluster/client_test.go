@@ -280,6 +280,37 @@ func TestReadOnlyConnection(t *testing.T) {
 	}
 }
 
+// A name is one segment of a path: nothing is asked for by one that would lead to another object, whoever has written it.
+func TestANameLeadsNowhereElse(t *testing.T) {
+	c, a := served(t)
+	as, err := c.As("plumb-system", "deployer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []object.ID{
+		{Kind: "ConfigMap", Namespace: "shop", Name: "../secrets/login"}, {Kind: "ConfigMap", Namespace: "shop", Name: ".."}, {Kind: "ConfigMap", Namespace: "shop", Name: ""},
+		{Kind: "ConfigMap", Namespace: "../../v1/namespaces/pay", Name: "a"}, {Kind: "ConfigMap", Namespace: "shop", Name: "../../plumb-system/configmaps/fleet-git"}, {Kind: "ConfigMap", Namespace: "shop", Name: "a%2fb"}, {Group: "example.com", Kind: "Widget", Name: "a/status"},
+	} {
+		o := object.Object{Fields: map[string]any{"apiVersion": "v1", "kind": id.Kind, "metadata": map[string]any{"name": id.Name, "namespace": id.Namespace}}}
+		if id.Group != "" {
+			o.Fields["apiVersion"] = id.Group + "/v1"
+		}
+		_, _, got := as.Get(t.Context(), id, "v1")
+		_, applied := as.Apply(t.Context(), o, ApplyOptions{Manager: "m"})
+		_, own := c.Own().Get(t.Context(), id, "v1") // as the agent, which may read Secrets of every namespace
+		for what, err := range map[string]error{"get": got, "get as the agent": own, "apply": applied, "delete": as.Delete(t.Context(), id, "v1", Exactly{UID: "u"})} {
+			if !fault.Is(err, fault.InvalidObject) {
+				t.Errorf("%s of %q in %q: %v", what, id.Name, id.Namespace, err)
+			}
+		}
+	}
+	for _, req := range a.requests {
+		if strings.Contains(req.URL.Path, "/v1/") {
+			t.Errorf("%s %s was sent", req.Method, req.URL)
+		}
+	}
+}
+
 func TestDeleteIsExact(t *testing.T) {
 	c, a := served(t)
 	as, err := c.As("plumb-system", "deployer")
