@@ -29,7 +29,7 @@ const (
 	linesAtMost   = 5000
 	lineShown     = 8 << 10  // bytes of one line
 	lineRead      = 16 << 10 // bytes of it that are looked through; at their end, what may be the beginning of a value is hidden
-	secretsAtMost = 20       // Secrets of a pod whose values are looked for
+	secretsAtMost = 100      // Secrets of a pod whose values are looked for; the log of one with more is not shown
 )
 
 // recheckEvery is how often it is asked again whether a stream may go on.
@@ -172,7 +172,11 @@ func (p *Person) said(ctx context.Context, app *v1alpha1.App, q server.LogQuery)
 		if err := p.need(ctx, Right{Verb: "get", Resource: "pods", Subresource: "log", Namespace: id.Namespace}); err != nil {
 			return nil, err
 		}
-		hide := redact.NewFilter(append(redact.Needles(desired.Objects...), p.readBy(ctx, pod)...)...)
+		read, err := p.readBy(ctx, pod)
+		if err != nil {
+			return nil, err
+		}
+		hide := redact.NewFilter(append(redact.Needles(desired.Objects...), read...)...)
 		for _, name := range containersOf(pod) {
 			if q.Container == "" || q.Container == name {
 				all = append(all, container{pod: id, name: name, hide: hide})
@@ -240,20 +244,31 @@ func containersOf(pod object.Object) []string {
 }
 
 // readBy gives the values of the Secrets that a pod reads, of those that the person may read: a program may write them into
-// its log.
-func (p *Person) readBy(ctx context.Context, pod object.Object) []redact.Secret {
+// its log. Where that cannot be found out, the log is not shown.
+func (p *Person) readBy(ctx context.Context, pod object.Object) ([]redact.Secret, error) {
 	names := secretsIn(pod.Fields["spec"])
+	if len(names) > secretsAtMost {
+		return nil, fault.New(fault.Unsupported, "the log of %s is not shown: it reads %d Secrets, whose values it may hold, and those of %d are looked for", pod.ID(), len(names), secretsAtMost).
+			WithNext("kubectl logs shows it")
+	}
 	var hidden []redact.Secret
-	for _, name := range names[:min(len(names), secretsAtMost)] {
-		if !p.mayOne(ctx, Right{Verb: "get", Resource: "secrets", Namespace: pod.Namespace(), Name: name}).OK {
+	for _, name := range names {
+		verdicts, err := p.may(ctx, Right{Verb: "get", Resource: "secrets", Namespace: pod.Namespace(), Name: name})
+		if err != nil {
+			return nil, err
+		}
+		if !verdicts[0].OK {
 			continue
 		}
 		live, _, err := p.eyes.Get(ctx, object.ID{Kind: "Secret", Namespace: pod.Namespace(), Name: name}, "v1")
-		if err == nil {
+		switch {
+		case err == nil:
 			hidden = append(hidden, redact.Needles(live)...)
+		case !cluster.IsGone(err):
+			return nil, err
 		}
 	}
-	return hidden
+	return hidden, nil
 }
 
 // secretsIn names the Secrets that a pod's spec names, wherever it does.

@@ -140,7 +140,7 @@ func (v *view) live(live object.Object, entries []metav1.ManagedFieldsEntry) {
 // yamlOf gives what may be shown of an object as YAML. Values of Secrets that stand elsewhere in it are taken out too: tools
 // keep copies of whole objects in annotations of their own.
 func (v *view) yamlOf(o object.Object) string {
-	shown := redact.Object(o)
+	shown := v.hide.Object(redact.Object(o))
 	v.out.Redacted = v.out.Redacted || shown.Digest() != o.Digest()
 	data, err := yaml.JSONToYAML(shown.JSON())
 	if err != nil {
@@ -224,7 +224,8 @@ func (v *view) healed(app *v1alpha1.App) {
 
 // Limits of events.
 const (
-	eventsRead  = 2000 // per namespace
+	eventsRead  = 20_000 // per namespace: they come by name, and the newest may be the last
+	eventsKept  = 2000   // while they are read
 	eventsShown = 200
 )
 
@@ -259,8 +260,8 @@ func (p *Person) Events(ctx context.Context, app *v1alpha1.App) ([]server.LiveEv
 	if refused == len(namespaces) {
 		return nil, mayNot(why)
 	}
-	slices.SortStableFunc(e.found, func(a, b server.LiveEvent) int { return b.Time.Compare(a.Time) })
-	return e.found[:min(len(e.found), eventsShown)], nil
+	e.newest()
+	return e.found, nil
 }
 
 // eventful gathers the events that are about an app.
@@ -289,7 +290,15 @@ func (e *eventful) take(o object.Object) {
 			event.Count = int(n)
 		}
 	}
-	e.found = append(e.found, event)
+	if e.found = append(e.found, event); len(e.found) >= eventsKept {
+		e.newest()
+	}
+}
+
+// newest keeps those that are shown.
+func (e *eventful) newest() {
+	slices.SortStableFunc(e.found, func(a, b server.LiveEvent) int { return b.Time.Compare(a.Time) })
+	e.found = e.found[:min(len(e.found), eventsShown)]
 }
 
 // concerns tells whether an event is about the App, an object of it, or one that a workload of it has made: controllers name

@@ -83,6 +83,36 @@ func (f Filter) Beginning(s string) string {
 	return f.Text(f.Text(s[:end]) + Marker)
 }
 
+// Object gives an object without the values of the filter in its texts and names of fields. What is to be written as YAML goes
+// through it first: in YAML a quote is two, and a long line is several.
+func (f Filter) Object(o object.Object) object.Object {
+	if f.find == nil {
+		return o
+	}
+	fields, _ := f.value(o.Fields).(map[string]any)
+	return object.Object{Fields: fields, Place: o.Place}
+}
+
+func (f Filter) value(v any) any {
+	switch v := v.(type) {
+	case string:
+		return f.Text(v)
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, inner := range v {
+			out[f.Text(name)] = f.value(inner)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, inner := range v {
+			out[i] = f.value(inner)
+		}
+		return out
+	}
+	return v
+}
+
 // maxRounds is how often Text goes over a text; one made to need more is hidden whole.
 const maxRounds = 8
 
