@@ -166,6 +166,7 @@ func (p *Person) said(ctx context.Context, app *v1alpha1.App, q server.LogQuery)
 		return nil, err
 	}
 	desired, _ := p.people.options.Agent.Desired(ctx, app.Namespace, app.Name)
+	known := redact.Needles(desired.Objects...)
 	var all []container
 	for _, pod := range pods {
 		id := pod.ID()
@@ -176,7 +177,7 @@ func (p *Person) said(ctx context.Context, app *v1alpha1.App, q server.LogQuery)
 		if err != nil {
 			return nil, err
 		}
-		hide := redact.NewFilter(append(redact.Needles(desired.Objects...), read...)...)
+		hide := redact.NewFilter(slices.Concat(known, read)...)
 		for _, name := range containersOf(pod) {
 			if q.Container == "" || q.Container == name {
 				all = append(all, container{pod: id, name: name, hide: hide})
