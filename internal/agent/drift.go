@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -149,11 +150,12 @@ func (t *turn) ignored(id object.ID, a diff.Added) bool {
 // evidence keeps what was found in the app's status, for what is healed and for what is only shown.
 func (t *turn) evidence() {
 	now := time.Now()
+	hide := sync.OnceValue(func() redact.Filter { return redact.NewFilter(redact.Needles(t.objects...)...) }) // most passes find no drift
 	for _, s := range t.plan.Steps {
 		if s.Drift == "" || s.Action != plan.Apply {
 			continue
 		}
-		rows := t.rows(s, now)
+		rows := t.rows(s, now, hide)
 		for i := range rows {
 			rows[i].Healed = stamp(now)
 		}
@@ -165,7 +167,7 @@ func (t *turn) evidence() {
 		if _, looked := t.exams[s.ID]; !looked {
 			continue
 		}
-		rows := t.rows(s, now)
+		rows := t.rows(s, now, hide)
 		t.app.addDrift(t.app.since(rows))
 		if t.onlyShows() && rows[0].Field != "" {
 			t.app.shown[s.ID] = report.DriftOf(rows)
@@ -230,7 +232,7 @@ func (t *turn) healing(id object.ID, rows []v1alpha1.Drift, now time.Time) {
 
 // rows tells what drifted. Values of Secrets never get in: package diff gives their marker, and where they stand in another
 // object, as in a variable that somebody has set by hand, they are known by those of Git.
-func (t *turn) rows(s plan.Step, now time.Time) []v1alpha1.Drift {
+func (t *turn) rows(s plan.Step, now time.Time, hide func() redact.Filter) []v1alpha1.Drift {
 	row := v1alpha1.Drift{Object: s.ID.String(), Kind: s.Drift, Seen: stamp(now)}
 	e := t.exams[s.ID]
 	if e.gone {
@@ -238,9 +240,8 @@ func (t *turn) rows(s plan.Step, now time.Time) []v1alpha1.Drift {
 		return []v1alpha1.Drift{row}
 	}
 	var rows []v1alpha1.Drift
-	hide := redact.NewFilter(redact.Needles(t.objects...)...)
 	for _, c := range append(slices.Clone(e.changes), diff.AddedChanges(e.live, e.added)...) {
-		rows = append(rows, driftRow(row, c, hide))
+		rows = append(rows, driftRow(row, c, hide()))
 	}
 	if len(rows) == 0 {
 		return []v1alpha1.Drift{row}
