@@ -398,9 +398,12 @@ func drawn(s string) bool {
 	return large > 0 && changes >= len(s)/4 || hex == len(s) && len(s) >= hexAtLeast
 }
 
-// mixed tells whether a text is no plain word: letters and digits, of eight bytes or more, without spaces.
+// mixed tells whether a text is no plain word: letters and digits, of eight bytes or more, without spaces, and no host or path.
 func mixed(s string) bool {
 	if len(s) < MinNeedle+2 || strings.ContainsAny(s, " \t") || s[0] == '/' {
+		return false
+	}
+	if strings.Contains(s, ".") && s == strings.ToLower(s) && !strings.ContainsAny(s, ":+=@") {
 		return false
 	}
 	return strings.ContainsAny(s, "0123456789") && strings.ContainsFunc(s, unicode.IsLetter)
