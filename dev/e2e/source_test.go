@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -161,6 +162,30 @@ func TestPrivateRepository(t *testing.T) {
 			t.Errorf("the log tells the password: %s", said)
 		}
 	}
+}
+
+// A Repo names a Secret of its own namespace. A name that would lead to another namespace's is refused, and no server hears its values:
+// whoever may write Repos in one namespace would have the credentials of all.
+func TestASecretOfAnotherNamespaceIsNobodysCredential(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, shared(t), "thief")
+	s.spec["secret"] = "../../thief-vault/secrets/git"
+	s.commitQuietly("one", files{"apps/thief/a.yaml": configMap("settings", "a", "1")})
+	var heard atomic.Value
+	s.answer("thief", func(w http.ResponseWriter, r *http.Request) {
+		if said := r.Header.Get("Authorization"); said != "" {
+			heard.Store(said)
+		}
+		w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	s.make("apiVersion: v1\nkind: Namespace\nmetadata: {name: thief-vault}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: git, namespace: thief-vault}\nstringData: {username: plumb, password: correct-horse}\n")
+	s.makeRepo()
+	s.stale(true)
+	if said := heard.Load(); said != nil {
+		t.Errorf("the server hears the credential of another namespace: %v", said)
+	}
+	s.says(field(s.live("Repo/plumb-system/thief"), "status.summary").(string), "cannot be the name of an object")
 }
 
 // commitQuietly commits and pushes, and makes no Repo.
