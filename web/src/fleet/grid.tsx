@@ -3,7 +3,7 @@ import type { Target } from "../live/fleet.ts";
 import { Glyph, Icon } from "../parts/glyph.tsx";
 import { appPath } from "../parts/link.tsx";
 import { agoText, fullText, useNow } from "../parts/time.tsx";
-import { useWindow } from "../parts/window.ts";
+import { useSlots, useWindow } from "../parts/window.ts";
 import { go } from "../router.tsx";
 import { address, count, plural, secondsOf, severity, word } from "../words.ts";
 import type { Column, Head, Item, Line } from "./model.ts";
@@ -42,6 +42,11 @@ export function Grid(p: Props) {
   const [active, setActive] = useState<{ key: string; col: number } | undefined>();
   const [focused, setFocused] = useState(false);
   const now = useNow(true);
+  const shown = items.slice(drawn.from, drawn.to);
+  const slots = useSlots(
+    drawn.from,
+    shown.map((item) => item.key),
+  );
   const move = useMoves(p, drawn.show, active, setActive);
   useHold(grid, focused && !!active, p.onHold);
 
@@ -89,12 +94,12 @@ export function Grid(p: Props) {
         </span>
       </div>
       <div className="grid-body" role="rowgroup" style={{ height: items.length * rowHeight }}>
-        {items.slice(drawn.from, drawn.to).map((item, i) => {
+        {shown.map((item, i) => {
           const index = drawn.from + i;
-          if (item.kind === "head") return <GroupHead key={item.key} head={item} index={index} columns={columns.length} />;
+          if (item.kind === "head") return <GroupHead key={slots[i]} head={item} index={index} columns={columns.length} />;
           return (
             <Row
-              key={item.key}
+              key={slots[i]}
               line={item}
               version={item.version}
               columns={columns}

@@ -33,7 +33,7 @@ export type Line = {
   app: string;
   namespace: string;
   repo: string;
-  names: string; // of the app and its namespace, to be searched
+  at: number; // which one it is in the lay's names
   cells: Target[][];
   counts: Counts;
   worst: State;
@@ -122,6 +122,7 @@ export class Lay {
   relaid = 0;
   private lines: Line[] = [];
   private readonly byKey = new Map<string, Line>();
+  private names = ""; // of all apps with their namespaces: a line of text each, to be searched in one go
   private readonly column = new Map<string, number>();
   private counts = none(); // of all lines
   private mark = 0;
@@ -139,6 +140,7 @@ export class Lay {
     this.byKey.clear();
     for (const t of fleet.targets) this.place(t);
     this.lines = [...this.byKey.values()];
+    this.names = this.lines.map((l) => `${l.app} ${l.namespace}\n`).join("");
     this.counts = none();
     for (const l of this.lines) this.judge(l);
     this.lines.sort(comparers[this.scope.sort]);
@@ -176,15 +178,27 @@ export class Lay {
 
   /** choose gives the lines of which a target is meant by every word, and by the states; then all their targets are shown. */
   choose(c: Pick<Choice, "q" | "state">): Matrix {
+    if (!c.q.trim() && !c.state.length) return this.matrix(this.lines.slice(), { ...this.counts });
     const words = wordsOf(c.q, this.columns);
-    const counts = words.length ? none() : { ...this.counts };
+    const named = words.map((w) => linesWith(this.names, this.lines.length, w.text));
+    const counts = none();
     const lines: Line[] = [];
     for (const l of this.lines) {
-      const found = words.length ? meant(l, words) : l.counts;
+      let rest: Word[] | undefined;
+      for (let i = 0; i < words.length; i++)
+        if (!named[i]![l.at]) {
+          rest ??= [];
+          rest.push(words[i]!);
+        }
+      const found = rest ? meant(l, rest) : l.counts;
       if (!found) continue;
-      if (words.length) add(counts, found, 1);
+      add(counts, found, 1);
       if (!c.state.length || c.state.some((s) => found[s] > 0)) lines.push(l);
     }
+    return this.matrix(lines, counts);
+  }
+
+  private matrix(lines: Line[], counts: Counts): Matrix {
     const total = states.reduce((n, s) => n + counts[s], 0);
     return { columns: this.columns, lines, counts, total, apps: lines.length };
   }
@@ -219,8 +233,8 @@ export class Lay {
     if (!line) {
       const cells = this.columns.map((): Target[] => []);
       const { app, namespace, repo } = t;
-      const names = `${app} ${namespace}`;
-      line = { kind: "line", key, app, namespace, repo, names, cells, counts: none(), worst: t.state, changed: 0, newest: t, version: 0 };
+      const at = this.byKey.size;
+      line = { kind: "line", key, app, namespace, repo, at, cells, counts: none(), worst: t.state, changed: 0, newest: t, version: 0 };
       this.byKey.set(key, line);
     }
     line.cells[at]!.push(t);
@@ -233,20 +247,25 @@ function add(sum: Counts, n: Counts, times: number) {
   for (const s of states) sum[s] += times * n[s];
 }
 
-/** meant counts the targets of a line that every word means; undefined if there is none. */
-function meant(l: Line, words: Word[]): Counts | undefined {
-  let rest: Word[] | undefined;
-  for (const w of words) {
-    if (l.names.includes(w.text)) continue;
-    if (w.name) return undefined;
-    rest ??= [];
-    rest.push(w);
+/** linesWith marks of n lines of a text those in which something stands. */
+function linesWith(text: string, n: number, what: string): Uint8Array {
+  const marks = new Uint8Array(n);
+  let line = 0;
+  let end = text.indexOf("\n");
+  for (let at = text.indexOf(what); at >= 0; at = text.indexOf(what, end)) {
+    for (; end < at; line++) end = text.indexOf("\n", end + 1);
+    marks[line] = 1;
   }
-  if (!rest) return l.counts;
+  return marks;
+}
+
+/** meant counts the targets of a line that words mean which are not in its names; undefined if there is none. */
+function meant(l: Line, words: Word[]): Counts | undefined {
+  if (words.some((w) => w.name)) return undefined;
   let counts: Counts | undefined;
   for (const [i, cell] of l.cells.entries())
     for (const t of cell)
-      if (rest.every((w) => w.columns[i] || (w.closer && isCloser(w.text, t)))) {
+      if (words.every((w) => w.columns[i] || (w.closer && isCloser(w.text, t)))) {
         counts ??= none();
         counts[t.state]++;
       }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { windowOf } from "./window.ts";
+import { noSlots, slotsOf, windowOf } from "./window.ts";
 
 test("what is in sight is drawn, with some above and below, in steps of eight", () => {
   for (const [count, scrolled, from, to, reason] of [
@@ -16,4 +16,19 @@ test("what is in sight is drawn, with some above and below, in steps of eight", 
   ] as const)
     assert.deepEqual(windowOf(count, 36, { scrolled, height: 900, top: 0 }), { from, to }, reason);
   assert.deepEqual(windowOf(100, 36, { scrolled: 0, height: 900, top: 300 }), { from: 0, to: 25 }, "what stands above takes its place");
+});
+
+test("a line keeps its row; one that comes takes the row of the line that stood there and is gone", () => {
+  const first = slotsOf(noSlots, 0, ["a", "b", "c", "d"]);
+  for (const [from, keys, slots, reason] of [
+    [0, ["a", "b", "c", "d"], [0, 1, 2, 3], "nothing changed"],
+    [0, ["b", "a", "c", "d"], [1, 0, 2, 3], "two have changed places"],
+    [0, ["w", "x", "y", "z"], [0, 1, 2, 3], "a search: other lines in the same rows"],
+    [0, ["x", "b"], [0, 1], "fewer"],
+    [0, ["new", "a", "b", "c"], [4, 0, 1, 2], "one above: all others are what they were"],
+    [2, ["c", "d", "e", "f"], [2, 3, 4, 5], "scrolled: what comes stands below what was there"],
+  ] as const)
+    assert.deepEqual(slotsOf(first, from, [...keys]).slots, slots, reason);
+  const searched = slotsOf(first, 0, ["x", "c", "b", "y"]);
+  assert.equal(new Set(searched.slots).size, 4, "no two lines have one row");
 });

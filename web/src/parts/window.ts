@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useLayoutEffect, useState } from "react";
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
 
 // Of long lists only what is in sight is drawn. Every line has one height, so that nothing needs to be measured.
 
@@ -70,4 +70,37 @@ export function useWindow(box: RefObject<HTMLElement | null>, o: { count: number
   };
   const drawn = sight.height ? windowOf(count, line, { ...sight, top }) : { from: 0, to: 0 };
   return { ...drawn, fast: sight.fast, show };
+}
+
+/** Slots says which line stands in which row of the page, by their keys. */
+export type Slots = { from: number; keys: string[]; slots: number[]; next: number };
+
+export const noSlots: Slots = { from: 0, keys: [], slots: [], next: 0 };
+
+/**
+ * slotsOf gives each drawn line a row. A line keeps its own. One that comes takes over the row of the line that stood in its place
+ * and is gone, so that a search changes rows rather than making them anew; else it has a new one. Rows so stay in the order of
+ * their lines, which is how they are read out.
+ */
+export function slotsOf(before: Slots, from: number, keys: string[]): Slots {
+  const had = new Map(before.keys.map((key, i) => [key, before.slots[i]!]));
+  const here = new Set(keys);
+  let next = before.next;
+  const slots = keys.map((key, i) => {
+    const own = had.get(key);
+    if (own !== undefined) return own;
+    const there = before.keys[from + i - before.from];
+    return there !== undefined && !here.has(there) ? had.get(there)! : next++;
+  });
+  return { from, keys, slots, next };
+}
+
+/** useSlots gives the row of each line that is drawn. */
+export function useSlots(from: number, keys: string[]): number[] {
+  const last = useRef(noSlots);
+  const now = slotsOf(last.current, from, keys);
+  useLayoutEffect(() => {
+    last.current = now;
+  });
+  return now.slots;
 }
