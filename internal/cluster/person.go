@@ -119,12 +119,56 @@ func (p Person) Kind(ctx context.Context, id object.ID, version string) (Kind, b
 	return p.client.mapper.Of(ctx, id, version)
 }
 
-// pageOf is how many objects Walk reads at once.
-const pageOf = 500
+// How many objects are read at once: whole ones, and metadata, which is small.
+const (
+	pageOf         = 500
+	pageOfMetadata = 2000
+)
 
 // Walk reads the objects of a kind in a namespace ("" is everywhere), page by page, and shows each; nothing is kept. It is
 // complete unless there are more than most. Of kinds that are not served there are none.
 func (p Person) Walk(ctx context.Context, id object.ID, version, selector string, most int, each func(object.Object)) (complete bool, err error) {
+	return p.pages(ctx, id, version, most, ask{"application/json", selector, pageOf}, func(kind Kind, raw []byte) (n int, next string, err error) {
+		list, err := decode(raw)
+		if err != nil {
+			return 0, "", err
+		}
+		items, _ := list["items"].([]any)
+		for _, item := range items {
+			if fields, ok := item.(map[string]any); ok {
+				fields["apiVersion"], fields["kind"] = kind.Resource.GroupVersion().String(), id.Kind
+				each(object.Object{Fields: fields})
+			}
+		}
+		meta, _ := list["metadata"].(map[string]any)
+		next, _ = meta["continue"].(string)
+		return len(items), next, nil
+	})
+}
+
+// WalkMetadata is Walk of the objects' metadata: what else is in them is not sent.
+func (p Person) WalkMetadata(ctx context.Context, id object.ID, version, selector string, most int, each func(metav1.ObjectMeta)) (complete bool, err error) {
+	return p.pages(ctx, id, version, most, ask{acceptMetadataList, selector, pageOfMetadata}, func(_ Kind, raw []byte) (n int, next string, err error) {
+		var list metav1.PartialObjectMetadataList
+		if err := decodeMetadata(raw, &list); err != nil {
+			return 0, "", err
+		}
+		for i := range list.Items {
+			each(list.Items[i].ObjectMeta)
+		}
+		return len(list.Items), list.Continue, nil
+	})
+}
+
+// ask says how a list is asked for.
+type ask struct {
+	accept   string // as what
+	selector string // of labels; "" is all
+	page     int    // how many at once
+}
+
+// pages reads a list page by page. read takes one in, and tells how many objects it has and how it goes on.
+func (p Person) pages(ctx context.Context, id object.ID, version string, most int, a ask, read func(kind Kind, raw []byte) (n int, next string, err error)) (complete bool, err error) {
 	kind, ok, err := p.client.mapper.Of(ctx, id, version)
 	if err != nil || !ok {
 		return err == nil, err
@@ -135,9 +179,9 @@ func (p Person) Walk(ctx context.Context, id object.ID, version, selector string
 	}
 	for seen, next := 0, ""; ; {
 		req := p.client.rest.Verb(http.MethodGet).AbsPath(resourcePath(kind, namespace, "")...).
-			Param("limit", strconv.Itoa(pageOf)).SetHeader("Accept", "application/json")
-		if selector != "" {
-			req = req.Param("labelSelector", selector)
+			Param("limit", strconv.Itoa(a.page)).SetHeader("Accept", a.accept)
+		if a.selector != "" {
+			req = req.Param("labelSelector", a.selector)
 		}
 		if next != "" {
 			req = req.Param("continue", next)
@@ -146,31 +190,17 @@ func (p Person) Walk(ctx context.Context, id object.ID, version, selector string
 		if err != nil {
 			return false, p.client.explain(err, id)
 		}
-		list, err := decode(raw)
-		if err != nil {
+		var n int
+		if n, next, err = read(kind, raw); err != nil {
 			return false, fmt.Errorf("read the list of %s: %w", kind.Resource.Resource, err)
 		}
-		items, _ := list["items"].([]any)
-		for _, item := range items {
-			if fields, ok := item.(map[string]any); ok {
-				fields["apiVersion"], fields["kind"] = kind.Resource.GroupVersion().String(), id.Kind
-				each(object.Object{Fields: fields})
-			}
-		}
-		seen += len(items)
-		meta, _ := list["metadata"].(map[string]any)
-		if next, _ = meta["continue"].(string); next == "" {
+		if next == "" {
 			return true, nil
 		}
-		if seen >= most {
+		if seen += n; seen >= most {
 			return false, nil
 		}
 	}
-}
-
-// Metadata is Client.GetMetadata, of all objects of a kind: see Client.ListMetadata.
-func (p Person) Metadata(ctx context.Context, kind Kind, namespace string, limit int64) ([]metav1.ObjectMeta, bool, error) {
-	return p.client.ListMetadata(ctx, kind, namespace, limit)
 }
 
 // LogOptions say what of a container's log is read.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -86,20 +87,31 @@ func (p *Person) inventory(ctx context.Context, app *v1alpha1.App) ([]v1alpha1.I
 	if err := p.need(ctx, Right{Verb: "get", Group: v1alpha1.GroupVersion.Group, Resource: "inventories", Namespace: app.Namespace}); err != nil {
 		return nil, err
 	}
-	var entries []v1alpha1.InventoryEntry
-	for _, name := range app.Status.Inventory[:min(len(app.Status.Inventory), inventoriesMax)] {
-		raw, err := answerOf(p.rest.Verb(http.MethodGet).AbsPath(plumbPath(app.Namespace, "inventories", name)...).
-			SetHeader("Accept", "application/json").Do(ctx))
-		if err != nil {
-			return nil, cluster.Explain(err, object.ID{Group: v1alpha1.GroupVersion.Group, Kind: "Inventory", Namespace: app.Namespace, Name: name}, p.name)
-		}
-		var part v1alpha1.Inventory
-		if err := json.Unmarshal(raw, &part); err != nil {
-			return nil, fault.New(fault.InvalidObject, "Inventory %s/%s cannot be read: %w", app.Namespace, name, err)
-		}
-		entries = append(entries, part.Objects...)
+	names := app.Status.Inventory[:min(len(app.Status.Inventory), inventoriesMax)]
+	parts := make([][]v1alpha1.InventoryEntry, len(names))
+	var all errgroup.Group
+	all.SetLimit(lookAtOnce)
+	for i, name := range names {
+		all.Go(func() (err error) {
+			parts[i], err = p.inventoryPart(ctx, app.Namespace, name)
+			return err
+		})
 	}
-	return entries, nil
+	err := all.Wait()
+	return slices.Concat(parts...), err
+}
+
+func (p *Person) inventoryPart(ctx context.Context, namespace, name string) ([]v1alpha1.InventoryEntry, error) {
+	raw, err := answerOf(p.rest.Verb(http.MethodGet).AbsPath(plumbPath(namespace, "inventories", name)...).
+		SetHeader("Accept", "application/json").Do(ctx))
+	if err != nil {
+		return nil, cluster.Explain(err, object.ID{Group: v1alpha1.GroupVersion.Group, Kind: "Inventory", Namespace: namespace, Name: name}, p.name)
+	}
+	var part v1alpha1.Inventory
+	if err := json.Unmarshal(raw, &part); err != nil {
+		return nil, fault.New(fault.InvalidObject, "Inventory %s/%s cannot be read: %w", namespace, name, err)
+	}
+	return part.Objects, nil
 }
 
 func plumbPath(namespace, resource, name string) []string {
@@ -135,12 +147,14 @@ type tree struct {
 // tree gathers what the app has itself, and with children what that has made. All kinds are listed beside each other: whose
 // children are whose is found out when everything is there.
 func (p *Person) tree(ctx context.Context, app *v1alpha1.App, children bool) (*tree, error) {
+	t := &tree{person: p, app: app, entries: map[object.ID]v1alpha1.InventoryEntry{}, index: map[string]int{}, owners: map[string]string{}}
+	var rendered sync.WaitGroup // it is read from the cache while the API server answers
+	rendered.Go(func() { t.desired, _ = p.people.options.Agent.Desired(ctx, app.Namespace, app.Name) })
 	entries, err := p.inventory(ctx, app)
+	rendered.Wait()
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{person: p, app: app, entries: map[object.ID]v1alpha1.InventoryEntry{}, index: map[string]int{}, owners: map[string]string{}}
-	t.desired, _ = p.people.options.Agent.Desired(ctx, app.Namespace, app.Name)
 	t.hide = redact.NewFilter(redact.Needles(t.desired.Objects...)...)
 	t.want = make(map[object.ID]object.Object, len(t.desired.Objects))
 	for _, o := range t.desired.Objects {
@@ -221,7 +235,7 @@ func (t *tree) look(ctx context.Context, all *errgroup.Group) {
 }
 
 func (t *tree) lookAt(ctx context.Context, g group, ids []object.ID) error {
-	hidden, kind, err := t.person.hides(ctx, "list", g.id, g.version)
+	hidden, err := t.person.hides(ctx, "list", g.id, g.version)
 	if err != nil {
 		return err
 	}
@@ -230,13 +244,19 @@ func (t *tree) lookAt(ctx context.Context, g group, ids []object.ID) error {
 		return nil
 	}
 	if isSecret(g.id) {
-		return t.lookAtSecrets(ctx, g, kind, ids)
+		return t.lookAtSecrets(ctx, g, ids)
 	}
 	seen := map[object.ID]bool{}
-	complete, err := t.person.eyes.Walk(ctx, g.id, g.version, v1alpha1.LabelManaged+"=true", readsAtMost, func(o object.Object) {
+	saw := func(o object.Object) {
 		seen[o.ID()] = true
 		t.saw(o)
-	})
+	}
+	var complete bool
+	if ours := v1alpha1.LabelManaged + "=true"; health.NeedsStatus(schema.GroupKind{Group: g.id.Group, Kind: g.id.Kind}, t.desired.Rules) {
+		complete, err = t.person.eyes.Walk(ctx, g.id, g.version, ours, readsAtMost, saw)
+	} else {
+		complete, err = t.person.eyes.WalkMetadata(ctx, g.id, g.version, ours, readsAtMost, func(meta metav1.ObjectMeta) { saw(existing(g, meta)) })
+	}
 	if err != nil {
 		return t.refused(err, ids)
 	}
@@ -246,11 +266,27 @@ func (t *tree) lookAt(ctx context.Context, g group, ids []object.ID) error {
 	return t.missing(ctx, slices.DeleteFunc(slices.Clone(ids), func(id object.ID) bool { return seen[id] }), g.version)
 }
 
+// existing is an object of a kind of which existing is all that is asked: as much of it as its health and its node are made of.
+func existing(g group, meta metav1.ObjectMeta) object.Object {
+	fields := map[string]any{
+		"name": meta.Name, "namespace": meta.Namespace, "uid": string(meta.UID), "creationTimestamp": meta.CreationTimestamp.UTC().Format(time.RFC3339),
+	}
+	if meta.DeletionTimestamp != nil {
+		finalizers := make([]any, len(meta.Finalizers))
+		for i, f := range meta.Finalizers {
+			finalizers[i] = f
+		}
+		fields["deletionTimestamp"], fields["finalizers"] = meta.DeletionTimestamp.UTC().Format(time.RFC3339), finalizers
+	}
+	version := schema.GroupVersion{Group: g.id.Group, Version: g.version}.String()
+	return object.Object{Fields: map[string]any{"apiVersion": version, "kind": g.id.Kind, "metadata": fields}}
+}
+
 // missing notes objects that no list had. One may be there all the same, without our label: of a few it is asked by name.
 func (t *tree) missing(ctx context.Context, ids []object.ID, version string) error {
 	t.each(ids, func(n *server.Node) { n.Health = string(v1alpha1.Missing) })
 	for _, id := range ids[:min(len(ids), missingAsked)] {
-		hidden, _, err := t.person.hides(ctx, "get", id, version)
+		hidden, err := t.person.hides(ctx, "get", id, version)
 		if err != nil || hidden != "" {
 			return err
 		}
@@ -268,14 +304,11 @@ func (t *tree) missing(ctx context.Context, ids []object.ID, version string) err
 func isSecret(id object.ID) bool { return id.Group == "" && id.Kind == "Secret" }
 
 // lookAtSecrets looks at Secrets without their values: those never get here.
-func (t *tree) lookAtSecrets(ctx context.Context, g group, kind cluster.Kind, ids []object.ID) error {
-	items, complete, err := t.person.eyes.Metadata(ctx, kind, g.id.Namespace, readsAtMost)
+func (t *tree) lookAtSecrets(ctx context.Context, g group, ids []object.ID) error {
+	there := map[string]metav1.ObjectMeta{}
+	complete, err := t.person.eyes.WalkMetadata(ctx, g.id, g.version, "", readsAtMost, func(meta metav1.ObjectMeta) { there[meta.Name] = meta })
 	if err != nil {
 		return t.refused(err, ids)
-	}
-	there := map[string]metav1.ObjectMeta{}
-	for _, item := range items {
-		there[item.Name] = item
 	}
 	for _, id := range ids {
 		t.each([]object.ID{id}, func(n *server.Node) {
@@ -355,13 +388,13 @@ func metaOf(o object.Object) metav1.ObjectMeta {
 }
 
 // hides tells why the person may not do a verb to objects of a kind; "" if they may.
-func (p *Person) hides(ctx context.Context, verb string, id object.ID, version string) (why string, kind cluster.Kind, err error) {
+func (p *Person) hides(ctx context.Context, verb string, id object.ID, version string) (why string, err error) {
 	kind, served, err := p.eyes.Kind(ctx, id, version)
 	if err != nil {
-		return "", kind, err
+		return "", err
 	}
 	if !served {
-		return "the API server does not serve " + id.GroupKind(), kind, nil
+		return "the API server does not serve " + id.GroupKind(), nil
 	}
 	right := Right{Verb: verb, Group: kind.Resource.Group, Resource: kind.Resource.Resource}
 	if kind.Namespaced {
@@ -369,9 +402,9 @@ func (p *Person) hides(ctx context.Context, verb string, id object.ID, version s
 	}
 	verdicts, err := p.may(ctx, right)
 	if err != nil || verdicts[0].OK {
-		return "", kind, err
+		return "", err
 	}
-	return verdicts[0].Why, kind, nil
+	return verdicts[0].Why, nil
 }
 
 // childKinds are what workloads make, in the order from the workload down.
@@ -431,7 +464,7 @@ func (t *tree) gather(ctx context.Context, all *errgroup.Group) map[object.ID]*o
 
 // list takes in what there is of a kind in a namespace.
 func (t *tree) list(ctx context.Context, id object.ID, version string, some *offspring) (err error) {
-	if some.hidden, _, err = t.person.hides(ctx, "list", id, version); err != nil || some.hidden != "" {
+	if some.hidden, err = t.person.hides(ctx, "list", id, version); err != nil || some.hidden != "" {
 		return err
 	}
 	some.complete, err = t.person.eyes.Walk(ctx, id, version, "", readsAtMost, func(o object.Object) {

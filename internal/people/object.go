@@ -40,7 +40,7 @@ func (p *Person) Object(ctx context.Context, app *v1alpha1.App, ref server.Objec
 	if inGit {
 		version = want.Version()
 	}
-	hidden, _, err := p.hides(ctx, "get", id, version)
+	hidden, err := p.hides(ctx, "get", id, version)
 	if err != nil {
 		return server.ObjectView{}, err
 	}
@@ -100,7 +100,7 @@ func (p *Person) belongs(ctx context.Context, app *v1alpha1.App, id object.ID, l
 		if has(id) {
 			return nil
 		}
-		hidden, _, err := p.hides(ctx, "get", id, gv.Version)
+		hidden, err := p.hides(ctx, "get", id, gv.Version)
 		if err != nil || hidden != "" {
 			return strange
 		}
