@@ -79,7 +79,8 @@ export function Grid(p: Props) {
       }}
       onBlur={() => setFocused(false)}
       onClick={click}
-      onPointerOver={explain}
+      onPointerMove={explain}
+      onPointerOut={(e) => pointed(e)?.removeAttribute("title")}
       style={{ "--columns": template } as React.CSSProperties}
     >
       <div className="grid-head" role="row" aria-rowindex={1}>
@@ -128,9 +129,12 @@ function GroupHead({ head, index, columns }: { head: Head; index: number; column
   );
 }
 
-/** explain gives what is pointed at its tooltip: nobody sees one of all the others. */
+/** pointed is what is pointed at, if it has more to say than stands there. */
+const pointed = (e: React.PointerEvent): HTMLElement | null => (e.target as Element).closest<HTMLElement>(".grid-cell a, time");
+
+/** explain gives what is pointed at its tooltip: nobody sees one of all the others. A row may be another line's meanwhile. */
 function explain(e: React.PointerEvent) {
-  const at = (e.target as Element).closest<HTMLElement>(".grid-cell a, time");
+  const at = pointed(e);
   if (at) at.title = at instanceof HTMLTimeElement ? fullText(secondsOf(at.dateTime)) : (at.ariaLabel ?? "");
 }
 
