@@ -154,6 +154,8 @@ const (
 	ConditionReconciling = "Reconciling"
 	ConditionStalled     = "Stalled"
 	ConditionForgeReady  = "ForgeReady" // of a Repo with spec.forge
+	// Of a Repo: False while a folder that is meant to be an app is none, absent otherwise.
+	ConditionFoldersRead = "FoldersRead"
 )
 
 // EndHooks are the hooks around the end of an app, of the revision that was applied last.

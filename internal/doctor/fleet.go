@@ -192,6 +192,9 @@ func (e *examination) repository(ctx context.Context, r *v1alpha1.Repo) {
 	default:
 		e.fine("repos", "%s is read at %.7s, by %s", name, r.Status.Observed.Revision, cmp.Or(r.Status.Observed.By, "poll"))
 	}
+	if stray := apimeta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionFoldersRead); stray != nil && stray.Status == metav1.ConditionFalse {
+		e.wrong("repos", "plumb apps --explain shows in your clone how each folder is read", "%s: %s", name, report.Clean(stray.Message))
+	}
 	if forge := apimeta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionForgeReady); forge != nil && forge.Status == metav1.ConditionFalse {
 		e.wrong("repos", "see docs/reference/forges.md", "%s: the forge does not take what it is told: %s", name, report.Clean(forge.Message))
 	}

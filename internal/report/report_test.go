@@ -393,6 +393,17 @@ func TestTroubleWithAForge(t *testing.T) {
 	}
 }
 
+// A folder that is meant to be an app and is none has no App that fails: its Repo tells of it, or nobody would.
+func TestTroubleWithAFolder(t *testing.T) {
+	r := repos()[0]
+	r.Status.Conditions = []metav1.Condition{{
+		Type: v1alpha1.ConditionFoldersRead, Status: metav1.ConditionFalse, Reason: string(fault.NameInvalid), Message: `apps/Cart: "Cart" cannot be the name of an app`,
+	}}
+	if got := troubleOfRepo(r, now); got == nil || got.Text != r.Status.Conditions[0].Message || got.Next != "plumb apps --explain" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestTroubleText(t *testing.T) {
 	f := fault.New(fault.RenderFailed, "patch target Deployment/carts does not exist").
 		At(fault.Place{File: "apps/cart/kustomization.yaml", Line: 7}).WithNext("did you mean cart?")

@@ -96,6 +96,12 @@ func troubleOfRepo(r v1alpha1.Repo, now time.Time) *Trouble {
 		}
 		text = strings.TrimPrefix(text+"; "+Clean("forge: "+forge.Message), "; ")
 	}
+	if stray := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionFoldersRead); stray != nil && stray.Status == metav1.ConditionFalse {
+		if text == "" {
+			next = "plumb apps --explain"
+		}
+		text = strings.TrimPrefix(text+"; "+Clean(stray.Message), "; ")
+	}
 	if text == "" {
 		return nil
 	}

@@ -130,7 +130,21 @@ func (r *Repo) describe() {
 	} else {
 		apimeta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionStalled)
 	}
+	r.describeFolders()
 	r.describeForge()
+}
+
+// describeFolders writes the condition of folders that no App can tell of. r.mu is held.
+func (r *Repo) describeFolders() {
+	switch {
+	case len(r.strays) > 0:
+		apimeta.SetStatusCondition(&r.status.Conditions, metav1.Condition{
+			Type: v1alpha1.ConditionFoldersRead, Status: metav1.ConditionFalse, Reason: string(r.strays[0].Fault.Reason),
+			Message: strings.TrimPrefix(strayText(r.strays), "; "), ObservedGeneration: r.object.Generation,
+		})
+	case r.result != nil: // before the first discovery of this life what the last one found stays
+		apimeta.RemoveStatusCondition(&r.status.Conditions, v1alpha1.ConditionFoldersRead)
+	}
 }
 
 // strayText tells of folders that are meant to be apps and are none; "" without any.

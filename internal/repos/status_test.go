@@ -66,6 +66,9 @@ func TestDescribe(t *testing.T) {
 			if r.status.Revision != d.revision || r.status.Summary != d.summary {
 				t.Errorf("revision %q, summary %q; want %q, %q", r.status.Revision, r.status.Summary, d.revision, d.summary)
 			}
+			if stray := apimeta.IsStatusConditionFalse(r.status.Conditions, v1alpha1.ConditionFoldersRead); stray != (len(d.repo.strays) > 0) {
+				t.Errorf("that folders are none is told: %v, of %d", stray, len(d.repo.strays))
+			}
 			ready := apimeta.FindStatusCondition(r.status.Conditions, v1alpha1.ConditionReady)
 			if ready == nil || ready.Status != d.ready || ready.Reason != string(d.why) {
 				t.Errorf("Ready is %+v", ready)

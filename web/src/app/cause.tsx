@@ -116,7 +116,7 @@ export function Where({ view }: { view: AppView }) {
     <dl className="facts">
       <dt>Applied</dt>
       <dd>
-        <Commit id={row.revision} repo={row.repo} />
+        {row.revision ? <Commit id={row.revision} repo={row.repo} /> : "nothing yet"}
         {moving && (
           <>
             {" → "}

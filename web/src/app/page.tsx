@@ -254,8 +254,8 @@ function Flight({ h, row }: { h: HistoryRow; row: Row }) {
           const past = steps.slice(0, i).findLast((x) => x.at)?.at;
           const state = s.at ? "ok" : i === next ? (failed ? "failed" : row.state === "ok" ? "ok" : asState(row.state)) : "unknown";
           return (
-            <li key={s.name} className={s.at ? "done" : i === next ? "now" : ""}>
-              <Glyph state={state} />
+            <li key={s.name} className={s.at ? "done" : i === next ? `now ${state}` : ""}>
+              {s.at || i === next ? <Glyph state={state} /> : <span />}
               <b>{s.name}</b>
               <span className="dim">
                 {s.at ? (
@@ -265,8 +265,10 @@ function Flight({ h, row }: { h: HistoryRow; row: Row }) {
                   </>
                 ) : i === next ? (
                   word(row.state)
+                ) : failed ? (
+                  "not reached"
                 ) : (
-                  "–"
+                  "not yet"
                 )}
               </span>
             </li>

@@ -7,7 +7,7 @@ const everywhere: [string, string[]][] = [
   ["Search or jump to", ["Ctrl", "K"]],
   ["Search this page", ["/"]],
   ["Copy the link", ["y"]],
-  ["This", ["?"]],
+  ["These keys", ["?"]],
 ];
 const grid: [string, string[]][] = [
   ["Move in the matrix", ["←", "↑", "↓", "→"]],
@@ -61,7 +61,7 @@ export default function Help({ onClose }: { onClose: () => void }) {
             setOn(e.target.checked);
           }}
         />
-        Single keys do something (Ctrl K always does)
+        Single keys are shortcuts (Ctrl K always is)
       </label>
       <footer>
         <button type="button" className="button first" onClick={onClose}>
