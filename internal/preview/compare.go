@@ -136,7 +136,7 @@ func (c comparison) risks(p pair, from, to side, id object.ID, asked answer) []r
 	}
 	p.saidBefore = before
 	found := risks(p, c.scalers(to))
-	if asked.local && asked.err == nil {
+	if asked.local && !asked.schema && asked.err == nil { // of what its schema has judged the app's notes say so once
 		found = append(found, risk{word: report.RiskUnchecked})
 	}
 	return found

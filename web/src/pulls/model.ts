@@ -23,7 +23,7 @@ const texts: Record<string, string> = {
   downtime: "stops all its pods at once",
   autoscaler: "sets what an autoscaler sets",
   restart: "restarts pods",
-  unchecked: "could not be checked",
+  unchecked: "not all of it could be checked",
 };
 export const riskText = (risk: string): string => texts[risk] ?? risk;
 
