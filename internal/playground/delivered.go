@@ -23,7 +23,7 @@ type delivery struct {
 // deliveryLimit bounds the wait for the first delivery. It is not an error to be slower: the agent goes on.
 const deliveryLimit = time.Minute
 
-// waitDelivered waits until every app is ok, or one failed, or there is none to wait for.
+// waitDelivered waits until every app is ok, has failed or waits for a person, or there is none to wait for.
 func (k *kube) waitDelivered(ctx context.Context) delivery {
 	ctx, cancel := context.WithTimeoutCause(ctx, deliveryLimit, errors.New("slow"))
 	defer cancel()
@@ -61,6 +61,11 @@ func describe(repo *unstructured.Unstructured, apps []unstructured.Unstructured)
 		}
 		state, _, _ := unstructured.NestedString(a.Object, "status", "state")
 		summary, _, _ := unstructured.NestedString(a.Object, "status", "summary")
+		held, _, _ := unstructured.NestedInt64(a.Object, "status", "heldCount")
+		if state == "waiting" && held > 0 { // for a person: the start does not wait for that
+			d.bad = append(d.bad, address+" is waiting: "+summary)
+			continue
+		}
 		switch state {
 		case "ok", "paused":
 		case "failed", "drifted":

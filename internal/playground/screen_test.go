@@ -16,6 +16,11 @@ func app(name, env, state, summary string) unstructured.Unstructured {
 	}}
 }
 
+func held(a unstructured.Unstructured) unstructured.Unstructured {
+	_ = unstructured.SetNestedField(a.Object, int64(2), "status", "heldCount")
+	return a
+}
+
 func TestWhatPeopleAreToldOfApps(t *testing.T) {
 	repo := &unstructured.Unstructured{Object: fields{"status": fields{"summary": "no app"}}}
 	for _, row := range []struct {
@@ -26,6 +31,7 @@ func TestWhatPeopleAreToldOfApps(t *testing.T) {
 		{"all is well", []unstructured.Unstructured{app("api", "dev", "ok", ""), app("api", "prod", "ok", ""), app("web", "dev", "ok", "")}, "✔ 2 apps healthy in dev and prod"},
 		{"one failed", []unstructured.Unstructured{app("api", "dev", "failed", "no such file"), app("web", "dev", "ok", "")}, "✕ api/dev is failed: no such file"},
 		{"slow", []unstructured.Unstructured{app("api", "dev", "rolling", "")}, "◐ api/dev is rolling"},
+		{"what waits for a person is told, and not waited for", []unstructured.Unstructured{held(app("api", "dev", "waiting", "2 deletions wait for consent"))}, "✕ api/dev is waiting: 2 deletions wait for consent"},
 		{"nothing to deliver", nil, "✔ no app in the repository yet: no app"},
 	} {
 		var out bytes.Buffer
