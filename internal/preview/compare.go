@@ -136,7 +136,8 @@ func (c comparison) risks(p pair, from, to side, id object.ID, asked answer) []r
 	}
 	p.saidBefore = before
 	found := risks(p, c.scalers(to))
-	if asked.local && !asked.schema && asked.err == nil { // of what its schema has judged the app's notes say so once
+	judged := asked.schema && p.was.Fields == nil // a new object that fits its schema: the app's notes say so once
+	if asked.local && !judged && asked.err == nil {
 		found = append(found, risk{word: report.RiskUnchecked})
 	}
 	return found

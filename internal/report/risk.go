@@ -16,7 +16,7 @@ const (
 	RiskRestart    Risk = "restart"    // pods are replaced one after the other
 	RiskAutoscaler Risk = "autoscaler" // an autoscaler and Git disagree about a number
 	RiskShrink     Risk = "shrink"     // a volume is to become smaller, which no storage does
-	RiskUnchecked  Risk = "unchecked"  // the API server could not be asked, nor a schema
+	RiskUnchecked  Risk = "unchecked"  // the API server could not be asked
 )
 
 // gravest lists the risks, the gravest first, with the words that stand in a verdict.
