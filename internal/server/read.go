@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/board"
 	"plumb.dev/plumb/internal/fault"
@@ -212,11 +214,40 @@ func (s *server) oneChange(ctx context.Context, in *commitName) (OneChange, erro
 	return out, s.records(ctx, &out)
 }
 
-// records adds what the Entries of a change say, to whoever may read them.
+// recordsAtOnce is how many apps' records are read at once.
+const recordsAtOnce = 6
+
+// records adds what the Entries of a change say, to whoever may read them, in the order of its targets.
 func (s *server) records(ctx context.Context, out *OneChange) error {
 	if s.Entries == nil {
 		return nil
 	}
+	apps, err := s.readable(ctx, out)
+	if err != nil {
+		return err
+	}
+	told := make([][]ChangedObjects, len(apps))
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.SetLimit(recordsAtOnce)
+	for i, app := range apps {
+		reading.Go(func() error {
+			entries, err := s.Entries(ctx, app, out.ID)
+			for _, e := range entries {
+				told[i] = append(told[i], changedObjects(app.Namespace+"/"+app.Name, e))
+			}
+			return err
+		})
+	}
+	if err := reading.Wait(); err != nil {
+		return err
+	}
+	out.Objects = append(out.Objects, slices.Concat(told...)...)
+	return nil
+}
+
+// readable gives the apps of a change whose Entries a person may read, and says why others are left out.
+func (s *server) readable(ctx context.Context, out *OneChange) ([]v1alpha1.App, error) {
+	var apps []v1alpha1.App
 	may := map[string]bool{}
 	for i, t := range out.Targets {
 		if i == maxRecords {
@@ -231,25 +262,18 @@ func (s *server) records(ctx context.Context, out *OneChange) error {
 		if !asked {
 			verdicts, err := asker(ctx).May(ctx, []Right{{Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "entries", Namespace: app.Namespace}})
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if allowed = len(verdicts) == 1 && verdicts[0].OK; !allowed && len(verdicts) == 1 {
 				out.NotTold = verdicts[0].Why
 			}
 			may[app.Namespace] = allowed
 		}
-		if !allowed {
-			continue
-		}
-		entries, err := s.Entries(ctx, app, out.ID)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			out.Objects = append(out.Objects, changedObjects(t.ID, e))
+		if allowed {
+			apps = append(apps, app)
 		}
 	}
-	return nil
+	return apps, nil
 }
 
 func changedObjects(id string, e v1alpha1.Entry) ChangedObjects {

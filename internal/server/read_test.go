@@ -5,9 +5,11 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -407,4 +409,46 @@ func FuzzAppsQuery(f *testing.F) {
 		var answer map[string]any
 		decode(t, r, &answer)
 	})
+}
+
+// The records of a commit's apps are read beside each other, a few at once, and told in the order of its targets.
+func TestRecordsAreReadBesideEachOther(t *testing.T) {
+	var known known
+	const apps = 9
+	for i := range apps {
+		one := app(fmt.Sprintf("app%02d", i), "dev", v1alpha1.StateOK)
+		one.Namespace = "shop"
+		known.apps = append(known.apps, one)
+	}
+	c := config(known)
+	c.People = narrowly{person: &narrow{entries: true}}
+	var mu sync.Mutex
+	var once sync.Once
+	now, most := 0, 0
+	two := make(chan struct{})
+	c.Entries = func(_ context.Context, a v1alpha1.App, _ string) ([]v1alpha1.Entry, error) {
+		mu.Lock()
+		now++
+		if most = max(most, now); now == 2 {
+			once.Do(func() { close(two) })
+		}
+		mu.Unlock()
+		select {
+		case <-two: // never comes if one is read after the other
+		case <-time.After(10 * time.Second):
+		}
+		mu.Lock()
+		now--
+		mu.Unlock()
+		return []v1alpha1.Entry{{Revision: &v1alpha1.RevisionEntry{Previous: a.Name}}}, nil
+	}
+	_, answer := ask(t, New(c), "/changes/9f31c2a")
+	if most < 2 || most > recordsAtOnce {
+		t.Errorf("%d are read at once", most)
+	}
+	for i := range apps {
+		if got, want := at(answer, fmt.Sprintf("objects %d previous", i)), fmt.Sprintf("%q", fmt.Sprintf("app%02d-dev", i)); got != want {
+			t.Errorf("in place %d: %s, want %s", i, got, want)
+		}
+	}
 }
