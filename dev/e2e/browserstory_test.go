@@ -130,7 +130,7 @@ func aRolloutFails(s *scenario, b *browser) {
 	b.says(".attention", "search/staging", "CrashLoopBackOff", "exited with 137", commit[:7])
 	b.until(`document.title.startsWith("✕ 1 failed")`, "the title begins with the state")
 	b.click(".attention-row")
-	b.says(".panel", "search/staging", "Blocked by", "Deployment/search", "kubectl -n search-staging describe", "search: 5.0.1 in staging")
+	b.says(".panel", "search/staging", "Blocked by", "Deployment/search", "kubectl -n search-staging logs search-", "--previous", "search: 5.0.1 in staging")
 	b.notLoadedAnew()
 }
 
