@@ -19,12 +19,19 @@ func TestBrowserActs(t *testing.T) {
 	s.staff("acts-staff", "acts-team")
 	s.failsPods("acts-hook")
 	s.commit("acts: begin", files{
-		"apps/acts-hook/a.yaml":      documentsOf(hookJob("migrate", "PreSync", ""), configMap("settings", "a", "1")),
-		"apps/acts-drift/plumb.yaml": "heal: false\n",
-		"apps/acts-drift/a.yaml":     configMap("settings", "colour", "blue"),
-		"apps/acts-asked/plumb.yaml": "sync: manual\n",
-		"apps/acts-asked/a.yaml":     configMap("settings", "a", "1"),
-		"apps/acts-pause/a.yaml":     configMap("settings", "a", "1"),
+		"apps/acts-hook/a.yaml":                documentsOf(hookJob("migrate", "PreSync", ""), configMap("settings", "a", "1")),
+		"apps/acts-drift/plumb.yaml":           "heal: false\n",
+		"apps/acts-drift/a.yaml":               configMap("settings", "colour", "blue"),
+		"apps/acts-overlay/plumb.yaml":         "heal: false\n",
+		"apps/acts-overlay/kustomization.yaml": "resources: [base.yaml]\npatches:\n- patch: |-\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: settings}\n    data:\n      colour: green\n",
+		"apps/acts-overlay/base.yaml":          configMap("settings", "colour", "blue"),
+		"apps/acts-chart/plumb.yaml":           "heal: false\nhelm:\n  inline:\n    size: large\n",
+		"apps/acts-chart/Chart.yaml":           "apiVersion: v2\nname: chart\nversion: 1.0.0\n",
+		"apps/acts-chart/values.yaml":          "colour: blue\nsize: small\n",
+		"apps/acts-chart/templates/a.yaml":     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata:\n  colour: {{ .Values.colour }}\n  size: {{ .Values.size | quote }}\n",
+		"apps/acts-asked/plumb.yaml":           "sync: manual\n",
+		"apps/acts-asked/a.yaml":               configMap("settings", "a", "1"),
+		"apps/acts-pause/a.yaml":               configMap("settings", "a", "1"),
 	})
 	b := newBrowser(t, "http://"+s.listen)
 	b.signIn(s.tokenOf("acts-staff", "admin"), "/")
@@ -35,6 +42,7 @@ func TestBrowserActs(t *testing.T) {
 		{"a failed hook is tried again when its cause is gone", aHookIsRetried},
 		{"a failed hook is mended by a commit", aHookIsMended},
 		{"drift is restored from its object's page", driftIsTakenBack},
+		{"what an overlay and a chart's values say has the line to change", linesOfRenders},
 		{"a revision that waits to be asked for is asked for", aSyncIsAskedFor},
 		{"a pause has a reason and an end, is ended by a button, and by its time", aPauseEnds},
 	} {
@@ -145,6 +153,23 @@ func driftIsTakenBack(s *scenario, b *browser) {
 	b.shows("ok")
 	s.has("ConfigMap/acts-drift/settings", "data.colour", "blue")
 	b.says(".panel", "Every field that Git sets is as Git says.", "Undone of late")
+}
+
+// The line that a person is told is the one that counts: that of a patch and not of its base, of a value and not of its template.
+func linesOfRenders(s *scenario, b *browser) {
+	for _, app := range []string{"acts-overlay", "acts-chart"} {
+		s.until(app, func(a appStatus) error {
+			if a.State != "ok" {
+				return errNotYet("%s", a)
+			}
+			return nil
+		})
+		s.patch("ConfigMap/"+app+"/settings", "kubectl-edit", "data: {colour: red, size: huge}")
+	}
+	b.visit("/app/plumb-system/acts-overlay/resources?o=/ConfigMap/acts-overlay/settings")
+	b.says(".panel .change", "data.colour", "apps/acts-overlay/kustomization.yaml:8", "patches[0].patch.data.colour", "kubectl-edit")
+	b.visit("/app/plumb-system/acts-chart/resources?o=/ConfigMap/acts-chart/settings")
+	b.says(".panel", "apps/acts-chart/values.yaml:1", "apps/acts-chart/plumb.yaml:4", "helm.inline.size")
 }
 
 func aSyncIsAskedFor(s *scenario, b *browser) {

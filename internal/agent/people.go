@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -17,12 +16,12 @@ import (
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/origin"
 	"plumb.dev/plumb/internal/people"
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/render"
 	"plumb.dev/plumb/internal/report"
 	"plumb.dev/plumb/internal/revert"
-	"plumb.dev/plumb/internal/source"
 )
 
 // known is what people are told of apps: it implements people.Agent.
@@ -53,33 +52,13 @@ func (k known) Desired(ctx context.Context, namespace, name string) (people.Desi
 	d := people.Desired{Revision: revision, Objects: objects, Rules: a.healthRules()}
 	if of != nil {
 		d.Ignore = of.placement.Settings.Ignore
-		d.File = func(ctx context.Context, path string) []byte { return fileAt(ctx, of.mirror, revision, path) }
+		d.Origins = func(ctx context.Context, want object.Object, fields []origin.Field) []origin.Origin {
+			t := &turn{agent: k.Agent, app: &app{key: a.key, status: o.Status}, object: o, offer: of, head: of, log: k.log}
+			return t.origins(ctx, recorded, revision, want, fields)
+		}
 	}
 	return d, true
 }
-
-// fileAt gives a file of a commit; nil if it is not to be had, or larger than a manifest is.
-func fileAt(ctx context.Context, mirror *source.Mirror, commit, path string) []byte {
-	if mirror == nil || !fs.ValidPath(path) {
-		return nil
-	}
-	tree, err := mirror.Snapshot(ctx, commit)
-	if err != nil {
-		return nil
-	}
-	info, err := fs.Stat(tree, path)
-	if err != nil || info.Size() > maxManifest {
-		return nil
-	}
-	data, err := fs.ReadFile(tree, path)
-	if err != nil {
-		return nil
-	}
-	return data
-}
-
-// maxManifest is the size of a file in which the line of a field is still looked for.
-const maxManifest = 1 << 20
 
 // renderOf gives the render that the cluster is to be like, and its revision: while an older revision stays applied, that of it.
 func (k known) renderOf(o *v1alpha1.App) (recorded *render.Recorded, revision string, ok bool) {

@@ -19,6 +19,7 @@ import (
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/health"
 	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/origin"
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/redact"
 	"plumb.dev/plumb/internal/revert"
@@ -58,8 +59,9 @@ type Desired struct {
 	Objects  []object.Object   // ready to be applied, with their places in Git. Secrets are as in Git: they stay in the process
 	Rules    []health.Compiled // the app's own rules of health
 	Ignore   []v1alpha1.IgnoreRule
-	// File gives a file of the revision, as Git has it; nil where it cannot be read.
-	File func(ctx context.Context, path string) []byte
+	// Origins tells where Git says fields of one of the objects, in their order: the zero Origin where that is not known. It is nil
+	// where nobody can be asked.
+	Origins func(ctx context.Context, o object.Object, fields []origin.Field) []origin.Origin
 }
 
 // Answer is what has become of a request for a revert.

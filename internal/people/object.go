@@ -17,6 +17,7 @@ import (
 	"plumb.dev/plumb/internal/diff"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/origin"
 	"plumb.dev/plumb/internal/plan"
 	"plumb.dev/plumb/internal/redact"
 	"plumb.dev/plumb/internal/server"
@@ -65,7 +66,9 @@ func (p *Person) Object(ctx context.Context, app *v1alpha1.App, ref server.Objec
 		v.live(live, entries)
 	}
 	if inGit && !gone {
-		v.differences(differing(want, live, entries, app, desired.Ignore), linesOf(ctx, want, desired))
+		changes := differing(want, live, entries, app, desired.Ignore)
+		changes = changes[:min(len(changes), fieldsAtMost)]
+		v.differences(changes, places(ctx, want, desired, changes))
 	}
 	v.healed(app)
 	return v.out, nil
@@ -164,29 +167,35 @@ func differing(want, live object.Object, entries []metav1.ManagedFieldsEntry, ap
 	})
 }
 
-// linesOf gives where Git says a field of an object, for people who want to keep what is live. It knows manifests; what a
-// template or an overlay makes has no line of its own.
-func linesOf(ctx context.Context, want object.Object, desired Desired) func(field string) *server.FileLine {
-	var data []byte
-	if desired.File != nil && want.Place.File != "" && want.Place.Line > 0 {
-		data = desired.File(ctx, want.Place.File)
+// places gives where Git says the fields of changes, for people who want to keep what is live.
+func places(ctx context.Context, want object.Object, desired Desired, changes []diff.Change) []*server.FileLine {
+	out := make([]*server.FileLine, len(changes))
+	if desired.Origins == nil || len(changes) == 0 {
+		return out
 	}
-	return func(field string) *server.FileLine {
-		path, err := object.ParsePath(field)
-		if err != nil || data == nil {
-			return nil
+	var fields []origin.Field
+	var which []int
+	for i, c := range changes {
+		path, err := object.ParsePath(c.Field)
+		if err != nil {
+			continue
 		}
-		place := object.PlaceOf(data, want, path)
-		return &server.FileLine{Path: place.File, Line: place.Line}
+		fields, which = append(fields, origin.Field{Path: path, Git: c.Git, Live: c.Live}), append(which, i)
 	}
+	for i, from := range desired.Origins(ctx, want, fields) {
+		if from.Place.File != "" || from.Says != "" {
+			out[which[i]] = &server.FileLine{Path: from.Place.File, Line: from.Place.Line, Says: from.Says}
+		}
+	}
+	return out
 }
 
 // differences says which fields differ from Git, who has written them when, and where Git says them.
-func (v *view) differences(changes []diff.Change, lines func(field string) *server.FileLine) {
-	for _, c := range changes[:min(len(changes), fieldsAtMost)] {
+func (v *view) differences(changes []diff.Change, places []*server.FileLine) {
+	for i, c := range changes {
 		v.out.Fields = append(v.out.Fields, server.FieldDiff{
 			Field: c.Field, Kind: c.Kind, Git: v.value(c.Git), Live: v.value(c.Live),
-			Manager: c.Manager, Operation: c.Operation, Subresource: c.Subresource, Time: c.Time, File: lines(c.Field),
+			Manager: c.Manager, Operation: c.Operation, Subresource: c.Subresource, Time: c.Time, File: places[i],
 		})
 	}
 }

@@ -54,8 +54,9 @@ type ObjectRef struct {
 
 // FileLine is a place in Git.
 type FileLine struct {
-	Path string `json:"path"`
-	Line int    `json:"line,omitempty"`
+	Path string `json:"path" doc:"empty where it lies in no file of the repository"`
+	Line int    `json:"line,omitempty" doc:"absent where only the file is known"`
+	Says string `json:"says,omitempty" doc:"what stands there, for example replicaCount or images[0].newTag"`
 }
 
 // FieldDiff is one field that differs from Git, and who has written it.

@@ -1012,9 +1012,15 @@ export interface components {
             since: string;
         };
         FileLine: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description absent where only the file is known
+             */
             line?: number;
+            /** @description empty where it lies in no file of the repository */
             path: string;
+            /** @description what stands there, for example replicaCount or images[0].newTag */
+            says?: string;
         };
         Fleet: {
             agent: components["schemas"]["Agent"];

@@ -129,12 +129,25 @@ function Fields({ fields }: { fields: NonNullable<ObjectView["fields"]> }) {
                 <span className="dim">Git </span>
                 <ins>{valueText(f.git)}</ins>
                 {f.file && (
-                  <code className="dim">
-                    {" "}
-                    {f.file.path}
-                    {f.file.line ? `:${f.file.line}` : ""}
-                  </code>
+                  <span className="dim">
+                    {" in "}
+                    <code>
+                      {f.file.path || "the App's own settings"}
+                      {f.file.line ? `:${f.file.line}` : ""}
+                    </code>
+                    {f.file.says && (
+                      <>
+                        {" as "}
+                        <code>{f.file.says}</code>
+                      </>
+                    )}
+                  </span>
                 )}
+              </span>
+            )}
+            {!hasValue(f.git) && f.file?.path && (
+              <span className="dim">
+                not in Git; what is around it is in <code>{f.file.path}</code>
               </span>
             )}
             {hasValue(f.live) && (

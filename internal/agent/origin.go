@@ -1,0 +1,141 @@
+package agent
+
+import (
+	"context"
+	"io/fs"
+	"path"
+	"time"
+
+	"plumb.dev/plumb/internal/fleet"
+	"plumb.dev/plumb/internal/object"
+	"plumb.dev/plumb/internal/origin"
+	"plumb.dev/plumb/internal/render"
+)
+
+const (
+	// originsFor is how long it may take to find where fields come from: what is not proved by then is told without a line.
+	originsFor = 3 * time.Second
+	// maxManifest is the size of a file in which the line of a field is still looked for, and originsRead of all of them, in bytes.
+	maxManifest = 1 << 20
+	originsRead = 8 << 20
+)
+
+// origins tells where Git says fields of an object of a render: of a plain manifest by reading it again, else by rendering copies in
+// which what may be theirs is marked.
+func (t *turn) origins(ctx context.Context, recorded *render.Recorded, revision string, want object.Object, fields []origin.Field) []origin.Origin {
+	ctx, cancel := context.WithTimeout(ctx, originsFor)
+	defer cancel()
+	out := make([]origin.Origin, len(fields))
+	if t.offer == nil || t.offer.mirror == nil {
+		return out
+	}
+	tree, err := t.offer.mirror.Snapshot(ctx, revision)
+	if err != nil {
+		return out
+	}
+	if recorded.Manifest.Render == render.Plain {
+		return inManifest(tree, want, fields)
+	}
+	if found, err := t.originsByRender(ctx, tree, recorded, revision, want, fields); err == nil {
+		out = found
+	}
+	if _, err := fs.Stat(tree, want.Place.File); err == nil {
+		for i := range out {
+			if out[i] == (origin.Origin{}) {
+				out[i].Place.File = want.Place.File
+			}
+		}
+	}
+	return out
+}
+
+// inManifest finds fields in the manifest that says the object.
+func inManifest(tree fs.FS, want object.Object, fields []origin.Field) []origin.Origin {
+	out := make([]origin.Origin, len(fields))
+	data := fileOf(tree, want.Place.File)
+	if data == nil || want.Place.Line == 0 {
+		return out
+	}
+	for i, f := range fields {
+		out[i].Place = object.PlaceOf(data, want, f.Path)
+	}
+	return out
+}
+
+// fileOf gives a file of a tree; nil if it is not to be had, or larger than a manifest is.
+func fileOf(tree fs.FS, name string) []byte {
+	if !fs.ValidPath(name) {
+		return nil
+	}
+	info, err := fs.Stat(tree, name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxManifest {
+		return nil
+	}
+	data, err := fs.ReadFile(tree, name)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+func (t *turn) originsByRender(ctx context.Context, tree fs.FS, recorded *render.Recorded, revision string, want object.Object, fields []origin.Field) ([]origin.Origin, error) {
+	select {
+	case t.agent.previews <- struct{}{}:
+		defer func() { <-t.agent.previews }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if t.offer.commit != revision || t.offer.fault != nil {
+		of, err := t.offerAt(ctx, revision)
+		if err != nil {
+			return nil, err
+		}
+		t.offer, t.head = of, of
+	}
+	request := t.request(t.agent.cluster.Mapper().Answers(ctx))
+	question := origin.Question{Object: want, Fields: fields, Helm: request.Helm, Kustomize: request.Kustomize}
+	question.Files = filesRead(tree, recorded.Manifest.Reads)
+	for dir := path.Clean(request.Path); ; dir = path.Dir(dir) {
+		if data := fileOf(tree, path.Join(dir, fleet.SettingsFile)); data != nil {
+			question.SettingsFiles = append(question.SettingsFiles, origin.File{Path: path.Join(dir, fleet.SettingsFile), Data: data})
+		}
+		if dir == "." || dir == "/" {
+			break
+		}
+	}
+	try := func(c origin.Change) ([]object.Object, error) {
+		changed := request
+		changed.Sources = map[string]render.Source{}
+		for name, s := range request.Sources {
+			changed.Sources[name] = s
+		}
+		changed.Sources[sourceName] = render.Source{FS: render.Replaced(request.Sources[sourceName].FS, c.Files)}
+		if c.Helm != nil {
+			changed.Helm = c.Helm
+		}
+		if c.Kustomize != nil {
+			changed.Kustomize = c.Kustomize
+		}
+		m, err := t.agent.renderer.Render(ctx, changed)
+		return m.Objects, err
+	}
+	found := origin.Find(question, try, func() bool { return ctx.Err() != nil })
+	return found, nil
+}
+
+// filesRead gives the files of the app's repository that a render read, as far as they are small.
+func filesRead(tree fs.FS, reads []render.Read) []origin.File {
+	var files []origin.File
+	left := originsRead
+	for _, r := range reads {
+		if r.Kind != render.ReadFile || r.Hash == "" || r.Source != "" && r.Source != sourceName {
+			continue
+		}
+		data := fileOf(tree, r.Path)
+		if left -= len(data); data == nil || left < 0 {
+			continue
+		}
+		files = append(files, origin.File{Path: r.Path, Data: data})
+	}
+	return files
+}
