@@ -157,6 +157,13 @@ func (b *browser) visit(path string) {
 	b.until(`document.querySelector('[data-pulse=live]') && !document.querySelector('main [role=status][aria-label]')`, "the page is live at "+path)
 }
 
+// comeIn opens a link for the agent's token.
+func (b *browser) comeIn(s *scenario) {
+	b.Helper()
+	link, _ := s.comesIn(token)
+	b.visit(link)
+}
+
 // until waits until an expression is true.
 func (b *browser) until(expression, what string) {
 	b.Helper()

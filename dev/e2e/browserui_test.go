@@ -101,7 +101,7 @@ subjects: [{kind: ServiceAccount, name: viewer, namespace: fwd-staff}]
 
 	second := b.another(t)
 	second.run(chromedp.Navigate(address))
-	second.says(".login [role=alert]", "used up")
+	second.says(".login [role=alert]", "used already")
 
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)

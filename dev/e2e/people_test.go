@@ -60,12 +60,11 @@ func (s *scenario) visits(namespace, name string) *visitor {
 	s.Helper()
 	v := s.stranger()
 	v.name = name
-	status, body := v.post(s.T, "/login", map[string]any{"token": s.tokenOf(namespace, name)})
-	var answer struct{ Code, Name string }
-	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK || answer.Name != "system:serviceaccount:"+namespace+":"+name {
-		s.Fatalf("the login of %s is answered with %d %s", name, status, body)
+	link, as := s.comesIn(s.tokenOf(namespace, name))
+	if as != "system:serviceaccount:"+namespace+":"+name {
+		s.Fatalf("the login of %s is one of %s", name, as)
 	}
-	req, err := http.NewRequestWithContext(s.Context(), http.MethodGet, v.base+"/login?code="+url.QueryEscape(answer.Code), nil)
+	req, err := http.NewRequestWithContext(s.Context(), http.MethodGet, v.base+link, nil)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -75,6 +74,17 @@ func (s *scenario) visits(namespace, name string) *visitor {
 	}
 	resp.Body.Close()
 	return v
+}
+
+// comesIn has the page give an address for a token, at which one browser is let in, and says as whom.
+func (s *scenario) comesIn(token string) (path, name string) {
+	s.Helper()
+	status, body := s.stranger().post(s.T, "/login", map[string]any{"token": token})
+	var answer struct{ Code, Name string }
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK || answer.Code == "" {
+		s.Fatalf("a login is answered with %d %s", status, body)
+	}
+	return "/login?code=" + url.QueryEscape(answer.Code), answer.Name
 }
 
 // get reads from the API.

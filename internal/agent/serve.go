@@ -32,6 +32,7 @@ func (ag *Agent) Handler(token string, simulated bool) http.Handler {
 		Ancestor:  ag.ancestor,
 		Pull:      ag.planOf,
 		Token:     token,
+		PageURL:   ag.options.PageURL,
 		Metrics:   promhttp.HandlerFor(ag.collected(), promhttp.HandlerOpts{}),
 		Tally:     ag.metrics,
 		Live:      ag.live,

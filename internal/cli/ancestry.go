@@ -64,8 +64,7 @@ type agentAPI struct {
 	client      *http.Client
 }
 
-// newAgentAPI reads the address of the agent's page: the token may stand in it as plumb up prints it (?t=…), or in
-// PLUMB_TOKEN. Without an address there is no agent to ask.
+// newAgentAPI reads the address of the agent's page; PLUMB_TOKEN holds its token. Without an address there is no agent to ask.
 func newAgentAPI(env Env, address string) (*agentAPI, error) {
 	if address == "" {
 		address = env.Getenv("PLUMB_URL")
@@ -77,11 +76,7 @@ func newAgentAPI(env Env, address string) (*agentAPI, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, usagef("for example --url http://127.0.0.1:7420", "the agent's address is not a URL")
 	}
-	token := u.Query().Get("t")
-	if token == "" {
-		token = env.Getenv("PLUMB_TOKEN")
-	}
-	return &agentAPI{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/"), token: token, client: &http.Client{Timeout: 30 * time.Second}}, nil
+	return &agentAPI{base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/"), token: env.Getenv("PLUMB_TOKEN"), client: &http.Client{Timeout: 30 * time.Second}}, nil
 }
 
 func (a *agentAPI) isAncestor(ctx context.Context, repo, ancestor, commit string) (bool, error) {

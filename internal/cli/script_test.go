@@ -82,7 +82,8 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("KUBECONFIG", file)
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("LANG", "C.UTF-8")
-	env.Setenv("AGENT", server.URL+"/agent/?t=secret")
+	env.Setenv("AGENT", server.URL+"/agent/")
+	env.Setenv("PLUMB_TOKEN", "secret")
 	env.Setenv("PATH", env.Getenv("PATH"))
 	return os.WriteFile(file, []byte(config), 0o600)
 }
@@ -183,7 +184,7 @@ func cmdStart(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	s := &started{cmd: exec.CommandContext(ctx, path, args[2:]...), done: make(chan error, 1)}
 	s.cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"KUBECONFIG", "HOME", "LANG", "PATH", "COLUMNS", "PLUMB_URL"} {
+	for _, name := range []string{"KUBECONFIG", "HOME", "LANG", "PATH", "COLUMNS", "PLUMB_URL", "PLUMB_TOKEN"} {
 		s.cmd.Env = append(s.cmd.Env, name+"="+ts.Getenv(name))
 	}
 	stdout, err := os.Create(ts.MkAbs(args[0] + ".out"))

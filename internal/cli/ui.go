@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -31,12 +28,16 @@ you see and do; nothing has a password of its own.
 
 The page is reached through a port-forward to the active agent's pod, which lasts until Ctrl-C and needs the right to create
 pods/portforward in plumb-system; with --at it is asked at an address of its own. Your bearer token goes to the agent, once, for a
-code that logs the browser in for as long as the token is good, at most eight hours.`
+code that logs one browser in for as long as the token is good, at most twelve hours.
+
+With --playground it makes a new link to the page of a running plumb up.`
 
 type uiOptions struct {
 	kubeFlags
-	at        string
-	noBrowser bool
+	at         string
+	playground bool
+	dir        string
+	noBrowser  bool
 }
 
 func newUICommand(env Env) *cobra.Command {
@@ -51,11 +52,16 @@ func newUICommand(env Env) *cobra.Command {
 	}
 	o.addConnection(cmd.Flags())
 	cmd.Flags().StringVar(&o.at, "at", "", "address of the page (https://plumb.example.com), instead of a port-forward")
+	cmd.Flags().BoolVar(&o.playground, "playground", false, "of the playground that runs here (plumb up), instead of a cluster's")
+	cmd.Flags().StringVar(&o.dir, "dir", "", "of the playground whose state is kept in this folder")
 	cmd.Flags().BoolVar(&o.noBrowser, "no-browser", false, "print the address, and open nothing")
 	return cmd
 }
 
 func runUI(ctx context.Context, env Env, o uiOptions) error {
+	if o.playground || o.dir != "" {
+		return openPlayground(ctx, env, o)
+	}
 	if err := checkPageAt(o.at); err != nil {
 		return err
 	}
@@ -74,18 +80,8 @@ func runUI(ctx context.Context, env Env, o uiOptions) error {
 			return err
 		}
 	}
-	code, err := loginAt(ctx, address, token)
-	if err != nil {
+	if err := openPage(ctx, env, address, token, !o.noBrowser); err != nil || ended == nil {
 		return err
-	}
-	page := address + "/login?code=" + url.QueryEscape(code.Code)
-	fmt.Fprintf(env.Stdout, "%s\n", page)
-	fmt.Fprintf(env.Stderr, "you are %s there; the address logs one browser in, within a minute\n", report.Clean(code.Name))
-	if !o.noBrowser {
-		playground.OpenBrowser(env.Getenv, page)
-	}
-	if ended == nil {
-		return nil
 	}
 	fmt.Fprintln(env.Stderr, "the page is reached through this command; Ctrl-C ends it")
 	select {
@@ -94,6 +90,36 @@ func runUI(ctx context.Context, env Env, o uiOptions) error {
 	case err := <-ended:
 		return fault.New(fault.Unreachable, "the port-forward to the agent has ended: %w", orEnded(err)).WithNext("call plumb ui again")
 	}
+}
+
+// openPage has the page give a link for a token, and opens it.
+func openPage(ctx context.Context, env Env, address, token string, browser bool) error {
+	link, err := server.LinkAt(ctx, address, token)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(env.Stdout, "%s\n", link.URL)
+	fmt.Fprintf(env.Stderr, "you are %s there; the address logs one browser in, once, until %s\n", report.Clean(link.Name), link.Until.Local().Format("15:04:05"))
+	if browser {
+		playground.OpenBrowser(env.Getenv, link.URL)
+	}
+	return nil
+}
+
+// openPlayground opens the page of a playground that runs on this machine, with the token that is kept in its folder.
+func openPlayground(ctx context.Context, env Env, o uiOptions) error {
+	if o.at != "" {
+		return usagef("plumb ui --playground", "--at does not go with --playground, which knows its address")
+	}
+	p := playground.Options{Getenv: env.Getenv, Context: o.context}
+	if o.dir != "" {
+		p.Dir = absolute(env, o.dir)
+	}
+	address, token, err := playground.Running(p)
+	if err != nil {
+		return fault.New(fault.Unreachable, "%w", err).WithNext("plumb up starts one; --dir names the folder of another")
+	}
+	return openPage(ctx, env, address, token, !o.noBrowser)
 }
 
 func orEnded(err error) error {
@@ -204,39 +230,4 @@ func (k *kube) activeAgent(ctx context.Context) (pod, port string, err error) {
 		return "", "", fault.New(fault.Unreachable, "no agent is active that says where it is reached").WithNext("plumb doctor says why; or name the page's address: plumb ui --at https://…")
 	}
 	return pod, port, nil
-}
-
-// loginAt hands the token to the page, for a code.
-func loginAt(ctx context.Context, address, token string) (server.LoginCode, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	body, err := json.Marshal(map[string]string{"token": token})
-	if err != nil {
-		return server.LoginCode{}, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address+"/api/v1alpha1/login", bytes.NewReader(body))
-	if err != nil {
-		return server.LoginCode{}, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Plumb", "1")
-	stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := stay.Do(req)
-	if err != nil {
-		return server.LoginCode{}, fault.New(fault.Unreachable, "the page does not answer at %s: %w", address, err).WithNext("try again; plumb doctor says how the agent is")
-	}
-	defer resp.Body.Close()
-	answer := io.LimitReader(resp.Body, 64<<10)
-	if resp.StatusCode != http.StatusOK {
-		var f fault.Fault
-		if json.NewDecoder(answer).Decode(&f) != nil || f.Message == "" {
-			return server.LoginCode{}, fault.New(fault.Unreachable, "%s is no page of plumb: it answers %s", address, resp.Status)
-		}
-		return server.LoginCode{}, &f
-	}
-	var code server.LoginCode
-	if err := json.NewDecoder(answer).Decode(&code); err != nil || code.Code == "" {
-		return server.LoginCode{}, fault.New(fault.Unreachable, "%s is no page of plumb", address)
-	}
-	return code, nil
 }

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
 
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/playground"
+	"plumb.dev/plumb/internal/server"
 )
 
 const upHelp = `Start a playground: a real control plane with simulated nodes and pods, a Git repository with an example fleet, the
@@ -15,7 +17,10 @@ agent between them, and a page that shows it. Nothing is installed, pulled or se
 With PATH, the repository at PATH is served instead of the example. A second plumb up goes on where the first one stopped.`
 
 func newUpCommand(env Env) *cobra.Command {
-	o := playground.Options{Getenv: env.Getenv, Progress: env.Stderr}
+	o := playground.Options{Getenv: env.Getenv, Progress: env.Stderr, Link: func(ctx context.Context, url, token string) (string, error) {
+		link, err := server.LinkAt(ctx, url, token)
+		return link.URL, err
+	}}
 	var format string
 	cmd := &cobra.Command{
 		Use:     "up [PATH]",
@@ -54,7 +59,7 @@ func newUpCommand(env Env) *cobra.Command {
 
 func upError(err error) error {
 	if errors.Is(err, playground.ErrRunning) {
-		return fault.New(fault.Rejected, "%w", err).WithNext("stop it with Ctrl-C where it runs, or start another one: plumb up --dir DIR --port 0")
+		return fault.New(fault.Rejected, "%w", err).WithNext("plumb ui --playground opens its page (of one with --dir: plumb ui --dir DIR); stop it with Ctrl-C where it runs, or start another one: plumb up --dir DIR --port 0")
 	}
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -21,38 +20,39 @@ import (
 // maxToken is the length of a bearer token that is still looked at.
 const maxToken = 16 << 10
 
-// Login takes a bearer token of the API server, has the API server say whose it is, and gives a code. Whoever brings the code
-// to Redeem within a minute is that person. Errors: CredentialsRefused, Unreachable, Rejected with CodeTooMany.
-func (p *People) Login(ctx context.Context, token string) (code, name string, err error) {
+// Login takes a bearer token of the API server, and has the API server say whose it is. Errors: CredentialsRefused, Unreachable,
+// Rejected with CodeTooMany.
+func (p *People) Login(ctx context.Context, token string) (server.Login, error) {
 	token = strings.TrimSpace(token)
 	if token == "" || len(token) > maxToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", "", refusedToken(nil)
+		return server.Login{}, refusedToken(nil)
 	}
 	select {
 	case p.tries <- struct{}{}:
 		defer func() { <-p.tries }()
 	default:
-		return "", "", errTooMany("logins")
+		return server.Login{}, errTooMany("logins")
 	}
 	config := withToken(p.options.Config, token)
 	client, err := clientOf(config)
 	if err != nil {
-		return "", "", err
+		return server.Login{}, err
 	}
 	name, groups, err := whoIs(ctx, client)
 	switch {
 	case apierrors.IsUnauthorized(err):
-		return "", "", refusedToken(err)
+		return server.Login{}, refusedToken(err)
 	case err != nil:
-		return "", "", fault.New(fault.Unreachable, "the API server does not say whose the token is: %w", err).WithNext("try again")
+		return server.Login{}, fault.New(fault.Unreachable, "the API server does not say whose the token is: %w", err).WithNext("try again")
 	case name == "" || name == "system:anonymous":
-		return "", "", refusedToken(nil)
+		return server.Login{}, refusedToken(nil)
 	}
 	person, err := p.personOf(name, groups, server.ByKubeconfig, config)
 	if err != nil {
-		return "", "", err
+		return server.Login{}, err
 	}
-	return p.codes.put(login{person: person, ends: endOf(token)}), name, nil
+	ends := endOf(token)
+	return server.Login{Name: name, Enter: func(w http.ResponseWriter, r *http.Request) { p.admit(w, r, person, ends) }}, nil
 }
 
 func refusedToken(err error) error {
@@ -90,45 +90,4 @@ func endOf(token string) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(claims.Expires, 0)
-}
-
-// Redeem answers GET /login?code=…&to=/path: it begins the session of a code. A code works once. A page of somebody else cannot have a
-// browser take up a code, and with it another login than its owner believes.
-func (p *People) Redeem(w http.ResponseWriter, r *http.Request) {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "none" && site != "same-origin" {
-		sendTo(w, r, "/login?refused=link")
-		return
-	}
-	who, ok := p.codes.take(r.URL.Query().Get("code"))
-	if !ok {
-		sendTo(w, r, "/login?refused=code")
-		return
-	}
-	p.admit(w, r, who)
-	sendTo(w, r, ownPath(r.URL.Query().Get("to")))
-}
-
-// sendTo sends the browser to another page of ours.
-func sendTo(w http.ResponseWriter, r *http.Request, path string) {
-	http.Redirect(w, r, path, http.StatusSeeOther)
-}
-
-// isSecure tells whether the browser came by TLS: to this process, or to the proxy that the address of the page is of. Not every
-// proxy passes on the host that it was asked for; a port-forward is known by its loopback address.
-func (p *People) isSecure(r *http.Request) bool {
-	if r.TLS != nil {
-		return true
-	}
-	page, err := url.Parse(p.options.PageURL)
-	return err == nil && page.Scheme == "https" && !onLoopback((&url.URL{Host: r.Host}).Hostname())
-}
-
-// ownPath gives a path of ours to go on at after a login: what is no plain path is not followed.
-func ownPath(path string) string {
-	u, err := url.Parse(path)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(path, "/") ||
-		strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") || len(path) > 2048 || strings.HasPrefix(u.Path, "/login") {
-		return "/"
-	}
-	return path
 }

@@ -3,6 +3,7 @@ package people
 import (
 	"cmp"
 	"context"
+	"crypto/cipher"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
@@ -37,7 +38,7 @@ type OIDC struct {
 // Limits of a login by OIDC.
 const (
 	pendingFor   = 10 * time.Minute
-	pendingKept  = 5000
+	maxPending   = 3500             // characters of its cookie: browsers keep 4096 of one, with its name
 	providerFor  = 15 * time.Second // how long one answer of the provider may take
 	providerRest = 5 * time.Second  // how long a provider that did not answer is not asked again
 	maxGroups    = 200
@@ -57,7 +58,7 @@ type provider struct {
 	page    *url.URL
 	now     func() time.Time
 	client  *http.Client
-	pending *once[pending]
+	seal    cipher.AEAD // of logins under way, whose cookies this process alone can make and read
 
 	mu     sync.Mutex
 	found  *oidc.Provider
@@ -65,12 +66,14 @@ type provider struct {
 	why    error
 }
 
-// pending is a login that a browser has gone to the provider for.
+// pending is a login that a browser has gone to the provider for. The browser keeps it, sealed, in a cookie: however many logins
+// others begin, they take this one no room.
 type pending struct {
-	browser  key    // of the cookie that the browser was given
-	nonce    string // stands in the ID token
-	verifier string // of PKCE
-	next     string
+	State    string    `json:"state"`    // comes back in the address
+	Nonce    string    `json:"nonce"`    // stands in the ID token
+	Verifier string    `json:"verifier"` // of PKCE
+	Next     string    `json:"next"`
+	Ends     time.Time `json:"ends"`
 }
 
 func newProvider(o Options) (*provider, error) {
@@ -85,7 +88,10 @@ func newProvider(o Options) (*provider, error) {
 	if o.OIDC.ClientID == "" {
 		return nil, fault.New(fault.InvalidSettings, "the OIDC provider's client is not named").WithNext("--oidc-client-id ID")
 	}
-	p := &provider{options: o.OIDC, page: page, now: o.Now, pending: newOnce[pending](o.Now, pendingFor, pendingKept)}
+	p := &provider{options: o.OIDC, page: page, now: o.Now}
+	if p.seal, err = newSeal(); err != nil {
+		return nil, err
+	}
 	if p.secret, err = secretOf(o.OIDC.SecretFile); err != nil {
 		return nil, err
 	}
@@ -95,11 +101,7 @@ func newProvider(o Options) (*provider, error) {
 
 // loopback tells whether an address is of this machine, where TLS adds nothing.
 func loopback(u *url.URL) bool {
-	return u.Scheme == "http" && onLoopback(u.Hostname())
-}
-
-func onLoopback(host string) bool {
-	return host == "127.0.0.1" || host == "::1" || host == "localhost"
+	return u.Scheme == "http" && server.OnLoopback(u.Hostname())
 }
 
 func secretOf(file string) (string, error) {
@@ -154,16 +156,17 @@ func (p *provider) begin(ctx context.Context, next string) (address, browser str
 	if err != nil {
 		return "", "", err
 	}
-	browser = newID()
-	waiting := pending{browser: keyOf(browser), nonce: newID(), verifier: oauth2.GenerateVerifier(), next: ownPath(next)}
-	state := p.pending.put(waiting)
-	return p.oauth(found).AuthCodeURL(state, oidc.Nonce(waiting.nonce), oauth2.S256ChallengeOption(waiting.verifier)), browser, nil
+	waiting := pending{State: newID(), Nonce: newID(), Verifier: oauth2.GenerateVerifier(), Next: server.OwnPath(next), Ends: p.now().Add(pendingFor)}
+	if browser, err = p.sealed(waiting); err != nil {
+		return "", "", err
+	}
+	return p.oauth(found).AuthCodeURL(waiting.State, oidc.Nonce(waiting.Nonce), oauth2.S256ChallengeOption(waiting.Verifier)), browser, nil
 }
 
 // finish takes what the provider has sent back, and gives who it says that this is.
 func (p *provider) finish(ctx context.Context, answer url.Values, browser string) (who identity, next string, err error) {
-	waiting, ok := p.pending.take(answer.Get("state"))
-	if !ok || keyOf(browser) != waiting.browser {
+	waiting, ok := p.opened(browser)
+	if !ok || !equal(answer.Get("state"), waiting.State) || !p.now().Before(waiting.Ends) {
 		return identity{}, "", refusedLogin("it was not begun by this browser, or too long ago")
 	}
 	if said := answer.Get("error"); said != "" {
@@ -175,13 +178,13 @@ func (p *provider) finish(ctx context.Context, answer url.Values, browser string
 	}
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, p.client), providerFor)
 	defer cancel()
-	tokens, err := p.oauth(found).Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(waiting.verifier))
+	tokens, err := p.oauth(found).Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(waiting.Verifier))
 	if err != nil {
 		return identity{}, "", refusedLogin("the provider does not take its own code") // its answer may quote the code
 	}
 	raw, _ := tokens.Extra("id_token").(string)
-	who, err = p.verify(ctx, found, raw, waiting.nonce)
-	return who, waiting.next, err
+	who, err = p.verify(ctx, found, raw, waiting.Nonce)
+	return who, waiting.Next, err
 }
 
 // identity is who an ID token speaks of.
@@ -268,49 +271,39 @@ func refusedLogin(why string) error {
 // Begin answers GET /login/oidc: it sends the browser to the provider.
 func (p *People) Begin(w http.ResponseWriter, r *http.Request) {
 	if p.provider == nil {
-		sendTo(w, r, "/login")
+		server.SendTo(w, r, "/login")
 		return
 	}
 	address, browser, err := p.provider.begin(r.Context(), r.URL.Query().Get("next"))
 	if err != nil {
 		p.log.Warn("a login by OIDC did not begin", "error", err)
-		sendTo(w, r, "/login?refused=provider")
+		server.SendTo(w, r, "/login?refused=provider")
 		return
 	}
-	http.SetCookie(w, p.pendingCookie(r, browser, pendingFor))
+	p.cookies.Set(w, r, server.OIDCCookie, browser, pendingFor)
 	http.Redirect(w, r, address, http.StatusSeeOther)
 }
 
 // Callback answers GET /login/callback: the browser comes back from the provider.
 func (p *People) Callback(w http.ResponseWriter, r *http.Request) {
-	browser, err := r.Cookie(p.pendingName())
-	if p.provider == nil || err != nil {
-		sendTo(w, r, "/login?refused=oidc")
+	if p.provider == nil {
+		server.SendTo(w, r, "/login?refused=oidc")
 		return
 	}
-	http.SetCookie(w, p.pendingCookie(r, "", -time.Second))
-	who, next, err := p.provider.finish(r.Context(), r.URL.Query(), browser.Value)
+	browser := p.cookies.Get(r, server.OIDCCookie)
+	p.cookies.Set(w, r, server.OIDCCookie, "", 0)
+	who, next, err := p.provider.finish(r.Context(), r.URL.Query(), browser)
 	var person *Person
 	if err == nil {
 		person, err = p.personOf(who.name, who.groups, server.ByOIDC, impersonating(p.options.Config, who.name, who.groups))
 	}
 	if err != nil {
 		p.log.Warn("a login by OIDC was refused", "error", err)
-		sendTo(w, r, "/login?refused=oidc")
+		server.SendTo(w, r, "/login?refused=oidc")
 		return
 	}
-	p.admit(w, r, login{person: person})
-	sendTo(w, r, next)
-}
-
-func (p *People) pendingName() string { return p.cookie + "-oidc" }
-
-// pendingCookie binds a login to the browser that has begun it. It is lax: the browser brings it from the provider.
-func (p *People) pendingCookie(r *http.Request, value string, lasts time.Duration) *http.Cookie {
-	return &http.Cookie{
-		Name: p.pendingName(), Value: value, Path: "/login", MaxAge: int(lasts / time.Second),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: p.isSecure(r),
-	}
+	p.admit(w, r, person, time.Time{})
+	server.SendTo(w, r, next)
 }
 
 // equal compares in a time that tells nothing of what differs.

@@ -13,8 +13,6 @@ package people
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -47,29 +45,18 @@ type People struct {
 	log      *slog.Logger
 	now      func() time.Time
 	sessions *sessions
-	codes    *once[login] // of kubeconfig logins that a browser has still to take up
-	provider *provider    // nil without OIDC
+	provider *provider // nil without OIDC
 	tries    chan struct{}
 	streams  streams // of logs
-	cookie   string
+	cookies  server.Cookies
 
 	mu    sync.Mutex
 	agent *Person // who holds the agent's own token
 	named bool    // its name is known
 }
 
-// login is a person who has shown who they are.
-type login struct {
-	person *Person
-	ends   time.Time // the zero time is not known
-}
-
-// Limits of logins.
-const (
-	codeFor     = time.Minute
-	codesKept   = 100
-	triesAtMost = 8 // logins that are asked about at once
-)
+// triesAtMost is how many logins are asked about at once.
+const triesAtMost = 8
 
 // Open makes People. It makes no request.
 func Open(o Options) (*People, error) {
@@ -80,11 +67,9 @@ func Open(o Options) (*People, error) {
 		o.Log = slog.Default()
 	}
 	p := &People{
-		options: o, log: o.Log, now: o.Now, sessions: newSessions(o.Now), codes: newOnce[login](o.Now, codeFor, codesKept),
+		options: o, log: o.Log, now: o.Now, sessions: newSessions(o.Now), cookies: server.Cookies{PageURL: o.PageURL},
 		tries: make(chan struct{}, triesAtMost),
 	}
-	mark := sha256.Sum256([]byte(o.Config.Host + "\n" + o.PageURL))
-	p.cookie = "plumb-session-" + hex.EncodeToString(mark[:4]) // browsers keep one jar for all ports of a host
 	var err error
 	if p.agent, err = p.personOf("the agent's token", nil, server.ByToken, o.Config); err != nil {
 		return nil, err
@@ -99,29 +84,28 @@ func Open(o Options) (*People, error) {
 
 // Doors are the ways in and out.
 func (p *People) Doors() server.Doors {
-	d := server.Doors{Login: p.Login, Redeem: p.Redeem, Leave: p.Leave}
+	d := server.Doors{Login: p.Login, Leave: p.Leave}
 	if p.provider != nil {
 		d.Begin, d.Callback = p.Begin, p.Callback
 	}
 	return d
 }
 
-// Of gives who sent a request, by the session that its cookie names.
+// Of gives who sent a request, by the session that its cookie names. A stream that is followed uses the session too: a page on a
+// wall, or of somebody who watches a rollout, is not logged out under their eyes.
 func (p *People) Of(r *http.Request) (server.Person, bool) {
-	cookie, err := r.Cookie(p.cookieName(r))
-	if err != nil {
-		return nil, false
-	}
-	person, ends, ok := p.sessions.of(cookie.Value)
+	id := p.cookies.Get(r, server.SessionCookie)
+	person, ends, ok := p.sessions.of(id)
 	if !ok {
 		return nil, false
 	}
-	return &visitor{Person: person, ends: ends, alive: func() bool { return p.sessions.alive(cookie.Value) }}, true
+	return &visitor{Person: person, ends: ends, alive: func() bool { _, _, ok := p.sessions.of(id); return ok }}, true
 }
 
-// Holder gives who has the agent's own token: whatever the agent may, they may. The API server is asked once for the name.
-func (p *People) Holder(ctx context.Context) server.Person {
-	return &visitor{Person: p.holder(ctx), alive: func() bool { return true }}
+// Holder gives who has the agent's own token, until their session ends: whatever the agent may, they may. The API server is asked
+// once for the name.
+func (p *People) Holder(ctx context.Context, until time.Time) server.Person {
+	return &visitor{Person: p.holder(ctx), ends: until, alive: func() bool { return until.IsZero() || p.now().Before(until) }}
 }
 
 func (p *People) holder(ctx context.Context) *Person {
@@ -147,39 +131,17 @@ func (p *People) holder(ctx context.Context) *Person {
 	return p.agent
 }
 
-// admit begins a session and sets its cookie. A session that the browser had before ends: its id may be known to others.
-func (p *People) admit(w http.ResponseWriter, r *http.Request, who login) {
-	if old, err := r.Cookie(p.cookieName(r)); err == nil {
-		p.sessions.end(old.Value)
-	}
-	id, until := p.sessions.begin(who.person, who.ends)
-	http.SetCookie(w, p.cookieOf(r, id, until.Sub(p.now())))
-	p.log.Info("a person logged in", "by", who.person.name, "how", who.person.how, "until", until)
+// admit begins a session and sets its cookie. A session that the browser had before ends: its id may be known to others. ends is
+// when the login ends that it stands for; the zero time is not known.
+func (p *People) admit(w http.ResponseWriter, r *http.Request, person *Person, ends time.Time) {
+	p.Leave(r)
+	id, until := p.sessions.begin(person, ends)
+	p.cookies.Set(w, r, server.SessionCookie, id, until.Sub(p.now()))
+	p.log.Info("a person logged in", "by", person.name, "how", person.how, "until", until)
 }
 
 // Leave ends the session of a request.
-func (p *People) Leave(w http.ResponseWriter, r *http.Request) {
-	if cookie, err := r.Cookie(p.cookieName(r)); err == nil {
-		p.sessions.end(cookie.Value)
-	}
-	http.SetCookie(w, p.cookieOf(r, "", -time.Second))
-}
-
-// cookieOf is the cookie of a session. It is lax, not strict: the first request after a login at a provider comes from there.
-func (p *People) cookieOf(r *http.Request, id string, lasts time.Duration) *http.Cookie {
-	return &http.Cookie{
-		Name: p.cookieName(r), Value: id, Path: "/", MaxAge: int(lasts.Round(time.Second) / time.Second),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: p.isSecure(r),
-	}
-}
-
-// cookieName begins with __Host- behind https: then no other host, and no page without TLS, can have set it.
-func (p *People) cookieName(r *http.Request) string {
-	if p.isSecure(r) {
-		return "__Host-" + p.cookie
-	}
-	return p.cookie
-}
+func (p *People) Leave(r *http.Request) { p.sessions.end(p.cookies.Get(r, server.SessionCookie)) }
 
 // errTooMany is the answer to who asks for more than there is room for.
 func errTooMany(what string) error {

@@ -6,14 +6,15 @@ import (
 	"encoding/base64"
 	"sync"
 	"time"
+
+	"plumb.dev/plumb/internal/server"
 )
 
 // Limits of sessions.
 const (
-	sessionFor   = 8 * time.Hour // at most, and never longer than the login that it stands for
-	sessionIdle  = time.Hour     // without a request
-	sessionsKept = 1000          // of everybody together
-	sessionsEach = 10            // of one person
+	sessionIdle  = time.Hour // without a request, and without a stream that is followed
+	sessionsKept = 1000      // of everybody together
+	sessionsEach = 10        // of one person
 )
 
 // key is what is kept of an id that a browser holds: who reads the memory of the process cannot use it.
@@ -58,7 +59,7 @@ func (s *sessions) begin(p *Person, ends time.Time) (id string, until time.Time)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	until = now.Add(sessionFor)
+	until = now.Add(server.SessionFor)
 	if !ends.IsZero() && ends.Before(until) {
 		until = ends
 	}
@@ -95,7 +96,7 @@ func (s *sessions) makeRoom(most int, of func(*session) bool) {
 	}
 }
 
-// of gives the person of a session that is not over, and when it ends.
+// of gives the person of a session that is not over, and when it ends. That is a use of it.
 func (s *sessions) of(id string) (p *Person, ends time.Time, ok bool) {
 	if id == "" {
 		return nil, time.Time{}, false
@@ -115,72 +116,9 @@ func (s *sessions) of(id string) (p *Person, ends time.Time, ok bool) {
 	return found.person, found.ends, true
 }
 
-// alive tells whether a session is not over. That is no use of it.
-func (s *sessions) alive(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	found := s.all[keyOf(id)]
-	return found != nil && !found.over(s.now())
-}
-
 // end ends a session.
 func (s *sessions) end(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.all, keyOf(id))
-}
-
-// once keeps values that are taken out once, and soon. Where there is no room, the oldest goes.
-type once[T any] struct {
-	now   func() time.Time
-	lasts time.Duration
-	most  int
-	mu    sync.Mutex
-	held  map[key]kept[T]
-}
-
-type kept[T any] struct {
-	value T
-	at    time.Time
-}
-
-func newOnce[T any](now func() time.Time, lasts time.Duration, most int) *once[T] {
-	return &once[T]{now: now, lasts: lasts, most: most, held: map[key]kept[T]{}}
-}
-
-// put keeps a value and gives the code that takes it out.
-func (o *once[T]) put(value T) (code string) {
-	code = newID()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	now := o.now()
-	var oldest key
-	var at time.Time
-	for k, other := range o.held {
-		if now.Sub(other.at) >= o.lasts {
-			delete(o.held, k)
-			continue
-		}
-		if at.IsZero() || other.at.Before(at) {
-			oldest, at = k, other.at
-		}
-	}
-	if len(o.held) >= o.most {
-		delete(o.held, oldest)
-	}
-	o.held[keyOf(code)] = kept[T]{value: value, at: now}
-	return code
-}
-
-// take gives the value of a code, the first time that it is asked for within the time.
-func (o *once[T]) take(code string) (value T, ok bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	k := keyOf(code)
-	found, ok := o.held[k]
-	delete(o.held, k)
-	if !ok || o.now().Sub(found.at) >= o.lasts {
-		return value, false
-	}
-	return found.value, true
 }

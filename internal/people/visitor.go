@@ -33,14 +33,14 @@ var (
 
 // Who says who the person is.
 func (v *visitor) Who() server.Who {
-	return server.Who{Name: v.name, Groups: slices.Clone(v.groups), How: v.how, Expires: v.ends, Logout: v.how != server.ByToken}
+	return server.Who{Name: v.name, Groups: slices.Clone(v.groups), How: v.how, Expires: v.ends, Logout: !v.ends.IsZero()}
 }
 
 func (v *visitor) stillThere() error {
 	if v.alive() {
 		return nil
 	}
-	return fault.New(fault.CredentialsRefused, "the session of %s is over", v.name).WithNext("log in again")
+	return server.SessionOver(v.name)
 }
 
 // May asks Kubernetes whether the person has rights: a verdict for each, in their order.

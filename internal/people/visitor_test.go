@@ -44,26 +44,49 @@ func TestSees(t *testing.T) {
 	}
 }
 
-// A request that began in a session, as a stream does, is nobody's when that is over.
-func TestASessionThatEndsEndsItsStreams(t *testing.T) {
-	w := newWatch()
-	p := newPage(t, func(o *Options) { o.Now = w.now })
-	answer, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
-	p.admit(answer, r, login{person: listing(w, server.ByKubeconfig, "")})
-	r.AddCookie(answer.Result().Cookies()[0])
-	person, ok := p.Of(r)
-	if !ok {
-		t.Fatal("nobody")
-	}
-	w.forward(50 * time.Minute)
-	if _, err := person.Sees(t.Context()); err != nil {
-		t.Errorf("within the hour: %v", err)
-	}
-	w.forward(10 * time.Minute) // what a stream asks is no use of the session
-	if _, err := person.Sees(t.Context()); !fault.Is(err, fault.CredentialsRefused) {
-		t.Errorf("after an hour without a request: %v", err)
-	}
-	if _, err := person.May(t.Context(), []Right{{Verb: "get"}}); !fault.Is(err, fault.CredentialsRefused) {
-		t.Errorf("rights after that: %v", err)
+// A request that began in a session, as a stream does, keeps it for as long as it asks, but no longer than a session or its token
+// lasts; then it is nobody's.
+func TestAStreamKeepsItsSession(t *testing.T) {
+	for _, tt := range []struct {
+		reason string
+		token  time.Duration // how long it is good; 0 is not known
+		asks   time.Duration // how often the stream asks
+		lasts  time.Duration // how long the session does
+	}{
+		{"followed all day, for a shift", 0, 30 * time.Second, 12 * time.Hour},
+		{"with a token that ends sooner, as long as that", 3 * time.Hour, 30 * time.Second, 3 * time.Hour},
+		{"not asked about for an hour, an hour", 0, time.Hour, time.Hour},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			w := newWatch()
+			p := newPage(t, func(o *Options) { o.Now = w.now })
+			answer, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+			var ends time.Time
+			if tt.token > 0 {
+				ends = w.now().Add(tt.token)
+			}
+			p.admit(answer, r, listing(w, server.ByKubeconfig, ""), ends)
+			r.AddCookie(answer.Result().Cookies()[0])
+			person, ok := p.Of(r)
+			if !ok {
+				t.Fatal("nobody")
+			}
+			lasted := time.Duration(0)
+			for ; lasted < 24*time.Hour; lasted += tt.asks {
+				if _, err := person.Sees(t.Context()); err != nil {
+					break
+				}
+				w.forward(tt.asks)
+			}
+			if lasted != tt.lasts {
+				t.Errorf("it lasted %s", lasted)
+			}
+			if _, err := person.May(t.Context(), []Right{{Verb: "get"}}); !fault.Is(err, fault.CredentialsRefused) {
+				t.Errorf("rights after that: %v", err)
+			}
+			if _, ok := p.Of(r); ok {
+				t.Error("a request after that is somebody's")
+			}
+		})
 	}
 }

@@ -35,12 +35,14 @@ type Options struct {
 	ControlPlane string              // the plumb-playground binary; default: the one beside this executable
 	Getenv       func(string) string // default os.Getenv
 	Progress     io.Writer           // trouble while it runs; default io.Discard
+	// Link gives an address of the page that logs one browser in, for the agent's token; nil: people find the way in themselves.
+	Link func(ctx context.Context, url, token string) (string, error)
 }
 
 // Ready is the JSON object that Run prints when everything answers.
 type Ready struct {
-	URL        string  `json:"url"`        // the status page; with ?t=<token> it opens without a login
-	Token      string  `json:"token"`      // bearer token of the agent's API
+	URL        string  `json:"url"`        // the page
+	Token      string  `json:"token"`      // bearer token of the agent's API; the page gives a link for it
 	Kubeconfig string  `json:"kubeconfig"` // an administrator's, mode 0600
 	Repo       string  `json:"repo"`       // the working clone, or the path that was given
 	Remote     string  `json:"remote"`     // the URL at which the agent fetches it
@@ -174,11 +176,25 @@ func (p *playground) announce(ctx context.Context) error {
 		return p.screen.json(r)
 	}
 	p.screen.delivered(p.kube.waitDelivered(ctx), time.Since(p.began))
-	p.screen.invite(p, r)
+	link := p.link(ctx, r)
+	p.screen.invite(p, r, link)
 	if !p.NoBrowser {
-		OpenBrowser(p.Getenv, r.URL+"/?t="+r.Token)
+		OpenBrowser(p.Getenv, link)
 	}
 	return nil
+}
+
+// link gives the address that logs one browser in. Without one the page itself says how to come in.
+func (p *playground) link(ctx context.Context, r Ready) string {
+	if p.Link == nil {
+		return r.URL
+	}
+	link, err := p.Link(ctx, r.URL, r.Token)
+	if err != nil {
+		fmt.Fprintf(p.Progress, "the page gives no link that logs in: %v\n", err)
+		return r.URL
+	}
+	return link
 }
 
 // stop ends the children in order: first who writes, then what is written to.

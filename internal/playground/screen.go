@@ -75,9 +75,9 @@ func (s screen) delivered(d delivery, took time.Duration) {
 	}
 }
 
-func (s screen) invite(p *playground, r Ready) {
+func (s screen) invite(p *playground, r Ready, link string) {
 	home := p.Getenv("HOME")
-	lines := [][2]string{{"Open", r.URL + "/?t=" + r.Token}}
+	lines := [][2]string{{"Open", link}, {"", "logs one browser in, once; `" + p.uiCommand() + "` makes another"}}
 	if p.git.own && !p.Empty {
 		lines = append(lines,
 			[2]string{"Try", "cd " + short(r.Repo, home) + " && sed -i 's/replicas: 2/replicas: 3/' apps/web/envs/dev/kustomization.yaml"},
@@ -96,6 +96,18 @@ func (s screen) invite(p *playground, r Ready) {
 	if r.Simulated {
 		s.printf("\n  Pods are simulated here: they become ready without running anything.\n")
 	}
+}
+
+// uiCommand opens the page of this playground.
+func (p *playground) uiCommand() string {
+	command := "plumb ui --playground"
+	if p.Context != "" {
+		command += " --context " + p.Context
+	}
+	if p.Dir != "" {
+		command += " --dir " + short(p.Dir, p.Getenv("HOME"))
+	}
+	return command
 }
 
 func (s screen) stopped(o Options, st *state) {

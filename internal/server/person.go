@@ -8,13 +8,13 @@ import (
 	"plumb.dev/plumb/internal/board"
 )
 
-// People tells who sends a request. Package people has the one that the agent serves with; without one only the page's token
+// People tells who sends a request. Package people has the one that the agent serves with; without one only the agent's token
 // opens anything.
 type People interface {
 	// Of gives who sent a request; false if nobody may be believed to have.
 	Of(r *http.Request) (Person, bool)
-	// Admit takes the page's token out of an address, and leaves a cookie in its place; false if it is not that.
-	Admit(w http.ResponseWriter, r *http.Request, token string) bool
+	// Doors are the ways in and out.
+	Doors() Doors
 }
 
 // Person is somebody who sends requests.

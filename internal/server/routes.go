@@ -48,10 +48,10 @@ func (s *server) routes() []route {
 
 		{"GET", apiPath + "/openapi.json", need{access: anyone}, s.describe, nil},
 		{"GET", apiPath + "/ancestor", need{access: member}, s.ancestor, nil},
-		{"GET", "/login/oidc", need{access: anyone}, or404(s.doors().Begin), nil},
-		{"GET", "/login/callback", need{access: anyone}, or404(s.doors().Callback), nil},
+		{"GET", "/login/oidc", need{access: anyone}, or404(s.doors.Begin), nil},
+		{"GET", "/login/callback", need{access: anyone}, or404(s.doors.Callback), nil},
 		{"GET", apiPath + "/login", need{access: anyone}, nil, op("loginWays", "How people may come in", s.loginWays)},
-		{"POST", apiPath + "/login", need{access: anyone}, nil, op("login", "A code for a browser, for a bearer token of the API server", s.login)},
+		{"POST", apiPath + "/login", need{access: anyone}, nil, op("login", "A code for a browser, for a bearer token of the API server or the agent's own", s.login)},
 		{"POST", apiPath + "/logout", need{access: member}, s.logout, logoutOperation()},
 		{"GET", apiPath + "/me", need{access: member}, nil, op("me", "Who you are, and which agent this is", s.me)},
 		{"GET", apiPath + "/fleet", need{access: member}, s.fleet, fleetOperation()},
@@ -141,7 +141,7 @@ func (s *server) guard(r route) http.Handler {
 		case anyone:
 			r.handle(w, req)
 		case machine:
-			if (tokenPeople{s.Token}).hasBearer(req) {
+			if (tokenPeople{token: s.Token}).hasBearer(req) {
 				r.handle(w, req)
 				return
 			}
@@ -203,7 +203,7 @@ func (s *server) allowed(w http.ResponseWriter, req *http.Request, person Person
 
 func unknown(w http.ResponseWriter) {
 	w.Header().Set("WWW-Authenticate", "Bearer")
-	refuse(w, http.StatusUnauthorized, "nobody is logged in", "open the page with its token, log in, or send a token as Authorization: Bearer …")
+	refuse(w, http.StatusUnauthorized, "nobody is logged in", "log in (plumb ui makes a link), or send the agent's token as Authorization: Bearer …")
 }
 
 func noSuchApp() *fault.Fault {

@@ -53,9 +53,10 @@ type Config struct {
 	Ancestor func(ctx context.Context, repo, ancestor, commit string) (bool, error)
 	// Pull gives the whole plan of a pull request of a Repo ("namespace/name"), if there is one; nil is none.
 	Pull func(repo string, number int) (report.PullPlan, bool)
-	// Token opens the page (once as ?t=, then by cookie), the API and the metrics (as a bearer token). Without a token
-	// nobody comes in.
+	// Token opens the page (by a code that it is given for), the API and the metrics (as a bearer token). "" opens nothing.
 	Token string
+	// PageURL is where people reach the page; "" is not known.
+	PageURL string
 	// Metrics answers /metrics.
 	Metrics http.Handler
 	// Tally counts what is asked; nil counts nothing.
@@ -95,21 +96,26 @@ func newServer(c Config) *server {
 	if c.Board == nil {
 		c.Board = board.New("empty")
 	}
+	cookies := Cookies{PageURL: c.PageURL}
 	if c.People == nil {
-		c.People = tokenPeople{c.Token}
+		holder := tokenPeople{c.Token, cookies, c.Now}
+		c.People = holder
 		if c.Visitors != nil {
-			c.People = everybody{tokenPeople{c.Token}, c.Visitors}
+			c.People = everybody{holder, c.Visitors}
 		}
 	}
 	files, err := fs.Sub(webFiles, "web")
 	if err != nil {
 		panic("server: the folder of the page: " + err.Error())
 	}
-	return &server{Config: c, web: readWeb(files), origins: http.NewCrossOriginProtection(), large: make(chan struct{}, largeHookBodies)}
+	return &server{
+		Config: c, web: readWeb(files), origins: http.NewCrossOriginProtection(), large: make(chan struct{}, largeHookBodies),
+		cookies: cookies, codes: newCodes(c.Now), doors: c.People.Doors(),
+	}
 }
 
-// server answers requests. Of its own it holds the files of the page and copies of the fleet, and counts what is bounded: streams,
-// large bodies.
+// server answers requests. Of its own it holds the files of the page, copies of the fleet, and codes of logins, and counts what is
+// bounded: streams, large bodies.
 type server struct {
 	Config
 	fleets  fleets
@@ -117,6 +123,9 @@ type server struct {
 	openapi []byte
 	open    streams
 	large   chan struct{} // bodies of hooks that are larger than usual
+	cookies Cookies
+	codes   *codes // of logins that a browser has still to take up
+	doors   Doors
 	origins *http.CrossOriginProtection
 }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -42,7 +41,11 @@ func (s *server) counted(r route, next http.Handler) http.Handler {
 			next.ServeHTTP(w, req)
 			return
 		}
-		seen := &answered{ResponseWriter: w, told: func(status int) { s.Tally.Answered(kind, loginStatus(kind, r, w.Header(), status)) }}
+		seen := &answered{ResponseWriter: w, told: func(status int) {
+			if !greeted(w.Header()) {
+				s.Tally.Answered(kind, loginStatus(kind, r, w.Header(), status))
+			}
+		}}
 		next.ServeHTTP(seen, req)
 		seen.tell(http.StatusOK)
 	})
@@ -53,7 +56,7 @@ func askedFor(r route, req *http.Request) string {
 	api := strings.HasPrefix(r.pattern, apiPath)
 	switch {
 	case r.method == http.MethodPost && r.pattern == apiPath+"/login", r.pattern == "/login/callback",
-		r.pattern == "/login" && req.URL.Query().Has("code"), !api && slices.Contains(pageAddresses, r.pattern) && req.URL.Query().Has("t"):
+		r.pattern == "/login" && req.URL.Query().Has("code") && !looksAhead(req):
 		return AskedLogin
 	case !api || r.need.access == anyone:
 		return ""

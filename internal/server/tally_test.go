@@ -38,8 +38,9 @@ func (c *counts) Streaming(kind string, change int) {
 func TestRequestsAreCounted(t *testing.T) {
 	done := []Action{}
 	c := config(fleet())
-	c.Visitors = codes{visitors{"lena": {name: "lena", sight: board.Sight{All: true}, rights: []string{"sync apps plumb-system"}, done: &done}}}
+	c.Visitors = visitors{"lena": {name: "lena", sight: board.Sight{All: true}, rights: []string{"sync apps plumb-system"}, done: &done}}
 	json := http.Header{"Content-Type": {"application/json"}}
+	known := http.Header{"Cookie": {"plumb-code=a-browser"}}
 	for _, tt := range []struct {
 		reason string
 		call   call
@@ -54,10 +55,10 @@ func TestRequestsAreCounted(t *testing.T) {
 		{"a stream that does not begin", call{method: "GET", path: apiPath + "/stream?since=x", header: as("lena")}, "stream 400"},
 		{"a bearer token", call{method: "POST", path: apiPath + "/login", body: `{"token": "good"}`, header: ours(json.Clone())}, "login 200"},
 		{"a bad one", call{method: "POST", path: apiPath + "/login", body: `{"token": "bad"}`, header: ours(json.Clone())}, "login 401"},
-		{"a code", call{method: "GET", path: "/login?code=good"}, "login 303"},
-		{"a code that was used", call{method: "GET", path: "/login?code=used"}, "login 401"},
-		{"the page's token", call{method: "GET", path: "/?t=" + token}, "login 303"},
-		{"another one", call{method: "GET", path: "/drift?t=guess"}, "login 401"},
+		{"the agent's own", call{method: "POST", path: apiPath + "/login", body: `{"token": "` + token + `"}`, header: ours(json.Clone())}, "login 200"},
+		{"a browser that is asked to come again", call{method: "GET", path: "/login?code=guess"}, ""},
+		{"a code that nobody gave", call{method: "GET", path: "/login?again=1&code=guess", header: known}, "login 401"},
+		{"a preview of a link", call{method: "HEAD", path: "/login?code=guess"}, ""},
 		{"the page", call{method: "GET", path: "/"}, ""},
 		{"its login", call{method: "GET", path: "/login"}, ""},
 		{"how one may come in", call{method: "GET", path: apiPath + "/login"}, ""},
@@ -73,19 +74,18 @@ func TestRequestsAreCounted(t *testing.T) {
 	}
 }
 
-// codes are visitors whose codes are good or used.
-type codes struct{ visitors }
-
-func (v codes) Doors() Doors {
-	d := v.visitors.Doors()
-	d.Redeem = func(w http.ResponseWriter, r *http.Request) {
-		to := "/"
-		if r.URL.Query().Get("code") != "good" {
-			to = "/login?refused=code"
-		}
-		http.Redirect(w, r, to, http.StatusSeeOther)
+// A code that lets somebody in is one login, though the browser comes twice.
+func TestACodeIsCountedOnce(t *testing.T) {
+	tally := &counts{}
+	c := config(fleet())
+	c.Tally = tally
+	p := openDoor(t, c)
+	link := p.link(t, token)
+	tally.said = nil
+	p.visit(t, newBrowser(t), link)
+	if got := strings.Join(tally.said, ", "); got != "login 303, read 200" {
+		t.Errorf("%q", got)
 	}
-	return d
 }
 
 // A stream is counted when it begins, and is open until its reader goes.

@@ -7,34 +7,65 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"plumb.dev/plumb/internal/board"
+	"plumb.dev/plumb/internal/fault"
 )
 
-// tokenPeople knows one person: whoever has the page's token, or the cookie that it leaves.
-type tokenPeople struct{ token string }
+// SessionFor is how long a login lasts at most: a shift.
+const SessionFor = 12 * time.Hour
 
-// ByPageToken gives the people of a server without others: whoever has the page's token. Nobody may do anything beyond reading.
-func ByPageToken(token string) People { return tokenPeople{token} }
-
-func (p tokenPeople) Of(r *http.Request) (Person, bool) {
-	if p.hasBearer(r) {
-		return tokenPerson{}, true
-	}
-	cookie, err := r.Cookie(p.cookieName())
-	return tokenPerson{}, err == nil && p.token != "" && equal(cookie.Value, p.derived("cookie"))
+// tokenPeople knows one person: whoever has the agent's token, or a session that it has begun. Such a session stands in its cookie,
+// signed with the token, and so outlives the agent's process: a playground that starts anew shows the open page again.
+type tokenPeople struct {
+	token   string
+	cookies Cookies
+	now     func() time.Time
 }
 
-func (p tokenPeople) Admit(w http.ResponseWriter, r *http.Request, token string) bool {
-	if !p.isToken(token) {
-		return false
+// Of gives who sent a request.
+func (p tokenPeople) Of(r *http.Request) (Person, bool) {
+	until, ok := p.session(r)
+	return tokenPerson{until: until, now: p.now}, ok
+}
+
+// Doors are the ways in and out.
+func (p tokenPeople) Doors() Doors {
+	return Doors{Login: func(_ context.Context, token string) (Login, error) {
+		if !p.isToken(token) {
+			return Login{}, fault.New(fault.CredentialsRefused, "this is not the agent's token").WithNext("it stands in the file that --token-file names")
+		}
+		return p.login(tokenPerson{}.Who().Name), nil
+	}}
+}
+
+// login lets a browser in as who has the token.
+func (p tokenPeople) login(name string) Login {
+	return Login{Name: name, Good: tokenCodeFor, Enter: func(w http.ResponseWriter, r *http.Request) {
+		p.cookies.Set(w, r, SessionCookie, p.signed(p.now().Add(SessionFor)), SessionFor)
+	}}
+}
+
+// session tells whether a request comes from who has the token, and when that ends; the zero time is never.
+func (p tokenPeople) session(r *http.Request) (until time.Time, ok bool) {
+	if p.hasBearer(r) {
+		return time.Time{}, true
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: p.cookieName(), Value: p.derived("cookie"), Path: "/",
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
-	})
-	return true
+	value := p.cookies.Get(r, SessionCookie)
+	seconds, err := strconv.ParseInt(strings.SplitN(value, ".", 2)[0], 10, 64)
+	until = time.Unix(seconds, 0)
+	return until, err == nil && p.token != "" && equal(value, p.signed(until)) && p.now().Before(until)
+}
+
+// signed is a session that ends at a time: only the token's owner can make it, and it does not give the token away.
+func (p tokenPeople) signed(until time.Time) string {
+	seconds := strconv.FormatInt(until.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(p.token))
+	mac.Write([]byte("plumb page session until " + seconds))
+	return seconds + "." + hex.EncodeToString(mac.Sum(nil))
 }
 
 func (p tokenPeople) hasBearer(r *http.Request) bool {
@@ -54,20 +85,15 @@ func equal(a, b string) bool {
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// cookieName differs from agent to agent: browsers keep one jar for all ports of a host.
-func (p tokenPeople) cookieName() string { return "plumb-" + p.derived("name")[:8] }
-
-// derived gives a value that only the token's owner can know and that does not give the token away.
-func (p tokenPeople) derived(purpose string) string {
-	mac := hmac.New(sha256.New, []byte(p.token))
-	mac.Write([]byte("plumb page " + purpose))
-	return hex.EncodeToString(mac.Sum(nil))
+// tokenPerson is who has the agent's token: they see all that the agent knows, and nobody has asked Kubernetes about more.
+type tokenPerson struct {
+	until time.Time // of the session; zero is never
+	now   func() time.Time
 }
 
-// tokenPerson is who has the page's token: they see all that the agent knows, and nobody has asked Kubernetes about more.
-type tokenPerson struct{}
-
-func (tokenPerson) Who() Who { return Who{Name: "the page's token", How: ByToken} }
+func (p tokenPerson) Who() Who {
+	return Who{Name: "the page's token", How: ByToken, Expires: p.until, Logout: !p.until.IsZero()}
+}
 
 func (tokenPerson) May(_ context.Context, rights []Right) ([]Verdict, error) {
 	out := make([]Verdict, len(rights))
@@ -77,4 +103,14 @@ func (tokenPerson) May(_ context.Context, rights []Right) ([]Verdict, error) {
 	return out, nil
 }
 
-func (tokenPerson) Sees(context.Context) (board.Sight, error) { return board.Sight{All: true}, nil }
+func (p tokenPerson) Sees(context.Context) (board.Sight, error) {
+	if !p.until.IsZero() && !p.now().Before(p.until) {
+		return board.Sight{}, SessionOver(p.Who().Name)
+	}
+	return board.Sight{All: true}, nil
+}
+
+// SessionOver is the answer to who was logged in, on a stream that is still open.
+func SessionOver(name string) error {
+	return fault.New(fault.CredentialsRefused, "the session of %s is over", name).WithNext("log in again")
+}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/board"
@@ -93,14 +94,16 @@ func (v visitors) Of(r *http.Request) (Person, bool) {
 	return person, ok
 }
 
-func (v visitors) Holder(context.Context) Person { return v["agent"] }
+func (v visitors) Holder(context.Context, time.Time) Person { return v["agent"] }
 
 func (v visitors) Doors() Doors {
-	return Doors{Login: func(_ context.Context, token string) (string, string, error) {
+	return Doors{Login: func(_ context.Context, token string) (Login, error) {
 		if token != "good" {
-			return "", "", fault.New(fault.CredentialsRefused, "no")
+			return Login{}, fault.New(fault.CredentialsRefused, "no")
 		}
-		return "code", "lena", nil
+		return Login{Name: "lena", Enter: func(w http.ResponseWriter, _ *http.Request) {
+			http.SetCookie(w, &http.Cookie{Name: "who", Value: "lena", Path: "/"})
+		}}, nil
 	}}
 }
 
@@ -198,18 +201,6 @@ func TestRequestsOfOtherSites(t *testing.T) {
 	}
 }
 
-func TestLoginRoute(t *testing.T) {
-	c := config(fleet())
-	c.Visitors = visitors{}
-	handler := New(c)
-	for text, want := range map[string]string{`{"token": "good"}`: `"code":"code","name":"lena"`, `{"token": "bad"}`: `"reason":"CredentialsRefused"`} {
-		got := do(t, handler, call{method: "POST", path: apiPath + "/login", body: text, header: http.Header{headerOfOurs: {"1"}, "Content-Type": {"application/json"}}})
-		if shown := body(t, got); !strings.Contains(shown, want) {
-			t.Errorf("%d %s", got.StatusCode, shown)
-		}
-	}
-}
-
 func TestLogRoute(t *testing.T) {
 	c := config(fleet())
 	c.Visitors = visitors{"lena": {name: "lena", sight: board.Sight{All: true}, rights: []string{"get inventories plumb-system"}, says: []string{"one", "a\nb"}}}
@@ -236,26 +227,3 @@ func TestLogRoute(t *testing.T) {
 		})
 	}
 }
-
-// A code in the address of the login is redeemed there, and is no page.
-func TestACodeIsRedeemedAtTheLogin(t *testing.T) {
-	c := config(fleet())
-	redeemed := ""
-	c.Visitors = doorsOnly{Doors{Redeem: func(w http.ResponseWriter, r *http.Request) { redeemed = r.URL.Query().Get("code") }}}
-	handler := New(c)
-	do(t, handler, call{method: "GET", path: "/login"})
-	if redeemed != "" {
-		t.Errorf("without a code %q was redeemed", redeemed)
-	}
-	do(t, handler, call{method: "GET", path: "/login?code=abc"})
-	if redeemed != "abc" {
-		t.Errorf("%q was redeemed", redeemed)
-	}
-}
-
-// doorsOnly are Visitors whom nobody knows.
-type doorsOnly struct{ doors Doors }
-
-func (doorsOnly) Of(*http.Request) (Person, bool) { return nil, false }
-func (doorsOnly) Holder(context.Context) Person   { return tokenPerson{} }
-func (d doorsOnly) Doors() Doors                  { return d.doors }

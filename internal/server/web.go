@@ -125,18 +125,8 @@ func (p web) write(w http.ResponseWriter, r *http.Request, a asset, status int) 
 	_, _ = w.Write(data) // the reader is gone if this fails
 }
 
-// index serves the page, or how it is built. A token in its address becomes a cookie, and goes away.
+// index serves the page, or how it is built.
 func (s *server) index(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	if token := q.Get("t"); token != "" && s.People.Admit(w, r, token) {
-		q.Del("t")
-		to := *r.URL
-		to.Scheme, to.Host, to.RawQuery = "", "", q.Encode()
-		to.Path = "/" + strings.TrimLeft(to.Path, "/")
-		to.RawPath = ""
-		http.Redirect(w, r, to.String(), http.StatusSeeOther)
-		return
-	}
 	if !s.web.built() {
 		s.web.serve(w, r, "unbuilt.html", "no-store")
 		return

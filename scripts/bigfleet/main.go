@@ -48,7 +48,6 @@ func run(ctx context.Context, apps, churn, times int, address, token string) err
 	b := board.New("bigfleet")
 	f.fill(b)
 	fmt.Printf("%d apps, %d targets, made in %s, %d MiB\n", apps, f.targets(), time.Since(begun).Round(time.Millisecond), heap())
-	fmt.Printf("http://%s/?t=%s\n", l.Addr(), token)
 	go f.change(ctx, b, churn)
 	measured := make(chan error, 1)
 	if times > 0 {
@@ -57,12 +56,21 @@ func run(ctx context.Context, apps, churn, times int, address, token string) err
 			end()
 		}()
 	} else {
-		measured <- nil
+		go func() { measured <- invite(ctx, l.Addr().String(), token) }()
 	}
 	err = server.Serve(ctx, l, server.New(server.Config{
-		Reader: f, Board: b, Token: token, Version: "bigfleet", Simulated: true, People: viewers{server.ByPageToken(token)}, Clusters: f.clusters, Entries: f.entries,
+		Reader: f, Board: b, Token: token, Version: "bigfleet", Simulated: true, Visitors: viewers{}, Clusters: f.clusters, Entries: f.entries,
 	}))
 	return errors.Join(err, <-measured)
+}
+
+// invite prints a link that logs one browser in.
+func invite(ctx context.Context, address, token string) error {
+	link, err := server.LinkAt(ctx, "http://"+address, token)
+	if err == nil {
+		fmt.Println(link.URL)
+	}
+	return err
 }
 
 // heap gives what lives on the heap, in MiB.

@@ -7,20 +7,33 @@ import (
 	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
+	"plumb.dev/plumb/internal/board"
 	"plumb.dev/plumb/internal/fault"
 	"plumb.dev/plumb/internal/server"
 )
 
-// viewers has whoever has the page's token look at objects that do not exist either.
-type viewers struct{ server.People }
+// viewers are whoever has the page's token, and nobody else. They look at objects that do not exist either.
+type viewers struct{}
 
-func (p viewers) Of(r *http.Request) (server.Person, bool) {
-	person, ok := p.People.Of(r)
-	return viewer{person}, ok
-}
+// Of knows nobody.
+func (viewers) Of(*http.Request) (server.Person, bool) { return nil, false }
+
+// Holder gives who has the page's token.
+func (viewers) Holder(_ context.Context, until time.Time) server.Person { return viewer{until} }
+
+// Doors has none.
+func (viewers) Doors() server.Doors { return server.Doors{} }
 
 // viewer is somebody who may read everything.
-type viewer struct{ server.Person }
+type viewer struct{ until time.Time }
+
+// Who says that it is the holder of the token.
+func (v viewer) Who() server.Who {
+	return server.Who{Name: "the page's token", How: server.ByToken, Expires: v.until, Logout: !v.until.IsZero()}
+}
+
+// Sees sees everything.
+func (viewer) Sees(context.Context) (board.Sight, error) { return board.Sight{All: true}, nil }
 
 func (viewer) May(_ context.Context, rights []server.Right) ([]server.Verdict, error) {
 	out := make([]server.Verdict, len(rights))

@@ -1,7 +1,7 @@
 // Command recording makes the picture of a terminal for the README from a real run: it starts `plumb up` in a directory of
 // its own, types a few commands in the working clone, and writes down what the terminal showed and when as an animated SVG.
 //
-// It never edits what a command printed, but for two things: the one-time token is blotted out, and pauses are shortened. It
+// It never edits what a command printed, but for two things: the one-time code is blotted out, and pauses are shortened. It
 // fails if a command fails, so a recording cannot show what does not work.
 //
 // Start at record; svg.go draws.
@@ -104,13 +104,15 @@ type scene struct {
 }
 
 var (
-	secret = regexp.MustCompile(`\?t=[0-9a-f]+`)
-	port   = regexp.MustCompile(`127\.0\.0\.1:\d+/\?t`)
+	secret = regexp.MustCompile(`\?code=[0-9A-Za-z_-]+`)
+	port   = regexp.MustCompile(`127\.0\.0\.1:\d+/login`)
+	folder = regexp.MustCompile(` --dir \S+/demo`)
 )
 
 func (s *scene) see(text string) {
-	text = port.ReplaceAllString(text, "127.0.0.1:7420/?t")
-	text = secret.ReplaceAllString(text, "?t=…")
+	text = port.ReplaceAllString(text, "127.0.0.1:7420/login")
+	text = secret.ReplaceAllString(text, "?code=…")
+	text = folder.ReplaceAllString(text, "")
 	s.lines = append(s.lines, line{at: time.Since(s.began), text: strings.ReplaceAll(text, s.home, "~")})
 }
 

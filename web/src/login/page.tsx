@@ -82,6 +82,8 @@ export function LoginPage() {
           <div className="stack" style={{ gap: 6 }}>
             <span className="dim">Or from a terminal, with your kubeconfig:</span>
             <Command text="plumb ui" />
+            <span className="dim">In a playground, where plumb up runs:</span>
+            <Command text="plumb ui --playground" />
           </div>
         </div>
       </div>

@@ -8,5 +8,5 @@ test("an address cannot put words into the page's mouth", () => {
 });
 
 test("each way in that the agent refuses has its sentence", () => {
-  for (const word of ["code", "link", "provider", "oidc"]) assert.notEqual(refusal(word), refusal(""), word);
+  for (const word of ["code", "link", "cookies", "provider", "oidc"]) assert.notEqual(refusal(word), refusal(""), word);
 });

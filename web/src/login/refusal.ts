@@ -1,6 +1,7 @@
 const refusals = new Map([
-  ["code", "The code is used up or too old: it is good once, for a minute. Ask for another."],
+  ["code", "This link was used already, or is too old: it lets one browser in, once. The commands below make a new one."],
   ["link", "A link of another site led here; open the page from the terminal or from here."],
+  ["cookies", "Your browser keeps no cookies for this address, and a login needs one."],
   ["provider", "Your organisation's login does not answer. Try again in a moment."],
   ["oidc", "Your organisation's login was not accepted; the agent's log says why. Try again."],
 ]);
