@@ -37,7 +37,7 @@ const (
 func TestBrowserScale(t *testing.T) {
 	b := newBrowser(t, "")
 	address := bigfleet(t)
-	b.base = address[:strings.Index(address, "/?")]
+	b.base = address[:strings.Index(address, "/login")]
 	b.run(performance.Enable().WithTimeDomain(performance.EnableTimeDomainThreadTicks), chromedp.ActionFunc(func(ctx context.Context) error {
 		_, err := page.AddScriptToEvaluateOnNewDocument(scaleScript).Do(ctx)
 		return err

@@ -161,17 +161,10 @@ func Listen(address string, exposed bool) (net.Listener, error) {
 
 // Serve answers requests on l until ctx ends, then lets those under way finish for up to three seconds. Streams end at once.
 func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
-	srv := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		BaseContext: func(net.Listener) context.Context {
-			return context.WithValue(context.WithoutCancel(ctx), servingKey{}, ctx)
-		},
-	}
+	return serve(ctx, l, bounded(ctx, handler, usual))
+}
+
+func serve(ctx context.Context, l net.Listener, srv *http.Server) error {
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()
 	select {
