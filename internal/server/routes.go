@@ -207,5 +207,5 @@ func unknown(w http.ResponseWriter) {
 }
 
 func noSuchApp() *fault.Fault {
-	return fault.New(fault.PathNotFound, "there is no such app, or you may not see it").WithNext("/api/v1alpha1/apps lists those that you may see")
+	return fault.New(fault.PathNotFound, "there is no such app, or you may not see it").WithNext("look for it in the fleet: it may have another name now; who may grant you to list apps in its namespace can show it to you")
 }

@@ -23,13 +23,23 @@ import type {
 
 export const me = queryOptions({ queryKey: ["me"], queryFn: ({ signal }) => get<Me>(["me"], {}, signal), staleTime: 60_000 });
 export const loginWays = queryOptions({ queryKey: ["login"], queryFn: ({ signal }) => get<LoginWays>(["login"], {}, signal) });
-export const repos = queryOptions({ queryKey: ["repos"], queryFn: ({ signal }) => whole<RepoRow>(["repos"], signal) });
+export const repos = (q = "") =>
+  queryOptions({
+    queryKey: ["repos", q],
+    queryFn: ({ signal }) => whole<RepoRow>(["repos"], signal, q),
+    placeholderData: (old) => old,
+  });
 export const clusters = queryOptions({
   queryKey: ["clusters"],
   queryFn: ({ signal }) => whole<Cluster>(["clusters"], signal),
   refetchInterval: 15_000,
 });
-export const pulls = queryOptions({ queryKey: ["pulls"], queryFn: ({ signal }) => whole<PullRow>(["pulls"], signal) });
+export const pulls = (q = "") =>
+  queryOptions({
+    queryKey: ["pulls", q],
+    queryFn: ({ signal }) => whole<PullRow>(["pulls"], signal, q),
+    placeholderData: (old) => old,
+  });
 export const drift = (q = "") =>
   queryOptions({
     queryKey: ["drift", q],
@@ -38,10 +48,10 @@ export const drift = (q = "") =>
   });
 
 /** whole reads a list to its end, however many pages it has. */
-async function whole<T>(parts: string[], signal: AbortSignal): Promise<T[]> {
+async function whole<T>(parts: string[], signal: AbortSignal, q = ""): Promise<T[]> {
   const all: T[] = [];
   for (let cursor: string | undefined = ""; cursor !== undefined; ) {
-    const page: { items: T[]; next?: string } = await get(parts, { cursor }, signal);
+    const page: { items: T[]; next?: string } = await get(parts, { q, cursor }, signal);
     all.push(...page.items);
     cursor = page.next;
   }

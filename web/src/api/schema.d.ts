@@ -334,7 +334,7 @@ export interface paths {
         /** How people may come in */
         get: operations["loginWays"];
         put?: never;
-        /** A code for a browser, for a bearer token of the API server */
+        /** A code for a browser, for a bearer token of the API server or the agent's own */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -1209,13 +1209,18 @@ export interface components {
             token: string;
         };
         LoginCode: {
-            /** @description Good once, for a minute: GET /login?code=… */
+            /** @description Good once: GET /login?code=… */
             code: string;
             /** @description Whose token it is, as the API server says */
             name: string;
+            /**
+             * Format: date-time
+             * @description The code is good until then
+             */
+            until: string;
         };
         LoginWays: {
-            /** @description With a bearer token of the API server: POST /login, or plumb ui */
+            /** @description With a bearer token of the API server: POST /login, or plumb ui. The agent's own token is taken there too */
             kubeconfig: boolean;
             /** @description At /login/oidc?next=<path> */
             oidc: boolean;

@@ -22,6 +22,17 @@ export function Empty({
   );
 }
 
+/** NoneLikeThat is a list in which nothing is found. */
+export function NoneLikeThat({ title, onAll }: { title: string; onAll: () => void }) {
+  return (
+    <Empty title={title}>
+      <button type="button" className="button" onClick={onAll}>
+        Show all
+      </button>
+    </Empty>
+  );
+}
+
 /** FaultCard is an error as the agent says it: what, and what to do. */
 export function FaultCard({ error }: { error: unknown }) {
   const fault = Fault.of(error);

@@ -4,16 +4,19 @@ import { pull, pulls } from "../api/queries.ts";
 import type { PlanApp, PlanFault, PlanObject, PullPlan } from "../api/types.ts";
 import { Objects } from "../app/differences.tsx";
 import { Command } from "../parts/copy.tsx";
-import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
+import { Empty, FaultCard, NoneLikeThat, Waiting } from "../parts/empty.tsx";
+import { Find } from "../parts/find.tsx";
 import { Glyph, Icon, StatePill } from "../parts/glyph.tsx";
 import { Out, To } from "../parts/link.tsx";
 import { useTitle } from "../parts/title.ts";
+import { useAddress } from "../router.tsx";
 import { plural, short, sign } from "../words.ts";
 import { effect, findingState, pullState, pullWord, risksOf, riskText, tallies } from "./model.ts";
 
 /** PullsPage is what waits to be merged, and what merging it would do. */
 export function PullsPage() {
-  const all = useQuery(pulls);
+  const [search, set] = useAddress();
+  const all = useQuery(pulls(search.q));
   useTitle("Pull requests");
   if (all.error && !all.data) return <FaultCard error={all.error} />;
   if (!all.data) return <Waiting what="reading pull requests" />;
@@ -21,9 +24,17 @@ export function PullsPage() {
     <div className="page">
       <header className="page-head">
         <h1>Pull requests</h1>
+        <Find
+          label="Search pull requests by title, number, author, branch, repo"
+          hint="Title, number, author, branch, repo"
+          value={search.q}
+          onChange={(q) => set({ q }, true)}
+        />
         <span className="dim">{all.data.length ? `${all.data.length} open` : ""}</span>
       </header>
-      {!all.data.length ? (
+      {!all.data.length && search.q ? (
+        <NoneLikeThat title="No pull request is like that" onAll={() => set({ q: undefined })} />
+      ) : !all.data.length ? (
         <Empty title="No open pull request" state="waiting">
           <p>
             With <code>forge: {"{kind: github, secret: fleet-forge}"}</code> on a Repo, each pull request shows here with what merging it
@@ -77,7 +88,7 @@ export function PullsPage() {
 export function PullPage() {
   const p = useParams({ strict: false }) as { namespace: string; repo: string; number: string };
   const view = useQuery(pull(`${p.namespace}/${p.repo}`, p.number));
-  const rows = useQuery(pulls);
+  const rows = useQuery(pulls());
   const plan = view.data;
   const row = rows.data?.find((r) => r.repo === `${p.namespace}/${p.repo}` && String(r.number) === p.number);
   useTitle(plan ? `${sign(pullState(plan.status))} #${p.number} ${row?.title ?? ""}` : `#${p.number}`);

@@ -4,17 +4,20 @@ import { repos } from "../api/queries.ts";
 import type { RepoRow } from "../api/types.ts";
 import { Command } from "../parts/copy.tsx";
 import { Dialog } from "../parts/dialog.tsx";
-import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
+import { Empty, FaultCard, NoneLikeThat, Waiting } from "../parts/empty.tsx";
+import { Find } from "../parts/find.tsx";
 import { Glyph, StatePill } from "../parts/glyph.tsx";
 import { Commit, To } from "../parts/link.tsx";
 import { Ago } from "../parts/time.tsx";
 import { useTitle } from "../parts/title.ts";
+import { useAddress } from "../router.tsx";
 import { count, sign, states, word } from "../words.ts";
 import { type HookKind, hookKinds, hookSteps, repoState, repoWord } from "./model.ts";
 
 /** ReposPage is where the fleet comes from: what was read last, what is wrong with it, and how to hear of pushes at once. */
 export function ReposPage() {
-  const all = useQuery({ ...repos, refetchInterval: 15_000 });
+  const [search, set] = useAddress();
+  const all = useQuery({ ...repos(search.q), refetchInterval: 15_000 });
   const [hook, setHook] = useState<RepoRow | undefined>();
   const worst = all.data?.find((r) => r.state === "failed");
   useTitle(worst ? `${sign("failed")} ${worst.id}` : "Repos");
@@ -24,8 +27,15 @@ export function ReposPage() {
     <div className="page">
       <header className="page-head">
         <h1>Repos</h1>
+        <Find
+          label="Search repos by name, address, trouble"
+          hint="Name, address, trouble"
+          value={search.q}
+          onChange={(q) => set({ q }, true)}
+        />
       </header>
-      {!all.data.length && (
+      {!all.data.length && search.q && <NoneLikeThat title="No repository is like that" onAll={() => set({ q: undefined })} />}
+      {!all.data.length && !search.q && (
         <Empty title="No repository is connected" state="waiting">
           <p>Six lines connect one; each folder apps/NAME in it becomes an app.</p>
           <Command

@@ -89,8 +89,8 @@ function useFound(q: string): Item[] {
   const { fleet } = useLive(); // as it is when something is typed: what is found does not move by itself
   const texts = useMemo(() => fleet.targets.map((t) => `${address(t)} ${t.namespace}`.toLowerCase()), [fleet, fleet.structure]);
   const commits = useQuery(changes({ limit: 50 }));
-  const open = useQuery(pulls);
-  const all = useQuery(repos);
+  const open = useQuery(pulls());
+  const all = useQuery(repos());
   const fixed = useMemo<Item[]>(
     () => [
       ...pages.map((p) => ({ key: p.href, text: p.name, kind: `page · g ${p.key}`, act: () => go(p.href) })),
