@@ -157,6 +157,12 @@ func filtersAreLinks(_ *scenario, b *browser) {
 	b.visit("/?q=cart&env=dev&sort=name")
 	b.until(namesOfLines+` === "cart"`, "so it does a search")
 	b.until(`document.querySelectorAll("[role=columnheader]").length === 3`, "and the one environment")
+	b.visit("/repos?q=called-otherwise")
+	b.says(".empty", "No repository is like that")
+	b.click(".empty button")
+	b.until(`location.search === "" && document.querySelector("section.card")`, "all are shown again")
+	b.visit("/pulls?q=called-otherwise")
+	b.says(".empty", "No pull request is like that")
 	b.visit("/")
 }
 
