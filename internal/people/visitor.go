@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -88,35 +87,24 @@ func (v *visitor) Logs(ctx context.Context, app *v1alpha1.App, q server.LogQuery
 	return v.logs(ctx, app, q, v.stillThere, emit)
 }
 
-// History gives the Entries of an app, newest first, as the person may list them.
-func (p *Person) History(ctx context.Context, app *v1alpha1.App, limit int, cursor string) (server.HistoryPage, error) {
+// History gives the Entries of an app, as the person may list them.
+func (p *Person) History(ctx context.Context, app *v1alpha1.App) ([]v1alpha1.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
 	if err := p.need(ctx, Right{Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "entries", Namespace: app.Namespace}); err != nil {
-		return server.HistoryPage{}, err
+		return nil, err
 	}
 	raw, err := answerOf(p.rest.Verb(http.MethodGet).AbsPath("apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "namespaces", app.Namespace, "entries").
 		Param("labelSelector", v1alpha1.LabelAppUID+"="+string(app.UID)).SetHeader("Accept", "application/json").Do(ctx))
 	if err != nil {
-		return server.HistoryPage{}, cluster.Explain(err, object.ID{Group: v1alpha1.GroupVersion.Group, Kind: "Entry", Namespace: app.Namespace}, p.name)
+		return nil, cluster.Explain(err, object.ID{Group: v1alpha1.GroupVersion.Group, Kind: "Entry", Namespace: app.Namespace}, p.name)
 	}
 	var list v1alpha1.EntryList
 	if err := json.Unmarshal(raw, &list); err != nil {
-		return server.HistoryPage{}, fault.New(fault.InvalidObject, "the Entries of %s/%s cannot be read: %w", app.Namespace, app.Name, err)
+		return nil, fault.New(fault.InvalidObject, "the Entries of %s/%s cannot be read: %w", app.Namespace, app.Name, err)
 	}
-	items := list.Items
-	slices.SortFunc(items, func(a, b v1alpha1.Entry) int { return strings.Compare(b.Name, a.Name) }) // names are in the order of time
-	page := server.HistoryPage{Total: len(items)}
-	if cursor != "" {
-		items = slices.DeleteFunc(items, func(e v1alpha1.Entry) bool { return e.Name >= cursor })
+	for i := range list.Items {
+		list.Items[i].ManagedFields = nil
 	}
-	if len(items) > limit {
-		items = items[:limit]
-		page.Next = items[limit-1].Name
-	}
-	for i := range items {
-		items[i].ManagedFields = nil
-	}
-	page.Items = items
-	return page, nil
+	return list.Items, nil
 }

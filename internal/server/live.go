@@ -148,8 +148,8 @@ type Looker interface {
 type Listener interface {
 	// Logs gives each line to emit, one at a time, until all is said, ctx ends, or emit fails.
 	Logs(ctx context.Context, app *v1alpha1.App, q LogQuery, emit func(LogLine) error) error
-	// History gives the Entries of an app, newest first.
-	History(ctx context.Context, app *v1alpha1.App, limit int, cursor string) (HistoryPage, error)
+	// History gives the Entries of an app, in any order.
+	History(ctx context.Context, app *v1alpha1.App) ([]v1alpha1.Entry, error)
 }
 
 // What reading live needs, beside the right on each kind that is read.
@@ -215,33 +215,6 @@ func (s *server) liveEvents(ctx context.Context, in *AppName) (LiveEvents, error
 	}
 	events, err := who.Events(ctx, app)
 	return LiveEvents{Items: orNone(events)}, err
-}
-
-// HistoryPage is a part of the record of an app.
-type HistoryPage struct {
-	Items []v1alpha1.Entry `json:"items" doc:"Newest first"`
-	Next  string           `json:"next,omitempty" doc:"The cursor of the page behind it"`
-	Total int              `json:"total"`
-}
-
-type historyQuery struct {
-	AppName
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Cursor string `query:"cursor" maxLength:"400"`
-}
-
-func (s *server) history(ctx context.Context, in *historyQuery) (HistoryPage, error) {
-	app, found := s.Reader.App(in.Namespace, in.Name)
-	if !found {
-		return HistoryPage{}, noSuchApp()
-	}
-	who, ok := asker(ctx).(Listener)
-	if !ok {
-		return HistoryPage{}, notLive()
-	}
-	page, err := who.History(ctx, &app, in.Limit, in.Cursor)
-	page.Items = orNone(page.Items)
-	return page, err
 }
 
 // LogEnd is the last event of a log, unless the reader goes first.

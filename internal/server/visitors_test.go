@@ -22,6 +22,7 @@ type visitor struct {
 	rights []string
 	done   *[]Action
 	says   []string
+	record []v1alpha1.Entry
 }
 
 func (v visitor) Who() Who { return Who{Name: v.name, How: ByKubeconfig, Logout: true} }
@@ -63,8 +64,8 @@ func (v visitor) Object(_ context.Context, _ *v1alpha1.App, ref ObjectRef) (Obje
 
 func (v visitor) Events(context.Context, *v1alpha1.App) ([]LiveEvent, error) { return nil, nil }
 
-func (v visitor) History(context.Context, *v1alpha1.App, int, string) (HistoryPage, error) {
-	return HistoryPage{}, nil
+func (v visitor) History(context.Context, *v1alpha1.App) ([]v1alpha1.Entry, error) {
+	return v.record, nil
 }
 
 func (v visitor) Logs(_ context.Context, _ *v1alpha1.App, q LogQuery, emit func(LogLine) error) error {

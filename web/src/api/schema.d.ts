@@ -1107,11 +1107,17 @@ export interface components {
             values?: string[];
         };
         HistoryPage: {
-            /** @description Newest first */
+            /** @description By column, the values that may be chosen; the counts of a column obey the choices of all others */
+            facets: {
+                [key: string]: components["schemas"]["Facet"][];
+            };
             items: components["schemas"]["Entry"][];
-            /** @description The cursor of the page behind it */
+            /** @description The cursor of what follows; absent at the end */
             next?: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many are chosen
+             */
             total: number;
         };
         HistoryRow: {
@@ -2074,7 +2080,16 @@ export interface operations {
     history: {
         parameters: {
             query?: {
+                /** @description Words that are all found in an Entry: commit, subject, author, pull request, trouble, field, manager */
+                q?: string;
+                /** @description ok, failed, held, superseded or healed */
+                result?: string[];
+                /** @description revision or drift */
+                kind?: string[];
+                author?: string[];
+                sort?: "newest" | "oldest";
                 limit?: number;
+                /** @description next of the page before */
                 cursor?: string;
             };
             header?: never;

@@ -1,26 +1,34 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { get } from "../api/client.ts";
 import type { Entry, HistoryPage, ObjectChange } from "../api/types.ts";
-import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
+import { Empty, FaultCard, NoneLikeThat, Waiting } from "../parts/empty.tsx";
+import { Choose, Find } from "../parts/find.tsx";
 import { Glyph } from "../parts/glyph.tsx";
 import { Commit, commitPath, PullLink, To } from "../parts/link.tsx";
 import { Ago, Clock } from "../parts/time.tsx";
+import { useAddress } from "../router.tsx";
 import { between, person, plural, short, span } from "../words.ts";
 import { DriftLine } from "./cause.tsx";
 import { resultState } from "./page.tsx";
 
 /** History is what the app went through: revisions with their authors, results and changed fields, and drift that was undone. */
 export default function History({ id, repo }: { id: string; repo: string }) {
+  const [search, set] = useAddress();
+  const query = { q: search.q, result: search.result, kind: search.kind, author: search.author };
+  const filtered = Object.values(query).some(Boolean);
   const all = useInfiniteQuery({
-    queryKey: ["app", id, "history"],
-    queryFn: ({ pageParam, signal }) => get<HistoryPage>(["apps", ...id.split("/"), "history"], { limit: 30, cursor: pageParam }, signal),
+    queryKey: ["app", id, "history", query],
+    queryFn: ({ pageParam, signal }) =>
+      get<HistoryPage>(["apps", ...id.split("/"), "history"], { ...query, limit: 30, cursor: pageParam }, signal),
     initialPageParam: "",
     getNextPageParam: (p) => p.next || undefined,
+    placeholderData: (old) => old,
   });
   if (all.error && !all.data) return <FaultCard error={all.error} />;
   if (!all.data) return <Waiting what="reading the history" />;
   const entries = all.data.pages.flatMap((p) => p.items ?? []);
-  if (!entries.length)
+  const facets = all.data.pages[0]?.facets ?? {};
+  if (!entries.length && !filtered)
     return (
       <Empty title="No history yet" state="waiting">
         <p>Each revision that the app goes through, and each correction of drift, is written down here.</p>
@@ -28,6 +36,23 @@ export default function History({ id, repo }: { id: string; repo: string }) {
     );
   return (
     <div className="app-body">
+      <div className="filters">
+        <Find
+          label="Search the history by commit, subject, author, field"
+          hint="Commit, subject, author, field"
+          value={search.q}
+          onChange={(q) => set({ q }, true)}
+        />
+        {(["result", "kind", "author"] as const).map((f) => (
+          <Choose key={f} name={f} values={facets[f] ?? []} chosen={search[f]} onChange={(v) => set({ [f]: v })} />
+        ))}
+      </div>
+      {!entries.length && (
+        <NoneLikeThat
+          title="Nothing in the history is like that"
+          onAll={() => set({ q: undefined, result: undefined, kind: undefined, author: undefined })}
+        />
+      )}
       <ol className="history">
         {entries.map((e) => (
           <EntryRow key={e.metadata?.name} e={e} repo={repo} />

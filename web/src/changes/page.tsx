@@ -9,7 +9,7 @@ import { ObjectChanges } from "../app/history.tsx";
 import { CopyButton } from "../parts/copy.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
-import { Find } from "../parts/find.tsx";
+import { Choose, Find } from "../parts/find.tsx";
 import { Glyph, Icon, StatePill } from "../parts/glyph.tsx";
 import { appPath, commitPath, Out, PullLink, To } from "../parts/link.tsx";
 import { Ago, Clock } from "../parts/time.tsx";
@@ -46,20 +46,16 @@ export function ChangesPage() {
             value={search.q}
             onChange={(q) => set({ q }, true)}
           />
-          {(["state", "env", "repo", "author"] as const).map((f) => {
-            const values = first?.facets[f] ?? [];
-            if (values.length < 2 && !search[f]) return null;
-            return (
-              <select key={f} className="field quiet" aria-label={f} value={search[f] ?? ""} onChange={(e) => set({ [f]: e.target.value })}>
-                <option value="">{f}: all</option>
-                {values.map((v) => (
-                  <option key={v.value} value={v.value}>
-                    {f === "state" ? changeWord(v.value) : v.value || "none"} ({v.count})
-                  </option>
-                ))}
-              </select>
-            );
-          })}
+          {(["state", "env", "repo", "author"] as const).map((f) => (
+            <Choose
+              key={f}
+              name={f}
+              values={first?.facets[f] ?? []}
+              chosen={search[f]}
+              onChange={(v) => set({ [f]: v })}
+              word={f === "state" ? changeWord : undefined}
+            />
+          ))}
         </div>
       </header>
       {!first ? (
