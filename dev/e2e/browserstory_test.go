@@ -110,13 +110,16 @@ func aCommitArrives(s *scenario, b *browser) {
 const namesOfLines = `[...document.querySelectorAll("[role=rowheader] a")].sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top).map(e => e.innerText).join()`
 
 func linesStay(s *scenario, b *browser) {
-	b.run(input.DispatchMouseEvent(input.MouseMoved, 300, 400))
+	const cell = `document.querySelector('a[data-id="plumb-system/mail-dev"]:not([data-page])')`
+	at := awaited[struct{ X, Y float64 }](b, cell+".getBoundingClientRect().toJSON()")
+	b.run(input.DispatchMouseEvent(input.MouseMoved, at.X+20, at.Y+10))
+	b.until(cell+`.title.startsWith("mail/dev: ok at ")`, "what is pointed at says what it is")
 	before := b.text(namesOfLines)
 	commit := s.commit("mail: 1.1.0 in dev, and a wiki", files{
 		"apps/mail/envs/dev/mail.yaml": workload("mail", "1.1.0", ""), "apps/wiki/envs/dev/wiki.yaml": workload("wiki", "1.0.0", ""),
 	})
 	b.says(".fresh", "1 new line")
-	b.until(fmt.Sprintf(`document.querySelector('a[data-id="plumb-system/mail-dev"]:not([data-page])')?.innerText === %q`, commit[:7]), "what is there is kept true")
+	b.until(fmt.Sprintf(cell+"?.innerText === %q", commit[:7]), "what is there is kept true")
 	if after := b.text(namesOfLines); after != before {
 		b.Errorf("the lines were %s and are %s", before, after)
 	}
