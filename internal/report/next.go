@@ -30,6 +30,9 @@ func (t Target) Next() string {
 	case t.State == v1alpha1.StateFailed && t.advice() != "":
 		return t.advice()
 	case heldCount(st) > 0 && t.State != v1alpha1.StateFailed: // consent does not mend a failure
+		if lines := t.ConsentLines(); len(lines) > 1 { // one of them would leave something held
+			return fmt.Sprintf("commit to the branch (an empty commit will do) with the %d lines that plumb why %s names as consent", len(lines), address)
+		}
 		return "commit to the branch (an empty commit will do) with the line:  " + t.ConsentLines()[0]
 	}
 	if next := nextOfReason(t.Reason(), address, t.App); next != "" {

@@ -283,6 +283,13 @@ func TestNext(t *testing.T) {
 			"commit to the branch (an empty commit will do) with the line:  Plumb-Allow-Delete: a/dev",
 		},
 		{
+			"a namespace needs a line of its own, so that the next step names no single one", v1alpha1.StateWaiting, fault.DeletionHeld,
+			func(s *v1alpha1.AppStatus) {
+				s.HeldDeletions = []v1alpha1.HeldDeletion{{Object: "Service/a-dev/a", Reason: "WholeApp"}, {Object: "Namespace/a-dev", Reason: "ProtectedKind"}}
+			},
+			"commit to the branch (an empty commit will do) with the 2 lines that plumb why a/dev names as consent",
+		},
+		{
 			"a pod that crashes has said why", v1alpha1.StateFailed, fault.HealthDegraded,
 			func(s *v1alpha1.AppStatus) {
 				s.Blocking = &v1alpha1.Blocking{Kind: "Deployment", Namespace: "a-dev", Name: "a", Message: "pod a-7b-x2: CrashLoopBackOff: container web exited with 137 (OOMKilled), 3 restarts"}
