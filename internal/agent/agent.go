@@ -99,6 +99,7 @@ type Agent struct {
 	forges     dial.Forges
 	proposals  proposals
 	previews   chan struct{} // previews of reverts that are being made
+	proven     *proven       // where drifted fields come from
 	answers    *answers
 	people     *people.People
 	born       time.Time // when it began to act: a standby waits before that
@@ -172,6 +173,7 @@ func newAgent(options Options) (*Agent, error) {
 		board:       board.New(newLife()),
 		proposals:   newProposals(),
 		previews:    make(chan struct{}, previewsAtOnce),
+		proven:      newProven(),
 		answers:     newAnswers(),
 		order:       newOrder(),
 		namespaces:  map[string]time.Time{},

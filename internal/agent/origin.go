@@ -3,7 +3,9 @@ package agent
 import (
 	"context"
 	"io/fs"
+	"maps"
 	"path"
+	"sync"
 	"time"
 
 	"plumb.dev/plumb/internal/fleet"
@@ -20,31 +22,75 @@ const (
 	originsRead = 8 << 20
 )
 
+// proven remembers where fields come from: a page that is open asks every few seconds, and the answer holds for a revision.
+type proven struct {
+	mu      sync.Mutex
+	answers map[string][]origin.Origin
+}
+
+// provenAtMost is how many answers are remembered; then it begins anew.
+const provenAtMost = 200
+
+func newProven() *proven { return &proven{answers: map[string][]origin.Origin{}} }
+
+func (p *proven) get(key string) ([]origin.Origin, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found, ok := p.answers[key]
+	return found, ok
+}
+
+func (p *proven) put(key string, found []origin.Origin) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.answers) >= provenAtMost {
+		clear(p.answers)
+	}
+	p.answers[key] = found
+}
+
+// provenKey is what an answer depends on. It is a digest: values are not kept.
+func provenKey(app, revision string, want object.Object, fields []origin.Field) string {
+	parts := []any{app, revision, want.Digest()}
+	for _, f := range fields {
+		parts = append(parts, f.Path.String(), f.Git, f.Live)
+	}
+	return object.DigestBytes(object.Canonical(parts))
+}
+
 // origins tells where Git says fields of an object of a render: of a plain manifest by reading it again, else by rendering copies in
 // which what may be theirs is marked.
 func (t *turn) origins(ctx context.Context, recorded *render.Recorded, revision string, want object.Object, fields []origin.Field) []origin.Origin {
-	ctx, cancel := context.WithTimeout(ctx, originsFor)
+	bounded, cancel := context.WithTimeout(ctx, originsFor)
 	defer cancel()
 	out := make([]origin.Origin, len(fields))
 	if t.offer == nil || t.offer.mirror == nil {
 		return out
 	}
-	tree, err := t.offer.mirror.Snapshot(ctx, revision)
+	tree, err := t.offer.mirror.Snapshot(bounded, revision)
 	if err != nil {
 		return out
 	}
 	if recorded.Manifest.Render == render.Plain {
 		return inManifest(tree, want, fields)
 	}
-	if found, err := t.originsByRender(ctx, tree, recorded, revision, want, fields); err == nil {
+	key := provenKey(t.cacheKey(), revision, want, fields)
+	if found, ok := t.agent.proven.get(key); ok {
+		return found
+	}
+	found, err := t.originsByRender(bounded, tree, recorded, revision, want, fields)
+	if err == nil {
 		out = found
 	}
-	if _, err := fs.Stat(tree, want.Place.File); err == nil {
+	if _, missing := fs.Stat(tree, want.Place.File); missing == nil {
 		for i := range out {
 			if out[i] == (origin.Origin{}) {
 				out[i].Place.File = want.Place.File
 			}
 		}
+	}
+	if err == nil && ctx.Err() == nil { // what took too long would take as long again
+		t.agent.proven.put(key, out)
 	}
 	return out
 }
@@ -95,20 +141,10 @@ func (t *turn) originsByRender(ctx context.Context, tree fs.FS, recorded *render
 	request := t.request(t.agent.cluster.Mapper().Answers(ctx))
 	question := origin.Question{Object: want, Fields: fields, Helm: request.Helm, Kustomize: request.Kustomize}
 	question.Files = filesRead(tree, recorded.Manifest.Reads)
-	for dir := path.Clean(request.Path); ; dir = path.Dir(dir) {
-		if data := fileOf(tree, path.Join(dir, fleet.SettingsFile)); data != nil {
-			question.SettingsFiles = append(question.SettingsFiles, origin.File{Path: path.Join(dir, fleet.SettingsFile), Data: data})
-		}
-		if dir == "." || dir == "/" {
-			break
-		}
-	}
+	question.SettingsFiles = settingsFiles(tree, request.Path)
 	try := func(c origin.Change) ([]object.Object, error) {
 		changed := request
-		changed.Sources = map[string]render.Source{}
-		for name, s := range request.Sources {
-			changed.Sources[name] = s
-		}
+		changed.Sources = maps.Clone(request.Sources)
 		changed.Sources[sourceName] = render.Source{FS: render.Replaced(request.Sources[sourceName].FS, c.Files)}
 		if c.Helm != nil {
 			changed.Helm = c.Helm
@@ -121,6 +157,20 @@ func (t *turn) originsByRender(ctx context.Context, tree fs.FS, recorded *render
 	}
 	found := origin.Find(question, try, func() bool { return ctx.Err() != nil })
 	return found, nil
+}
+
+// settingsFiles gives the files that may say the settings of a folder, the nearest first.
+func settingsFiles(tree fs.FS, dir string) []origin.File {
+	var files []origin.File
+	for dir = path.Clean(dir); ; dir = path.Dir(dir) {
+		name := path.Join(dir, fleet.SettingsFile)
+		if data := fileOf(tree, name); data != nil {
+			files = append(files, origin.File{Path: name, Data: data})
+		}
+		if dir == "." || dir == "/" {
+			return files
+		}
+	}
 }
 
 // filesRead gives the files of the app's repository that a render read, as far as they are small.
