@@ -21,6 +21,9 @@ test("ages and durations are as short as they may be without a lie", () => {
     [130, "2m 10s"],
     [120, "2m"],
     [3900, "1h 5m"],
+    [47 * 3600, "47h"],
+    [249 * 3600 + 2400, "10d 9h"],
+    [48 * 3600, "2d"],
     [3600, "1h"],
   ] as const)
     assert.equal(span(seconds), want);

@@ -56,12 +56,13 @@ export function age(seconds: number): string {
   return `${Math.floor(s / 86400)}d`;
 }
 
-/** span is a duration with its seconds: "0.8s", "49s", "2m 10s", "1h 5m". */
+/** span is a duration with its seconds: "0.8s", "49s", "2m 10s", "1h 5m", "10d 9h". */
 export function span(seconds: number): string {
   if (seconds < 10) return `${Math.max(0, seconds).toFixed(1).replace(/\.0$/, "")}s`;
   const s = Math.round(seconds);
   if (s < 60) return `${s}s`;
   if (s < 3600) return `${Math.floor(s / 60)}m${s % 60 ? ` ${s % 60}s` : ""}`;
+  if (s >= 86400 * 2) return `${Math.floor(s / 86400)}d${s % 86400 >= 3600 ? ` ${Math.floor((s % 86400) / 3600)}h` : ""}`;
   return `${Math.floor(s / 3600)}h${s % 3600 >= 60 ? ` ${Math.floor((s % 3600) / 60)}m` : ""}`;
 }
 
