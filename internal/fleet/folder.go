@@ -440,44 +440,6 @@ func asGroup(below []string) string {
 	return entryOf(path.Join(path.Dir(below[0]), "{app}"), "")
 }
 
-var kindWords = map[string]string{Helm: "Helm chart", Kustomize: "Kustomize", Plain: "plain manifests"}
-
-// kindOf tells as what the folder renders, with the wish of its levels.
-func (x *examiner) kindOf(l listing, levels []level) (string, *fault.Fault, error) {
-	fits, err := x.reader.fits(l)
-	if err != nil {
-		return "", nil, err
-	}
-	if makesChart(l, levels) {
-		if l.marked(chartFile) {
-			return "", twoCharts(l), nil
-		}
-		fits = append([]string{Helm}, fits...)
-	}
-	wish, own := x.root.level.settings.Render, false
-	for _, v := range levels {
-		if v.settings.Render != "" {
-			wish, own = v.settings.Render, true
-		}
-	}
-	if wish == Plain && len(fits) > 0 && !slices.Contains(fits, Plain) {
-		plain, err := x.reader.plain(l)
-		if err != nil {
-			return "", nil, err
-		}
-		if plain {
-			return Plain, nil, nil
-		}
-	}
-	kind, bad := choose(l.dir, fits, wish, own)
-	return kind, bad, nil
-}
-
-func twoCharts(l listing) *fault.Fault {
-	return fault.New(fault.Ambiguous, "holds %s, and helm.chart names another chart: which of the two is it?", chartFile).
-		At(fault.Place{File: l.dir}).WithNext("take one of them away; a chart that another one needs is a dependency in %s", chartFile)
-}
-
 func (x *examiner) explain(e Explanation) { x.out.explained = append(x.out.explained, e) }
 
 // fail records a fault of this folder, as an explanation too.
@@ -513,49 +475,4 @@ func (x *examiner) failName(t target, f Fault, name, what string) {
 func invalidName(name, what string) *fault.Fault {
 	return fault.New(fault.NameInvalid, "%q cannot be the name of %s: a name is at most %d lower-case letters, digits and dashes", clip(name), what, maxName).
 		WithNext("rename the folder, or give it a name with an entry of spec.apps: {path: …, app: NAME}")
-}
-
-// setValues sets the values files that exist, and notes all of them as inputs.
-func (t *target) setValues(l listing, files ...string) {
-	t.values, t.inputs = conventionValues(l, t.inputs, files...)
-}
-
-// conventionValues gives those of the files that exist, and all of them as inputs.
-func conventionValues(l listing, inputs []string, files ...string) (values, noted []string) {
-	for _, file := range files {
-		if l.marked(file) {
-			values = append(values, file)
-		}
-		inputs = append(inputs, path.Join(l.dir, file))
-	}
-	return values, inputs
-}
-
-func envValues(env string) string { return "values-" + env + ".yaml" }
-
-// markers are the files whose presence says how a folder renders.
-func markers(dir string) []string {
-	paths := []string{path.Join(dir, chartFile)}
-	for _, name := range kustomizations {
-		paths = append(paths, path.Join(dir, name))
-	}
-	return paths
-}
-
-func valuesFiles(l listing) []string {
-	var files []string
-	for _, name := range l.files {
-		if strings.HasPrefix(name, "values") && strings.HasSuffix(name, ".yaml") {
-			files = append(files, name)
-		}
-	}
-	return files
-}
-
-// onlyValues tells whether no YAML or JSON lies in the folder but values files and a plumb.yaml.
-func onlyValues(l listing) bool {
-	return !slices.ContainsFunc(l.files, func(name string) bool {
-		isValues := strings.HasPrefix(name, "values") && strings.HasSuffix(name, ".yaml")
-		return holdsObject(name) != nil && name != SettingsFile && !isValues
-	})
 }

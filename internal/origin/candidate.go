@@ -15,7 +15,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"plumb.dev/plumb/internal/fault"
-	"plumb.dev/plumb/internal/object"
 )
 
 // candidate is a text that a field may come from: in a file, or a scalar of the settings.
@@ -300,98 +299,6 @@ func keyBefore(data []byte, start int) string {
 	return ""
 }
 
-// settings takes the scalars of the settings, but for those that name files, charts and releases.
-func (c *collector) settings(v any, at []any) {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, key := range sortedKeys(v) {
-			if len(at) == 1 && slices.Contains([]string{"chart", "release", "values", "setFile", "skipCRDs"}, key) {
-				continue
-			}
-			c.settings(v[key], append(slices.Clip(at), key))
-		}
-		return
-	case []any:
-		for i, item := range v {
-			c.settings(item, append(slices.Clip(at), i))
-		}
-		return
-	case nil:
-		return
-	}
-	text := settingText(v)
-	if !c.matches(text) {
-		return
-	}
-	keys := keysOf(at)
-	_, boolean := v.(bool)
-	c.add(&candidate{
-		place: c.settingPlace(keys, text), setting: at, text: text, says: strings.Join(keys, "."), boolean: boolean || text == "true" || text == "false",
-		identity: last(keys) == "name", likely: c.likely(last(strings.Split(last(keys), "."))),
-	})
-}
-
-func settingText(v any) string {
-	if n, ok := v.(float64); ok && n == float64(int64(n)) {
-		return strconv.FormatInt(int64(n), 10)
-	}
-	return object.Text(v)
-}
-
-// settingPlace finds where a setting is written: in the file nearest to the app that says it, at the end of some path. The render proves
-// the setting and not its line, so that a file which says it twice is told without one.
-func (c *collector) settingPlace(keys []string, text string) fault.Place {
-	for _, f := range c.question.SettingsFiles {
-		var found []*yaml.Node
-		for _, root := range parse(f.Data).roots {
-			found = append(found, settingNodes(root, nil, keys, text, 0)...)
-		}
-		switch len(found) {
-		case 0:
-		case 1:
-			return fault.Place{File: f.Path, Line: found[0].Line, Column: found[0].Column}
-		default:
-			return fault.Place{File: f.Path}
-		}
-	}
-	return fault.Place{}
-}
-
-func settingNodes(n *yaml.Node, at, keys []string, text string, depth int) []*yaml.Node {
-	if depth > deepest {
-		return nil
-	}
-	if n.Kind == yaml.ScalarNode {
-		if n.Value == text && len(at) >= len(keys) && slices.Equal(at[len(at)-len(keys):], keys) {
-			return []*yaml.Node{n}
-		}
-		return nil
-	}
-	var found []*yaml.Node
-	for i, child := range n.Content {
-		below := at
-		if n.Kind == yaml.MappingNode {
-			if i%2 == 0 {
-				continue
-			}
-			below = append(slices.Clip(at), n.Content[i-1].Value)
-		}
-		found = append(found, settingNodes(child, below, keys, text, depth+1)...)
-	}
-	return found
-}
-
-// keysOf leaves positions in lists out: levels of settings are merged, which moves them.
-func keysOf(at []any) []string {
-	var keys []string
-	for _, step := range at {
-		if key, ok := step.(string); ok {
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}
-
 func (c *collector) add(found *candidate) {
 	key := spot{found.file, found.start, ""}
 	if found.setting != nil {
@@ -463,55 +370,4 @@ func last(keys []string) string {
 		return ""
 	}
 	return keys[len(keys)-1]
-}
-
-// written joins keys and positions as people write them.
-func written(at []string) string {
-	return strings.ReplaceAll(strings.Join(at, "."), ".[", "[")
-}
-
-func firstLine(text string) (line string, before int) {
-	for line := range strings.Lines(text) {
-		if trimmed := strings.TrimSpace(line); trimmed != "" {
-			return trimmed, before
-		}
-		before++
-	}
-	return "", 0
-}
-
-// offset gives the byte of a file at which a line and column begin; columns are counted in characters, from 1.
-func (c *collector) offset(file, line, column int) int {
-	lines, data := c.docs[file].lines, c.question.Files[file].Data
-	if line < 1 || line > len(lines) {
-		return len(data)
-	}
-	at := lines[line-1]
-	for i := 1; i < column && at < len(data) && data[at] != '\n'; i++ {
-		_, size := utf8.DecodeRune(data[at:])
-		at += size
-	}
-	return at
-}
-
-// find gives where a text stands in a line, from a byte on; -1 if it does not.
-func (c *collector) find(file, line, from int, text string) int {
-	data := c.question.Files[file].Data
-	end := c.offset(file, line+1, 1)
-	if from > end || text == "" {
-		return -1
-	}
-	i := bytes.Index(data[from:end], []byte(text))
-	if i < 0 {
-		return -1
-	}
-	return from + i
-}
-
-func (c *collector) lineOf(file, at int) int {
-	i, ok := slices.BinarySearch(c.docs[file].lines, at)
-	if ok {
-		return i + 1
-	}
-	return i
 }
