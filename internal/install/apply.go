@@ -125,10 +125,7 @@ func (i *Installer) at(o *unstructured.Unstructured) dynamic.ResourceInterface {
 
 func (i *Installer) apply(ctx context.Context, o *unstructured.Unstructured) (Result, error) {
 	result := Result{Object: Name(o), Did: Unchanged}
-	before, err := i.at(o).Get(ctx, o.GetName(), metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		before, err = nil, nil
-	}
+	before, err := i.before(ctx, o)
 	if err != nil {
 		return result, fmt.Errorf("%s: %w", Name(o), err)
 	}
@@ -150,6 +147,26 @@ func (i *Installer) apply(ctx context.Context, o *unstructured.Unstructured) (Re
 	return result, nil
 }
 
+// before gives an object as it is; nil if there is none. One that is being deleted is waited for: what is written to it goes with it.
+func (i *Installer) before(ctx context.Context, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, goneLimit, errors.New("it is still being deleted"))
+	defer cancel()
+	var live *unstructured.Unstructured
+	err := until(ctx, func() (bool, error) {
+		found, err := i.at(o).Get(ctx, o.GetName(), metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			live = nil
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+		live = found
+		return i.DryRun || live.GetDeletionTimestamp() == nil, nil
+	})
+	return live, err
+}
+
 // same compares two states of an object without what the API server counts.
 func same(a, b *unstructured.Unstructured) bool {
 	plain := func(o *unstructured.Unstructured) map[string]any {
@@ -166,7 +183,9 @@ func same(a, b *unstructured.Unstructured) bool {
 const (
 	// establishLimit bounds the wait for a definition; tens of milliseconds are usual.
 	establishLimit = 30 * time.Second
-	look           = 50 * time.Millisecond
+	// goneLimit bounds the wait for what is being deleted: a definition goes when its objects are gone.
+	goneLimit = time.Minute
+	look      = 50 * time.Millisecond
 )
 
 // established waits until the API server serves the definitions among the objects of some kinds.

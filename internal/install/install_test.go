@@ -1,12 +1,17 @@
 package install
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 
 	"plumb.dev/plumb/deploy"
 	"plumb.dev/plumb/internal/fault"
@@ -115,5 +120,43 @@ func TestOnlyWhatAnInstallationWroteIsTakenOut(t *testing.T) {
 		if removable(kind) {
 			t.Errorf("%s may be taken out", kind)
 		}
+	}
+}
+
+// An installation that follows an uninstallation closely finds definitions that are still being deleted. What was written to one would
+// go with it, so nothing is before it is gone.
+func TestWhatIsBeingDeletedIsWaitedFor(t *testing.T) {
+	const crd = `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"repos.plumb.dev"%s},"status":{"conditions":[{"type":"Established","status":"True"}]}}`
+	var asked, written atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case r.Method == http.MethodPatch:
+			if asked.Load() < 3 {
+				t.Error("it was written to what is being deleted")
+			}
+			written.Add(1)
+			fmt.Fprintf(w, crd, "")
+		case asked.Add(1) < 3:
+			fmt.Fprintf(w, crd, `,"deletionTimestamp":"2026-11-27T12:00:00Z"`)
+		case written.Load() == 0:
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`)
+		default:
+			fmt.Fprintf(w, crd, "")
+		}
+	}))
+	defer server.Close()
+	installer, err := New(&rest.Config{Host: server.URL}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &unstructured.Unstructured{}
+	if err := o.UnmarshalJSON(fmt.Appendf(nil, crd, "")); err != nil {
+		t.Fatal(err)
+	}
+	results, err := installer.Apply(t.Context(), []*unstructured.Unstructured{o})
+	if err != nil || results[0].Did != Created || written.Load() != 1 {
+		t.Errorf("%v %v, written %d times", results, err, written.Load())
 	}
 }
