@@ -187,8 +187,9 @@ spec:
 	s.commit("as it was", files{"podinfo/plumb.yaml": wanted})
 	s.has(configMapOfIt, "data.color", "red")
 	s.plumbs(0, "resume", "valued")
-	values.commit("blue again", files{"envs/prod/podinfo.yaml": "color: blue\n"})
+	again := values.commit("blue again", files{"envs/prod/podinfo.yaml": "color: blue\n"})
 	s.has(configMapOfIt, "data.color", "blue")
+	s.has("App/plumb-system/valued", "status.sources.0.revision", again) // what plumb diff reads the source at is written after the apply
 
 	// plumb diff reads the source as the agent does; a clone of it shows what its working tree would change, before it is pushed.
 	s.says(s.diff(0, "valued"), "No changes: 1 app compared.")
