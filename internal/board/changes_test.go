@@ -342,10 +342,11 @@ func TestRepoRow(t *testing.T) {
 		{"its apps are in trouble, it is not", v1alpha1.RepoStatus{Observed: seen, Conditions: ready("False", "HealthDegraded")}, "ok"},
 		{"some apps are not decided", v1alpha1.RepoStatus{Observed: seen, DecidingCount: 2, Conditions: ready("Unknown", "Planning")}, "deciding"},
 		{"it cannot be read", v1alpha1.RepoStatus{Observed: seen, StaleSince: at3(-5), Conditions: ready("False", "FetchFailed")}, "failed"},
+		{"a folder in it is no app", v1alpha1.RepoStatus{Observed: seen, Conditions: append(ready("True", "Healthy"), metav1.Condition{Type: v1alpha1.ConditionFoldersRead, Status: metav1.ConditionFalse, Reason: "NameInvalid", Message: "apps/Cart"})}, "failed"},
 		{"it could never be read", v1alpha1.RepoStatus{Conditions: ready("False", "CredentialsRefused")}, "failed"},
 	} {
-		if got := repoRow(&v1alpha1.Repo{Status: row.status}, time.Time{}); got.State != row.want {
-			t.Errorf("%s: %s", row.reason, got.State)
+		if got := repoRow(&v1alpha1.Repo{Status: row.status}, time.Time{}); got.State != row.want || (got.State == "failed") != (got.Message != "") {
+			t.Errorf("%s: %s, %q", row.reason, got.State, got.Message)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"plumb.dev/plumb/api/v1alpha1"
@@ -23,7 +24,7 @@ type RepoRow struct {
 	URL        string             `json:"url"`
 	Revision   string             `json:"revision" doc:"Newest commit for which every app was decided"`
 	Branch     string             `json:"branch" doc:"What is followed: a branch, a tag, a range; empty is the remote's default"`
-	State      string             `json:"state" enum:"ok,failed,deciding,new" doc:"failed: it cannot be read or understood; deciding: apps are being decided at the newest commit; new: not read yet"`
+	State      string             `json:"state" enum:"ok,failed,deciding,new" doc:"failed: it, or a folder in it that is meant to be an app, cannot be read or understood; deciding: apps are being decided at the newest commit; new: not read yet"`
 	Reason     string             `json:"reason,omitempty"`
 	Summary    string             `json:"summary"`
 	Message    string             `json:"message,omitempty" doc:"What is wrong with it"`
@@ -160,11 +161,14 @@ var (
 // judge finds the word for how a Repo itself is: how its apps are, they say themselves.
 func (r *RepoRow) judge(st *v1alpha1.RepoStatus) {
 	ready := report.Ready(st.Conditions)
+	stray := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionFoldersRead)
 	switch {
 	case st.Observed == nil && ready.Status != metav1.ConditionFalse:
 		r.State = "new"
 	case r.StaleSince != nil || ready.Status == metav1.ConditionFalse && report.OfRepo(ready.Reason):
 		r.State, r.Reason, r.Message = "failed", ready.Reason, report.Clean(ready.Message)
+	case stray != nil && stray.Status == metav1.ConditionFalse: // no App tells of it
+		r.State, r.Reason, r.Message = "failed", stray.Reason, report.Clean(stray.Message)
 	case r.Deciding > 0:
 		r.State = "deciding"
 	default:

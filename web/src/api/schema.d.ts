@@ -1650,7 +1650,7 @@ export interface components {
              */
             staleSince?: string;
             /**
-             * @description failed: it cannot be read or understood; deciding: apps are being decided at the newest commit; new: not read yet
+             * @description failed: it, or a folder in it that is meant to be an app, cannot be read or understood; deciding: apps are being decided at the newest commit; new: not read yet
              * @enum {string}
              */
             state: "ok" | "failed" | "deciding" | "new";
