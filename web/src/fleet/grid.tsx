@@ -1,5 +1,5 @@
 import { memo, type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
-import type { Target } from "../live/fleet.ts";
+import { shownRevision, type Target } from "../live/fleet.ts";
 import { Glyph, Icon } from "../parts/glyph.tsx";
 import { appPath } from "../parts/link.tsx";
 import { agoText, fullText, useNow } from "../parts/time.tsx";
@@ -233,8 +233,7 @@ function ColumnHead({ column, onFold }: { column: Column; onFold: (env: string) 
   const cluster = column.cluster && column.cluster !== "local" ? column.cluster : "";
   const text = (
     <>
-      <b className="cut">{column.env || cluster || "default"}</b>
-      {column.env && cluster && <small className="cut">{cluster}</small>}
+      <b className="cut">{column.env || cluster || "default"}</b> {column.env && cluster && <small className="cut">{cluster}</small>}
       {column.folded && <small>{plural(column.clusters.length, "cluster")}</small>}
     </>
   );
@@ -246,7 +245,11 @@ function ColumnHead({ column, onFold }: { column: Column; onFold: (env: string) 
           tabIndex={-1}
           className="grid-fold"
           onClick={() => onFold(column.env)}
-          aria-label={column.folded ? `show the clusters of ${column.env}` : `fold the clusters of ${column.env}`}
+          aria-label={
+            column.folded
+              ? `${column.env} ${plural(column.clusters.length, "cluster")}: show each`
+              : `${column.env} ${cluster}: fold the clusters of ${column.env}`
+          }
         >
           {text}
           <Icon name={column.folded ? "right" : "down"} />
@@ -305,16 +308,17 @@ type CellProps = { id: string | undefined; cell: Target[]; folded: boolean; sele
 /** Cell is an app in one environment on one cluster, or on several. It has an id while keys speak to it. */
 function Cell({ id, cell, folded, selected }: CellProps) {
   const t = worst(cell)!;
+  const revision = shownRevision(t);
   const ok = folded ? cell.filter((x) => x.state === "ok").length : 0;
   const label = folded
     ? `${t.app}, ${t.env}: ${plural(ok, "cluster")} of ${count(cell.length)} ok; worst ${word(t.state)} on ${t.cluster}`
-    : `${address(t)}: ${word(t.state)}${t.revision ? ` at ${t.revision}` : ""}${t.why ? `, ${t.why}` : ""}`;
+    : `${address(t)}: ${word(t.state)}${revision ? ` at ${revision}` : ""}${t.why ? `, ${t.why}` : ""}`;
   const chosen = selected && cell.some((x) => x.id === selected) ? " chosen" : "";
   return (
     <span role="gridcell" id={id} className={`grid-cell c-${t.state}${id ? " active" : ""}${chosen}`}>
       <a href={appPath(t.id)} data-id={t.id} tabIndex={-1} aria-label={label}>
         <Glyph state={t.state} />
-        {folded ? `${ok}/${cell.length}` : t.revision || "–"}
+        {folded ? `${ok}/${cell.length}` : revision || "–"}
       </a>
     </span>
   );

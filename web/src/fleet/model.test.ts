@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Row } from "../api/types.ts";
-import { Fleet, type Target } from "../live/fleet.ts";
+import { Fleet, shownRevision, type Target } from "../live/fleet.ts";
 import type { State } from "../words.ts";
 import { type Choice, columnsOf, gravest, itemsOf, Lay, settle } from "./model.ts";
 
@@ -33,7 +33,7 @@ const rowOf = (t: Target, more: Partial<Row> = {}): Row => ({
   state: t.state,
   summary: t.why,
   revision: t.revision,
-  target: t.revision,
+  target: t.wanted || t.revision,
   health: "Healthy",
   held: 0,
   objects: { total: 1, changed: 0, drifted: 0, toDelete: 0 },
@@ -90,7 +90,7 @@ test("an app is shown whole when one of its targets is chosen, and counters are 
 });
 
 test("every word of a search must be found: in the app, the namespace, the environment, the cluster or the commit", () => {
-  const t = target("cart-api", "prod", "ok", { cluster: "eu-1", namespace: "shop" });
+  const t = target("cart-api", "prod", "rolling", { cluster: "eu-1", namespace: "shop", wanted: "beef123" });
   for (const [q, found] of [
     ["", true],
     ["cart", true],
@@ -99,12 +99,26 @@ test("every word of a search must be found: in the app, the namespace, the envir
     ["shop eu-1", true],
     ["9f31c2a", true],
     ["9f31c2a77b", true],
+    ["beef123", true], // the cell shows the wanted one
     ["9f3", false], // too short to be meant as a commit
     ["cart-api/prod", true],
     ["cart-api/dev", false],
     ["cafe", false], // it might be a commit, but is none here
   ] as const)
     assert.equal(lay([t, target("other", "dev")], { q }, columnsOf([t], envs, ["eu-1"], new Set())).total > 0, found, q);
+});
+
+test("a cell shows the commit that its state is about, as the commands do", () => {
+  for (const [state, revision, wanted, shown] of [
+    ["failed", "9f31c2a", "beef123", "beef123"],
+    ["rolling", "9f31c2a", "beef123", "beef123"],
+    ["failed", "9f31c2a", "", "9f31c2a"], // it was applied, and is not well
+    ["waiting", "9f31c2a", "beef123", "9f31c2a"],
+    ["paused", "9f31c2a", "beef123", "9f31c2a"],
+    ["waiting", "", "beef123", "beef123"], // none was applied yet
+    ["waiting", "", "", ""],
+  ] as const)
+    assert.equal(shownRevision({ state, revision, wanted }), shown, `${state} ${revision} ${wanted}`);
 });
 
 test("a change costs what it changes: of 10,000 apps one line is worked out anew, and stands where it belongs", () => {

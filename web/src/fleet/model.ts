@@ -105,7 +105,7 @@ const commit = /^[0-9a-f]{4}[0-9a-f]*$/;
 /** isCloser tells whether a word means a target by what its column does not know. */
 const isCloser = (w: string, t: Target): boolean =>
   t.cluster.includes(w) ||
-  (commit.test(w) && t.revision.startsWith(w.slice(0, 7))) ||
+  (commit.test(w) && (t.revision.startsWith(w.slice(0, 7)) || t.wanted.startsWith(w.slice(0, 7)))) ||
   (w.includes("/") && `${t.app}/${t.env}`.startsWith(w));
 
 const none = (): Counts => ({ failed: 0, drifted: 0, rolling: 0, waiting: 0, paused: 0, ok: 0, unknown: 0 });

@@ -71,6 +71,10 @@ export function targetOf(r: Row): Target {
   };
 }
 
+/** shownRevision is the commit that a state is about: the wanted one while it rolls out or failed, else the applied one. */
+export const shownRevision = (t: Pick<Target, "state" | "revision" | "wanted">): string =>
+  t.state === "rolling" || t.state === "failed" ? t.wanted || t.revision : t.revision || t.wanted;
+
 /** remembered is how many changes of targets are known one by one; who has missed more reads all of them. */
 const remembered = 4096;
 
