@@ -11,6 +11,12 @@ import { between, person, plural, short, span } from "../words.ts";
 import { DriftLine } from "./cause.tsx";
 import { resultState } from "./page.tsx";
 
+const choices = [
+  ["result", "Result"],
+  ["kind", "Kind"],
+  ["author", "Author"],
+] as const;
+
 /** History is what the app went through: revisions with their authors, results and changed fields, and drift that was undone. */
 export default function History({ id, repo }: { id: string; repo: string }) {
   const [search, set] = useAddress();
@@ -43,8 +49,8 @@ export default function History({ id, repo }: { id: string; repo: string }) {
           value={search.q}
           onChange={(q) => set({ q }, true)}
         />
-        {(["result", "kind", "author"] as const).map((f) => (
-          <Choose key={f} name={f} values={facets[f] ?? []} chosen={search[f]} onChange={(v) => set({ [f]: v })} />
+        {choices.map(([f, name]) => (
+          <Choose key={f} name={name} values={facets[f] ?? []} chosen={search[f]} onChange={(v) => set({ [f]: v })} />
         ))}
       </div>
       {!entries.length && (

@@ -19,6 +19,13 @@ import { useAddress } from "../router.tsx";
 import { address, between, person, plural, secondsOf, short, sign, span } from "../words.ts";
 import { changeWord, glyphOf, summaryOf } from "./model.ts";
 
+const choices = [
+  ["state", "State"],
+  ["env", "Environment"],
+  ["repo", "Repository"],
+  ["author", "Author"],
+] as const;
+
 /** ChangesPage is what was merged, the newest first, and how far each has come. */
 export function ChangesPage() {
   useTitle("Changes");
@@ -46,10 +53,10 @@ export function ChangesPage() {
             value={search.q}
             onChange={(q) => set({ q }, true)}
           />
-          {(["state", "env", "repo", "author"] as const).map((f) => (
+          {choices.map(([f, name]) => (
             <Choose
               key={f}
-              name={f}
+              name={name}
               values={first?.facets[f] ?? []}
               chosen={search[f]}
               onChange={(v) => set({ [f]: v })}
