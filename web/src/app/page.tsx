@@ -6,6 +6,7 @@ import type { AppView, HistoryRow, Row } from "../api/types.ts";
 import { FaultCard, Waiting } from "../parts/empty.tsx";
 import { Glyph, StatePill } from "../parts/glyph.tsx";
 import { appPath, Commit, To } from "../parts/link.tsx";
+import { useStrip } from "../parts/strip.ts";
 import { Ago, Clock } from "../parts/time.tsx";
 import { useTitle } from "../parts/title.ts";
 import { go } from "../router.tsx";
@@ -60,15 +61,7 @@ export function AppPage() {
           <Actions row={row} can={view.data.can} />
         </div>
         <Lane row={row} siblings={view.data.siblings ?? []} tab={tab} />
-        <nav className="tabs" aria-label="Parts of the app">
-          {tabs.map((t) => (
-            <To key={t.tab} href={appPath(id, t.tab)} aria-current={t.tab === tab ? "page" : undefined}>
-              {t.name}
-              {t.tab === "drift" && row.objects.drifted > 0 && <span className="tally drift">{row.objects.drifted}</span>}
-              {t.tab === "resources" && row.objects.total > 0 && <span className="tally">{row.objects.total}</span>}
-            </To>
-          ))}
-        </nav>
+        <Tabs row={row} tab={tab} />
       </header>
       <Suspense fallback={<Waiting lines={4} />}>
         {tab === "resources" ? (
@@ -86,6 +79,21 @@ export function AppPage() {
         )}
       </Suspense>
     </div>
+  );
+}
+
+function Tabs({ row, tab }: { row: Row; tab: string }) {
+  const strip = useStrip(tab);
+  return (
+    <nav ref={strip} className="tabs" aria-label="Parts of the app">
+      {tabs.map((t) => (
+        <To key={t.tab} href={appPath(row.id, t.tab)} aria-current={t.tab === tab ? "page" : undefined}>
+          {t.name}
+          {t.tab === "drift" && row.objects.drifted > 0 && <span className="tally drift">{row.objects.drifted}</span>}
+          {t.tab === "resources" && row.objects.total > 0 && <span className="tally">{row.objects.total}</span>}
+        </To>
+      ))}
+    </nav>
   );
 }
 

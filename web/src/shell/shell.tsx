@@ -9,6 +9,7 @@ import { copyText } from "../parts/copy.tsx";
 import { Empty, FaultCard, Waiting } from "../parts/empty.tsx";
 import { GlyphSheet, Icon } from "../parts/glyph.tsx";
 import { To } from "../parts/link.tsx";
+import { useStrip } from "../parts/strip.ts";
 import { clockText } from "../parts/time.tsx";
 import { go } from "../router.tsx";
 import { age, count, initials } from "../words.ts";
@@ -145,12 +146,13 @@ function Bob() {
 function Nav({ path }: { path: string }) {
   const failed = useOfFleet((f) => f.counts.failed);
   const drifted = useOfFleet((f) => f.drifted);
+  const strip = useStrip(`${path} ${failed > 0} ${drifted > 0}`);
   const here = (href: string) =>
     href === "/"
       ? path === "/" || path.startsWith("/app/")
       : path.startsWith(href) || (href === "/changes" && path.startsWith("/c/")) || (href === "/pulls" && path.startsWith("/pr/"));
   return (
-    <nav className="nav" aria-label="pages">
+    <nav ref={strip} className="nav" aria-label="pages">
       {pages.map((p) => (
         <To key={p.href} href={p.href} aria-current={here(p.href) ? "page" : undefined}>
           {p.name}
