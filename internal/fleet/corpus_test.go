@@ -12,26 +12,10 @@ import (
 
 	"plumb.dev/plumb/api/v1alpha1"
 	"plumb.dev/plumb/internal/fault"
+	"plumb.dev/plumb/internal/fleet/corpustest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
-
-// corpus gives the folder of real repositories, which lies beside the project.
-func corpus(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.Abs(filepath.Join("..", "..", "..", "shared", "corpus"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(dir); err == nil {
-		return dir
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("the corpus of real repositories is missing: it must lie in ../shared/corpus beside the project")
-	}
-	t.Skip("skipped: the corpus of real repositories does not lie in ../shared/corpus beside the project")
-	return ""
-}
 
 // golden compares with a file of testdata, or writes it.
 func golden(t *testing.T, file, got string) {
@@ -64,7 +48,7 @@ func text(t *testing.T, r Result) string {
 
 // What is said about real repositories, and that the suggestion works when it is pasted.
 func TestCorpus(t *testing.T) {
-	dir := corpus(t)
+	dir := corpustest.Root(t)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)

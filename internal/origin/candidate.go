@@ -28,9 +28,10 @@ type candidate struct {
 	setting  []any // where in the settings, instead of in a file
 	whole    bool  // the text is the first line of a value of several
 	boolean  bool
-	identity bool // marking it renames things: what refers to them may not find them any more
-	likely   bool // its key is like that of the field
-	mark     string
+	identity bool   // marking it renames things: what refers to them may not find them any more
+	likely   bool   // its key is like that of the field
+	mark     string // what is written instead of the text
+	sign     string // the part of the mark that is nowhere else
 }
 
 // rank orders candidates, the likeliest highest.

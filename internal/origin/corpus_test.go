@@ -1,7 +1,6 @@
 package origin_test
 
 import (
-	"context"
 	"io/fs"
 	"os"
 	"path"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"plumb.dev/plumb/internal/fleet/corpustest"
 	"plumb.dev/plumb/internal/object"
 	"plumb.dev/plumb/internal/origin"
 	"plumb.dev/plumb/internal/render"
@@ -19,23 +19,21 @@ import (
 // TestCorpusOrigins asks for fields of the kustomizations and charts of real repositories. Each line that is told is proved apart:
 // what stands there is changed, by itself, and the field must follow.
 func TestCorpusOrigins(t *testing.T) {
-	root := corpus(t)
+	root := corpustest.Root(t)
 	var asked, told, lines, renders int
 	began := time.Now()
 	for _, dir := range renderable(t, root) {
-		tree, app := repositoryOf(t, root, dir)
-		request := render.Request{Path: app, Release: "web", Namespace: "web", Sources: map[string]render.Source{"repo": {FS: tree}}, Source: "repo"}
-		m, err := renderer.Render(context.Background(), request)
-		if err != nil || m.Seconds > 0.5 {
+		tree, app := repositoryOf(root, dir)
+		a, err := ask(tree, render.Request{Path: app, Release: "web", Namespace: "web"})
+		if err != nil || a.manifest.Seconds > 0.5 {
 			continue // what cannot be rendered has no fields, and what is large takes long
 		}
-		a := &asking{t: t, tree: tree, request: request, manifest: m}
-		for _, o := range some(m.Objects, 3) {
+		for _, o := range some(a.manifest.Objects, 3) {
 			if o.Kind() == "Secret" {
 				continue
 			}
 			leaves := some(leavesOf(o), 4)
-			for i, got := range a.find(o, leaves) {
+			for i, got := range a.find(o, "something else", leaves...) {
 				asked++
 				if got.Place.File != "" {
 					told++
@@ -44,7 +42,7 @@ func TestCorpusOrigins(t *testing.T) {
 					continue
 				}
 				lines++
-				if !a.proves(o, leaves[i], got) {
+				if !a.proves(t, o, leaves[i], got) {
 					t.Errorf("%s: %s %s: %s:%d is told, and what stands there does not change it", dir, o.ID(), leaves[i], got.Place.File, got.Place.Line)
 				}
 			}
@@ -57,45 +55,11 @@ func TestCorpusOrigins(t *testing.T) {
 	}
 }
 
-// asking is asked for a tree on disk.
-type asking struct {
-	t        *testing.T
-	tree     fs.FS
-	request  render.Request
-	manifest render.Manifest
-	trials   int
-}
-
-func (a *asking) find(o object.Object, leaves []object.Path) []origin.Origin {
-	q := origin.Question{Object: o}
-	for _, r := range a.manifest.Reads {
-		if r.Kind != render.ReadFile || r.Hash == "" {
-			continue
-		}
-		if data, err := fs.ReadFile(a.tree, r.Path); err == nil {
-			q.Files = append(q.Files, origin.File{Path: r.Path, Data: data})
-		}
-	}
-	for _, leaf := range leaves {
-		git, _ := object.Get(o, leaf)
-		q.Fields = append(q.Fields, origin.Field{Path: leaf, Git: git, Live: "something else"})
-	}
-	return origin.Find(q, a.try, func() bool { return false })
-}
-
-func (a *asking) try(c origin.Change) ([]object.Object, error) {
-	a.trials++
-	request := a.request
-	request.Sources = map[string]render.Source{"repo": {FS: render.Replaced(a.tree, c.Files)}}
-	m, err := renderer.Render(context.Background(), request)
-	return m.Objects, err
-}
-
 // proves changes the line alone, in the ways that a value can be changed, until the field is another.
-func (a *asking) proves(o object.Object, leaf object.Path, got origin.Origin) bool {
+func (a *asked) proves(t *testing.T, o object.Object, leaf object.Path, got origin.Origin) bool {
 	data, err := fs.ReadFile(a.tree, got.Place.File)
 	if err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
 	before, _ := object.Get(o, leaf)
 	lines := strings.Split(string(data), "\n")
@@ -219,27 +183,10 @@ func renderable(t *testing.T, root string) []string {
 }
 
 // repositoryOf gives the repository that a folder of the corpus is of, and the folder in it.
-func repositoryOf(t *testing.T, root, dir string) (fs.FS, string) {
-	t.Helper()
+func repositoryOf(root, dir string) (fs.FS, string) {
 	repository, below, ok := strings.Cut(dir, "/")
 	if !ok {
 		below = "."
 	}
 	return os.DirFS(filepath.Join(root, repository)), path.Clean(below)
-}
-
-func corpus(t *testing.T) string {
-	t.Helper()
-	root, err := filepath.Abs("../../../shared/corpus")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(root); err == nil {
-		return root
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("the corpus of real repositories is missing: it must lie in ../shared/corpus beside the project")
-	}
-	t.Skip("skipped: the corpus of real repositories does not lie in ../shared/corpus beside the project")
-	return ""
 }

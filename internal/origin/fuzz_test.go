@@ -24,7 +24,7 @@ func FuzzCandidates(f *testing.F) {
 			if found.place.Line < 1 {
 				t.Fatalf("%q has no line", found.text)
 			}
-			found.mark = batchMark(found.text, i)
+			found.markAs(i)
 			if got := len(replaced(data, []*candidate{found})); got != len(data)-len(found.text)+len(found.mark) {
 				t.Fatalf("a mark for %q changes %d bytes of %q to %d", found.text, len(data), data, got)
 			}

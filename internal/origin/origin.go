@@ -64,7 +64,7 @@ const (
 )
 
 // Find gives for each field of the question where it comes from; the zero Origin where that is not known. try renders a changed
-// copy; after trialsAtMost of them, or an error that ended says is final, what is known by then is all.
+// copy, and may fail. After trialsAtMost of them, or when ended says that there is no more time, what is known by then is all.
 func Find(q Question, try func(Change) ([]object.Object, error), ended func() bool) []Origin {
 	s := newSearch(q, try, ended)
 	if len(s.candidates) == 0 {
@@ -154,7 +154,7 @@ func (s *search) together(all []*candidate) {
 		return
 	}
 	for i, c := range marked {
-		c.mark = batchMark(c.text, i)
+		c.markAs(i)
 	}
 	if o, ok := s.render(marked); ok {
 		for i := range s.wanted {
@@ -188,7 +188,7 @@ func (s *search) alone(i int) {
 		if s.wanted[i].settled || s.trials >= trialsAtMost || s.ended() {
 			return
 		}
-		c.mark = aloneMark(c)
+		c.markAlone()
 		if o, ok := s.render([]*candidate{c}); ok {
 			s.settle(i, o, []*candidate{c})
 		}
@@ -222,21 +222,13 @@ func (s *search) settle(i int, o object.Object, marked []*candidate) {
 	if !ok {
 		return
 	}
-	text := string(object.Canonical(now))
-	if text == string(object.Canonical(w.git)) {
-		return
+	before, after := string(object.Canonical(w.git)), string(object.Canonical(now))
+	arrived := slices.DeleteFunc(slices.Clone(marked), func(c *candidate) bool {
+		return !slices.Contains(c.fields, i) || !c.arrived(before, after)
+	})
+	if len(arrived) > 0 {
+		w.settled, s.found[i] = true, s.originOf(w, arrived)
 	}
-	var arrived []*candidate
-	for _, c := range marked {
-		if slices.Contains(c.fields, i) && (c.boolean || hasWord(text, c.mark)) {
-			arrived = append(arrived, c)
-		}
-	}
-	if len(arrived) == 0 {
-		return
-	}
-	w.settled = true
-	s.found[i] = s.originOf(w, arrived)
 }
 
 // originOf chooses of what arrived the part that differs from what is live.
@@ -244,8 +236,8 @@ func (s *search) originOf(w *wanted, arrived []*candidate) Origin {
 	live := object.Text(w.Live)
 	slices.SortStableFunc(arrived, func(a, b *candidate) int {
 		return cmp.Or(
-			compareBool(strings.Contains(live, a.text), strings.Contains(live, b.text)),
-			compareBool(a.identity, b.identity),
+			cmp.Compare(strings.Count(live, a.text), strings.Count(live, b.text)),
+			cmp.Compare(b.rank(), a.rank()),
 			cmp.Compare(len(b.text), len(a.text)),
 			cmp.Compare(a.place.Line, b.place.Line),
 		)
@@ -260,17 +252,6 @@ func (s *search) originOf(w *wanted, arrived []*candidate) Origin {
 		out.Place.Column = 0
 	}
 	return out
-}
-
-// compareBool puts false before true.
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
 }
 
 // firstDifference counts the lines before the first one that differs.

@@ -1,11 +1,14 @@
 package origin_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -52,56 +55,51 @@ func files(text string) fstest.MapFS {
 
 // asked is a rendered app whose fields are looked for.
 type asked struct {
-	t        *testing.T
-	tree     fstest.MapFS
+	tree     fs.FS
 	request  render.Request
 	manifest render.Manifest
 	trials   int
 }
 
-func ask(t *testing.T, tree fstest.MapFS, request render.Request) *asked {
-	t.Helper()
+func ask(tree fs.FS, request render.Request) (*asked, error) {
 	request.Sources, request.Source = map[string]render.Source{"repo": {FS: tree}}, "repo"
 	m, err := renderer.Render(context.Background(), request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &asked{t: t, tree: tree, request: request, manifest: m}
+	return &asked{tree: tree, request: request, manifest: m}, err
 }
 
-func (a *asked) object(kind string) object.Object {
-	a.t.Helper()
-	for _, o := range a.manifest.Objects {
-		if o.Kind() == kind {
-			return o
-		}
+func (a *asked) object(t *testing.T, kind string) object.Object {
+	t.Helper()
+	i := slices.IndexFunc(a.manifest.Objects, func(o object.Object) bool { return o.Kind() == kind })
+	if i < 0 {
+		t.Fatalf("no %s was rendered", kind)
 	}
-	a.t.Fatalf("no %s was rendered", kind)
-	return object.Object{}
+	return a.manifest.Objects[i]
 }
 
-func (a *asked) find(o object.Object, live any, fields ...string) []origin.Origin {
-	a.t.Helper()
+func (a *asked) find(o object.Object, live any, fields ...object.Path) []origin.Origin {
 	q := origin.Question{Object: o, Helm: a.request.Helm, Kustomize: a.request.Kustomize}
 	for _, r := range a.manifest.Reads {
 		if r.Kind == render.ReadFile && r.Hash != "" {
-			q.Files = append(q.Files, origin.File{Path: r.Path, Data: a.tree[r.Path].Data})
+			q.Files = a.with(q.Files, r.Path)
 		}
 	}
 	for _, name := range []string{"app/plumb.yaml", "plumb.yaml"} {
-		if f := a.tree[name]; f != nil {
-			q.SettingsFiles = append(q.SettingsFiles, origin.File{Path: name, Data: f.Data})
-		}
+		q.SettingsFiles = a.with(q.SettingsFiles, name)
 	}
-	for _, field := range fields {
-		p, err := object.ParsePath(field)
-		if err != nil {
-			a.t.Fatal(err)
-		}
+	for _, p := range fields {
 		git, _ := object.Get(o, p)
 		q.Fields = append(q.Fields, origin.Field{Path: p, Git: git, Live: live})
 	}
 	return origin.Find(q, a.try, func() bool { return false })
+}
+
+// with adds a file of the tree, if it is there.
+func (a *asked) with(files []origin.File, name string) []origin.File {
+	data, err := fs.ReadFile(a.tree, name)
+	if err != nil {
+		return files
+	}
+	return append(files, origin.File{Path: name, Data: data})
 }
 
 func (a *asked) try(c origin.Change) ([]object.Object, error) {
@@ -232,6 +230,8 @@ func TestFind(t *testing.T) {
 			render.Request{Path: "app"}, "ConfigMap", "data.MODE", "slow", "app/kustomization.yaml:4 configMapGenerator[0].literals[0]"},
 		{"a file of a generator: the line that differs", "-- app/kustomization.yaml\nconfigMapGenerator:\n- name: settings\n  files: [app.conf]\n-- app/app.conf\nlevel = info\nsize = 3\n",
 			render.Request{Path: "app"}, "ConfigMap", `data["app.conf"]`, "level = info\nsize = 4\n", "app/app.conf:2"},
+		{"a text with quotes", "-- app/kustomization.yaml\nresources: [a.yaml]\n-- app/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  say: she said \"no\"\n",
+			render.Request{Path: "app"}, "ConfigMap", "data.say", "yes", "app/a.yaml:5 data.say"},
 		{"a file of variables", "-- app/kustomization.yaml\nconfigMapGenerator:\n- name: settings\n  envs: [app.env]\n-- app/app.env\nMODE=fast\nSIZE=3\n",
 			render.Request{Path: "app"}, "ConfigMap", "data.SIZE", "4", "app/app.env:2"},
 		{"Plumb's own parameters over a kustomization", deployment + "-- app/kustomization.yaml\nresources: [../base]\n-- app/plumb.yaml\nkustomize:\n  replicas:\n  - name: web\n    count: 6\n",
@@ -260,12 +260,15 @@ func TestFind(t *testing.T) {
 		{"a line of a text that the template says", chart, render.Request{Path: "app", Release: "web"}, "ConfigMap", `data["app.conf"]`, "level = info\nsize = 8\n", "app/templates/config.yaml:8 data.app.conf"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			a := ask(t, files(c.tree), c.request)
-			kind := c.kind
-			if kind == "" {
-				kind = "Deployment"
+			a, err := ask(files(c.tree), c.request)
+			if err != nil {
+				t.Fatal(err)
 			}
-			got := a.find(a.object(kind), c.live, c.field)[0]
+			field, err := object.ParsePath(c.field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := a.find(a.object(t, cmp.Or(c.kind, "Deployment")), c.live, field)[0]
 			text := got.Place.File
 			if got.Place.Line > 0 {
 				text = fmt.Sprintf("%s:%d", got.Place.File, got.Place.Line)

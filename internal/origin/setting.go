@@ -1,6 +1,8 @@
 package origin
 
 import (
+	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +17,7 @@ import (
 func (c *collector) settings(v any, at []any) {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, key := range sortedKeys(v) {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			if len(at) == 1 && slices.Contains([]string{"chart", "release", "values", "setFile", "skipCRDs"}, key) {
 				continue
 			}
@@ -101,4 +103,59 @@ func keysOf(at []any) []string {
 		}
 	}
 	return keys
+}
+
+// settings gives the settings as JSON, without what names files.
+func (q Question) settings() map[string]any {
+	out := map[string]any{}
+	if q.Helm != nil {
+		out["helm"] = q.Helm
+	}
+	if q.Kustomize != nil {
+		out["kustomize"] = q.Kustomize
+	}
+	data, err := json.Marshal(out)
+	if err != nil {
+		return nil
+	}
+	var plain map[string]any
+	if json.Unmarshal(data, &plain) != nil {
+		return nil
+	}
+	return plain
+}
+
+// put replaces a scalar of settings, and leaves it what it was: a number, a truth or a text.
+func put(in any, at []any, mark string) {
+	for len(at) > 1 {
+		in, at = step(in, at[0]), at[1:]
+	}
+	var value any = mark
+	switch step(in, at[0]).(type) {
+	case float64:
+		if n, err := strconv.ParseFloat(mark, 64); err == nil {
+			value = n
+		}
+	case bool:
+		value = mark == "true"
+	}
+	switch in := in.(type) {
+	case map[string]any:
+		in[at[0].(string)] = value
+	case []any:
+		in[at[0].(int)] = value
+	}
+}
+
+func step(in, at any) any {
+	switch in := in.(type) {
+	case map[string]any:
+		key, _ := at.(string)
+		return in[key]
+	case []any:
+		if i, ok := at.(int); ok && i < len(in) {
+			return in[i]
+		}
+	}
+	return nil
 }
