@@ -156,7 +156,7 @@ func (p *provider) begin(ctx context.Context, next string) (address, browser str
 	if err != nil {
 		return "", "", err
 	}
-	waiting := pending{State: newID(), Nonce: newID(), Verifier: oauth2.GenerateVerifier(), Next: server.OwnPath(next), Ends: p.now().Add(pendingFor)}
+	waiting := pending{State: server.NewSecret(), Nonce: server.NewSecret(), Verifier: oauth2.GenerateVerifier(), Next: server.OwnPath(next), Ends: p.now().Add(pendingFor)}
 	if browser, err = p.sealed(waiting); err != nil {
 		return "", "", err
 	}
@@ -307,7 +307,7 @@ func (p *People) Callback(w http.ResponseWriter, r *http.Request) {
 }
 
 // equal compares in a time that tells nothing of what differs.
-func equal(a, b string) bool { return keyOf(a) == keyOf(b) }
+func equal(a, b string) bool { return server.MarkOf(a) == server.MarkOf(b) }
 
 // cut shortens a text of others to one line.
 func cut(text string, most int) string {

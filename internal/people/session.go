@@ -1,9 +1,6 @@
 package people
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"sync"
 	"time"
 
@@ -16,18 +13,6 @@ const (
 	sessionsKept = 1000      // of everybody together
 	sessionsEach = 10        // of one person
 )
-
-// key is what is kept of an id that a browser holds: who reads the memory of the process cannot use it.
-type key [sha256.Size]byte
-
-func keyOf(id string) key { return sha256.Sum256([]byte(id)) }
-
-// newID gives 256 random bits as text.
-func newID() string {
-	random := make([]byte, 32)
-	_, _ = rand.Read(random) // never fails
-	return base64.RawURLEncoding.EncodeToString(random)
-}
 
 // session is one login of one browser.
 type session struct {
@@ -45,17 +30,17 @@ func (s *session) over(now time.Time) bool {
 type sessions struct {
 	now func() time.Time
 	mu  sync.Mutex
-	all map[key]*session
+	all map[server.Mark]*session
 }
 
 func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, all: map[key]*session{}}
+	return &sessions{now: now, all: map[server.Mark]*session{}}
 }
 
 // begin makes a session and gives its id, which is known to nobody else, and when it ends. ends is when the login ends that it
 // stands for; the zero time is not known.
 func (s *sessions) begin(p *Person, ends time.Time) (id string, until time.Time) {
-	id = newID()
+	id = server.NewSecret()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -70,7 +55,7 @@ func (s *sessions) begin(p *Person, ends time.Time) (id string, until time.Time)
 	}
 	s.makeRoom(sessionsEach, func(other *session) bool { return other.person.same(p) })
 	s.makeRoom(sessionsKept, func(*session) bool { return true })
-	s.all[keyOf(id)] = &session{person: p, used: now, ends: until}
+	s.all[server.MarkOf(id)] = &session{person: p, used: now, ends: until}
 	return id, until
 }
 
@@ -78,7 +63,7 @@ func (s *sessions) begin(p *Person, ends time.Time) (id string, until time.Time)
 func (s *sessions) makeRoom(most int, of func(*session) bool) {
 	for {
 		count := 0
-		var oldest key
+		var oldest server.Mark
 		var used time.Time
 		for k, other := range s.all {
 			if !of(other) {
@@ -103,7 +88,7 @@ func (s *sessions) of(id string) (p *Person, ends time.Time, ok bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k, now := keyOf(id), s.now()
+	k, now := server.MarkOf(id), s.now()
 	found := s.all[k]
 	if found == nil {
 		return nil, time.Time{}, false
@@ -120,5 +105,5 @@ func (s *sessions) of(id string) (p *Person, ends time.Time, ok bool) {
 func (s *sessions) end(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.all, keyOf(id))
+	delete(s.all, server.MarkOf(id))
 }

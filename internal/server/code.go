@@ -26,30 +26,31 @@ const (
 type codes struct {
 	now func() time.Time
 	mu  sync.Mutex
-	all map[mark]*code
+	all map[Mark]*code
 }
 
-// mark is what is kept of a secret that somebody else holds: who reads the memory of the process cannot use it.
-type mark [sha256.Size]byte
+// Mark is what is kept of a secret that somebody else holds: who reads the memory of the process cannot use it.
+type Mark [sha256.Size]byte
 
-func markOf(secret string) mark { return sha256.Sum256([]byte(secret)) }
+// MarkOf gives the mark of a secret.
+func MarkOf(secret string) Mark { return sha256.Sum256([]byte(secret)) }
 
 type code struct {
 	enter   Enter
 	ends    time.Time
-	browser mark // that has used it
+	browser Mark // that has used it
 	used    bool
 }
 
-func newCodes(now func() time.Time) *codes { return &codes{now: now, all: map[mark]*code{}} }
+func newCodes(now func() time.Time) *codes { return &codes{now: now, all: map[Mark]*code{}} }
 
 // put gives a code, and until when it is good. Where there is no room, the one goes that would end first.
 func (c *codes) put(enter Enter, lasts time.Duration) (secret string, until time.Time) {
-	secret = secretOf()
+	secret = NewSecret()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
-	var first mark
+	var first Mark
 	for k, other := range c.all {
 		if !now.Before(other.ends) {
 			delete(c.all, k)
@@ -61,7 +62,7 @@ func (c *codes) put(enter Enter, lasts time.Duration) (secret string, until time
 		delete(c.all, first)
 	}
 	until = now.Add(lasts)
-	c.all[markOf(secret)] = &code{enter: enter, ends: until}
+	c.all[MarkOf(secret)] = &code{enter: enter, ends: until}
 	return secret, until
 }
 
@@ -70,8 +71,8 @@ func (c *codes) put(enter Enter, lasts time.Duration) (secret string, until time
 func (c *codes) take(secret, browser string) (Enter, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, who := c.now(), markOf(browser)
-	found := c.all[markOf(secret)]
+	now, who := c.now(), MarkOf(browser)
+	found := c.all[MarkOf(secret)]
 	if found == nil || !now.Before(found.ends) || found.used && found.browser != who {
 		return nil, false
 	}
@@ -81,8 +82,8 @@ func (c *codes) take(secret, browser string) (Enter, bool) {
 	return found.enter, true
 }
 
-// secretOf gives 256 random bits as text.
-func secretOf() string {
+// NewSecret gives 256 random bits as text.
+func NewSecret() string {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails
 	return base64.RawURLEncoding.EncodeToString(random)
@@ -128,7 +129,7 @@ func (s *server) greet(w http.ResponseWriter, r *http.Request, q url.Values) {
 		return
 	}
 	q.Set("again", "1")
-	s.cookies.Set(w, r, codeCookie, secretOf(), tokenCodeFor)
+	s.cookies.Set(w, r, codeCookie, NewSecret(), tokenCodeFor)
 	SendTo(w, r, "/login?"+q.Encode())
 }
 
