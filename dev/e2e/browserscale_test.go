@@ -48,7 +48,8 @@ func TestBrowserScale(t *testing.T) {
 		story string
 		do    func(*browser)
 	}{
-		{"opened", scaleOpened}, {"scrolled", scaleScrolled}, {"searched", scaleSearched}, {"left alone", scaleLeftAlone}, {"a tree", scaleTree},
+		{"opened", scaleOpened}, {"scrolled", scaleScrolled}, {"searched", scaleSearched}, {"left alone", scaleLeftAlone},
+		{"no rule of accessibility is broken where clusters fold", func(b *browser) { b.isAccessible("the matrix") }}, {"a tree", scaleTree},
 	} {
 		if !t.Run(step.story, func(t *testing.T) { step.do(&browser{t, b.ctx, b.base, b.alarms}) }) {
 			return
